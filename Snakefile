@@ -1,0 +1,24 @@
+"""Lacuna: rebuilds tables and figures of three papers by name, for example `snakemake tables/table3.csv`."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/dataset.smk"
+include: "rules/train.smk"
+include: "rules/select.smk"
+include: "rules/attack.smk"
+include: "rules/evaluate.smk"
+include: "rules/cells.smk"
+include: "rules/publish.smk"
+
+
+rule all:
+    input:
+        rules.tables.input,
+        rules.figures.input,

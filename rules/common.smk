@@ -1,0 +1,72 @@
+"""Helpers of all rules: the validated configuration, and what each rule needs from it."""
+
+from pathlib import Path
+from snakemake.exceptions import WorkflowError
+from lacuna.config import load
+from lacuna.errors import LacunaError
+from lacuna.names import ARCHITECTURES
+from lacuna.plan import Plan
+
+ROOT = Path(workflow.basedir)
+ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
+if " " in str(ROOT):
+    raise WorkflowError(
+        f"the path of this checkout has a space, which Snakemake cannot run scripts in: {ROOT}; move it"
+    )
+try:
+    PLAN = Plan(load(ROOT, config))
+except LacunaError as error:
+    raise WorkflowError(str(error)) from None
+
+# Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
+# the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
+# (artefacts, job, progress, errors) decide no number and are left out.
+MODULES = {
+    "dataset": ["data"],
+    "train": ["data", "images", "models", "names", "networks", "seeding", "training"],
+    "select": ["evaluation", "images", "models", "names", "networks", "seeding", "selection"],
+    "attack": ["attacks", "evaluation", "images", "models", "names", "networks", "seeding"],
+    "evaluate": ["evaluation", "images", "models", "names", "networks", "seeding"],
+    "cells": ["cells", "names", "statistics"],
+    "table": ["reporting/pattern", "reporting/tables", "statistics"],
+    "figure": ["reporting/figures"],
+}
+
+
+wildcard_constraints:
+    dataset="[a-z0-9-]+",
+    exhibit="[a-z0-9-]+",
+    model="[a-z0-9.-]+",
+    source="[a-z0-9.-]+",
+    attack="[a-z0-9_]+",
+    suite="[a-z0-9_]+",
+    selection="[a-z0-9_]+(-[a-z0-9.-]+)?",
+
+
+def results(stage, name):
+    """An artefact's path in the chosen scale, with the dataset as a wildcard."""
+    return f"results/{PLAN.config.scale}/{{dataset}}/{stage}/{name}"
+
+
+def code(stage):
+    """The script and the library modules whose content decides a stage's numbers."""
+    modules = [ROOT / "src/lacuna" / module for module in MODULES[stage]]
+    files = [p for m in modules for p in (sorted(m.glob("*.py")) if m.is_dir() else [m.with_suffix(".py")])]
+    return [f"workflow/scripts/{stage}.py", *(str(p.relative_to(ROOT)) for p in files)]
+
+
+def named(function, *names):
+    """An input or params function that asks the plan about the given wildcards."""
+
+    def ask(wildcards):
+        try:
+            return function(*(wildcards[name] for name in names))
+        except LacunaError as error:
+            raise WorkflowError(str(error)) from None
+
+    return ask
+
+
+def checkpoints(wildcards, models):
+    """The checkpoints of several models on the job's dataset."""
+    return [PLAN.path(wildcards.dataset, "train", f"{model}.safetensors") for model in models]

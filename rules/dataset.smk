@@ -1,0 +1,23 @@
+"""dataset: the official files of a dataset as verified tensors, one file per split."""
+
+
+rule dataset:
+    input:
+        code=code("dataset"),
+    output:
+        train=results("dataset", "train.safetensors"),
+        train_provenance=results("dataset", "train.safetensors.prov.json"),
+        test=results("dataset", "test.safetensors"),
+        test_provenance=results("dataset", "test.safetensors.prov.json"),
+    log:
+        f"logs/{PLAN.config.scale}/{{dataset}}/dataset.log",
+    params:
+        settings=named(PLAN.dataset_settings, "dataset"),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    script:
+        "../workflow/scripts/dataset.py"

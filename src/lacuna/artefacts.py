@@ -1,0 +1,168 @@
+"""Writes and reads every artefact: atomically, with provenance beside it, and verified on each read."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lacuna.errors import LacunaError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LIBRARIES = ("lacuna", "numpy", "pandas", "safetensors", "scipy", "torch")
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Hexadecimal sha256 of a text, for example of canonical settings."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def provenance_path(path: Path | str) -> Path:
+    """Where an artefact's provenance lies: ``<file>.prov.json``."""
+    return Path(f"{path}.prov.json")
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside ``path`` that is renamed to it on success and removed on failure."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass
+class Record:
+    """What goes into an artefact's provenance besides its own sha256.
+
+    ``settings`` is canonical JSON; ``inputs`` are the artefacts read; ``facts`` are further stable numbers, such
+    as parameter counts; ``volatile`` is what may differ between equal runs (device, seconds).
+    """
+
+    stage: str
+    settings: str
+    inputs: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    volatile: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    def input_digests(self) -> dict[str, str]:
+        """sha256 of every input, by path."""
+        return {name: sha256(name) for name in sorted(self.inputs)}
+
+    def write(self, path: str) -> None:
+        """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete."""
+        stable = {
+            "artefact": path,
+            "stage": self.stage,
+            "settings": json.loads(self.settings),
+            "settings_digest": text_digest(self.settings),
+            "inputs": self.input_digests(),
+            "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+            "facts": self.facts,
+            "sha256": sha256(path),
+        }
+        volatile = {
+            **_commit(),
+            "code": {name: sha256(name) for name in sorted(self.code)},
+            "host": platform.node(),
+            "seconds": round(time.time() - self.started, 2),
+            **self.volatile,
+        }
+        with atomic(provenance_path(path)) as temporary:
+            temporary.write_text(json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n")
+
+
+def _commit() -> dict[str, Any]:
+    """The commit and whether tracked files differ from it; nulls where there is no git."""
+    try:
+        return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def stable_part(path: Path | str) -> dict[str, Any]:
+    """The stable part of an artefact's provenance. Raises `LacunaError` where it is missing or unreadable."""
+    try:
+        return dict(json.loads(provenance_path(path).read_text())["stable"])
+    except FileNotFoundError:
+        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); delete it and run again") from None
+    except (KeyError, TypeError, ValueError):
+        raise LacunaError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
+
+
+def provenance_digest(path: Path | str) -> str:
+    """First 16 digits of the sha256 of the stable part: what a cell's ``provenance`` column holds."""
+    return text_digest(json.dumps(stable_part(path), sort_keys=True))[:16]
+
+
+def verify(path: Path | str) -> None:
+    """Raises `LacunaError` unless the artefact's bytes are those its provenance recorded."""
+    recorded = stable_part(path).get("sha256")
+    if sha256(path) != recorded:
+        raise LacunaError(f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); delete it and run again")
+
+
+def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:
+    """Writes named tensors as safetensors, and their provenance."""
+    from safetensors.torch import save_file
+
+    with atomic(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    record.write(path)
+
+
+def read_tensors(path: str) -> "dict[str, Tensor]":
+    """Named tensors of a verified artefact. Raises `LacunaError` where its bytes are not the recorded ones."""
+    from safetensors.torch import load_file
+
+    verify(path)
+    return dict(load_file(path))
+
+
+def write_frame(path: str, frame: pd.DataFrame, record: Record) -> None:
+    """Writes a table as Parquet or CSV, by the path's ending, and its provenance."""
+    with atomic(path) as temporary:
+        if path.endswith(".parquet"):
+            frame.to_parquet(temporary, index=False)
+        else:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+    record.write(path)
+
+
+def read_frame(path: str) -> pd.DataFrame:
+    """A table of a verified artefact; empty CSV fields are empty strings or NaN by column type."""
+    verify(path)
+    return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file atomically, without provenance (renderings of artefacts that have it)."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

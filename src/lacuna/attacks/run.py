@@ -1,0 +1,45 @@
+"""Runs a grid of budgets over a set of images and gives back 8-bit adversarial images."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.attacks.gradient import fgsm, pgd
+from lacuna.images import as_pixels, to_bytes
+from lacuna.names import METHODS, parse_pixels
+from lacuna.progress import Progress, Say
+
+ATTACKS: dict[str, Callable[..., Tensor]] = {"fgsm": fgsm, "pgd": pgd}
+
+
+def parameters(method: str, budget: dict[str, Any]) -> dict[str, float | int]:
+    """An attack's keyword arguments from its budget as written in the configuration."""
+    return {
+        key: int(budget[key]) if key == "steps" else float(parse_pixels(budget[key], key)) for key in METHODS[method]
+    }
+
+
+def adversarial_images(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    method: str,
+    budget: dict[str, Any],
+    *,
+    name: str,
+    batch: int,
+    say: Say,
+) -> Tensor:
+    """Adversarial images uint8 (N, C, H, W) for images uint8 and labels int64 on the model's device.
+
+    ``batch`` decides speed and memory only.
+    """
+    attack, arguments = ATTACKS[method], parameters(method, budget)
+    progress, results = Progress(name, "image", len(images), say), []
+    for start in range(0, len(images), batch):
+        part = slice(start, start + batch)
+        results.append(to_bytes(attack(model, as_pixels(images[part]), labels[part], **arguments)))
+        progress.step(min(start + batch, len(images)))
+    return torch.cat(results)

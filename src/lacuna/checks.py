@@ -1,0 +1,148 @@
+"""What JSON Schema cannot say: names that must exist elsewhere, and networks that must differ."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from lacuna.errors import LacunaError
+from lacuna.names import ARCHITECTURES, METHODS, ModelSpec, attack_code, parse_model, parse_pixels
+
+CLEAN_SUITE = "clean"
+
+
+def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
+    """A scale's file against the datasets: roles, recipes, width and costs."""
+    for role, dataset in settings["datasets"].items():
+        _known(file, f"datasets.{role}", dataset, datasets)
+        _known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
+    if Fraction(settings["width"]) <= 0:
+        raise LacunaError(f"{file}, key width: '{settings['width']}' is not allowed; allowed: a fraction above 0")
+    for dataset, recipe in settings["recipes"].items():
+        _known(file, "recipes", dataset, datasets)
+        for arch in recipe.get("epochs_of", {}):
+            _known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
+    for arch in ARCHITECTURES:
+        if arch not in settings["seconds"]:
+            raise LacunaError(f"{file}: key seconds.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
+
+
+def check_papers(
+    papers: Mapping[str, Any], scale: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]
+) -> None:
+    """Every paper's file: models, attacks, suites, tables and figures, and image counts of the scale."""
+    seen: dict[str, str] = {}
+    for paper, content in papers.items():
+        file = f"config/papers/{paper}.yaml"
+        if content["paper"] != paper:
+            raise LacunaError(f"{file}, key paper: '{content['paper']}' is not the file's name; allowed: {paper}")
+        _check_attacks(file, content)
+        for table, exhibit in content["tables"].items():
+            _check_table(file, table, exhibit, content, scale, settings, datasets)
+        for figure, exhibit in content["figures"].items():
+            _known(file, f"figures.{figure}.table", exhibit["table"], content["tables"])
+        for exhibit in [*content["tables"], *content["figures"]]:
+            if exhibit in seen:
+                raise LacunaError(f"{file}: exhibit '{exhibit}' is already defined in {seen[exhibit]}")
+            seen[exhibit] = file
+
+
+def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
+    for name, selection in content["selections"].items():
+        for i, source in enumerate(selection["sources"]):
+            _model(file, f"selections.{name}.sources[{i}]", source)
+    for name, attack in content["attacks"].items():
+        key = f"attacks.{name}"
+        _known(file, f"{key}.selection", attack["selection"], content["selections"])
+        for i, budget in enumerate(attack["budgets"]):
+            _check_budget(file, f"{key}.budgets[{i}]", attack["method"], budget)
+    for name, suite in content["suites"].items():
+        key = f"suites.{name}"
+        if name == CLEAN_SUITE:
+            raise LacunaError(f"{file}: key {key} is reserved for clean images; allowed: any other name")
+        _known(file, f"{key}.attack", suite["attack"], content["attacks"])
+        selection = content["selections"][content["attacks"][suite["attack"]]["selection"]]
+        for i, source in enumerate(suite["sources"]):
+            _model(file, f"{key}.sources[{i}]", source)
+            _known(file, f"{key}.sources[{i}]", source, selection["sources"])
+
+
+def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
+    allowed = METHODS[method]
+    if set(budget) != set(allowed):
+        raise LacunaError(f"{file}, key {key}: has {', '.join(sorted(budget))}; {method} takes {', '.join(allowed)}")
+    for name in allowed:
+        if name != "steps" and parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
+            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
+
+
+def _check_table(
+    file: str,
+    table: str,
+    exhibit: Mapping[str, Any],
+    content: Mapping[str, Any],
+    scale: str,
+    settings: Mapping[str, Any],
+    datasets: Mapping[str, Any],
+) -> None:
+    key = f"tables.{table}"
+    _known(file, f"{key}.dataset", exhibit["dataset"], settings["datasets"])
+    models = [_model(file, f"{key}.rows[{i}].model", row["model"]) for i, row in enumerate(exhibit["rows"])]
+    _once(file, f"{key}.rows", [(m.arch, row["row"]) for m, row in zip(models, exhibit["rows"], strict=True)])
+    _once(file, f"{key}.columns", [column["column"] for column in exhibit["columns"]])
+    for i, column in enumerate(exhibit["columns"]):
+        _check_column(file, f"{key}.columns[{i}]", column, content)
+        if column.get("source") in [row["model"] for row in exhibit["rows"]]:
+            raise LacunaError(f"{file}, key {key}.columns[{i}].source: '{column['source']}' is also a row; it must be another network (another s<seed>)")
+        if "suite" in column:
+            attack = content["attacks"][content["suites"][column["suite"]]["attack"]]
+            dataset = settings["datasets"][exhibit["dataset"]]
+            _check_images(f"config/scales/{scale}.yaml", attack["selection"], settings, dataset, datasets)
+
+
+def _check_column(file: str, key: str, column: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    needs = column["metric"] != "test_accuracy"
+    for name in ("suite", "source"):
+        if needs and name not in column:
+            raise LacunaError(f"{file}: key {key}.{name} is missing; metric {column['metric']} needs suite and source")
+    if not needs:
+        if extra := sorted({"suite", "source", "attack"} & set(column)):
+            raise LacunaError(f"{file}: key {key}.{extra[0]} is not known; metric test_accuracy takes none")
+        return
+    _known(file, f"{key}.suite", column["suite"], content["suites"])
+    suite = content["suites"][column["suite"]]
+    _known(file, f"{key}.source", column["source"], suite["sources"])
+    attack = content["attacks"][suite["attack"]]
+    codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
+    if "attack" in column:
+        _known(file, f"{key}.attack", column["attack"], codes)
+    elif len(codes) > 1:
+        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join(codes)}")
+
+
+def _check_images(
+    file: str, selection: str, settings: Mapping[str, Any], dataset: str, datasets: Mapping[str, Any]
+) -> None:
+    if selection not in settings["images"]:
+        raise LacunaError(f"{file}: key images.{selection} is missing; required: how many images to attack")
+    asked, there = settings["images"][selection], datasets[dataset]["test"]
+    if asked > there:
+        raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: at most {there}, the test images of {dataset}")
+
+
+def _model(file: str, key: str, name: str) -> ModelSpec:
+    try:
+        return parse_model(name)
+    except LacunaError as error:
+        raise LacunaError(f"{file}, key {key}: {error}") from None
+
+
+def _known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
+    if name not in allowed:
+        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(allowed))}")
+
+
+def _once(file: str, key: str, names: list[Any]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            shown = name if isinstance(name, str) else " / ".join(name)
+            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")

@@ -1,0 +1,80 @@
+"""Reads the configuration files, fills one object, and refuses whatever could not run. No torch here."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lacuna.checks import check_papers, check_scale
+from lacuna.errors import LacunaError
+from lacuna.schema import check_schema
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that changes a number: the chosen scale's file, the datasets and the papers' exhibits.
+
+    ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents.
+    """
+
+    scale: str
+    seed: int
+    mask_place: str
+    settings: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+    papers: Mapping[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key written twice, which plain YAML lets the later one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        merge = "tag:yaml.org,2002:merge"  # `<<: *anchor`, which may be overridden on purpose
+        keys = [self.construct_object(key, deep) for key, _ in node.value if key.tag != merge]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise LacunaError(f"{self.name}: key '{key}' is written twice, line {node.start_mark.line + 1} on")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, root: Path) -> Any:
+    """A YAML file's content. Raises `LacunaError` naming the file, relative to ``root``, where it does not parse."""
+    name = path.relative_to(root).as_posix()
+    loader = _Loader(path.read_text(encoding="utf-8"))
+    loader.name = name
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise LacunaError(f"{name}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    finally:
+        loader.dispose()
+
+
+def load(root: Path, chosen: Mapping[str, Any]) -> Config:
+    """The configuration below ``root`` for what config.yaml and the command line chose.
+
+    ``chosen`` holds the keys of config/config.yaml. Raises `LacunaError` with one sentence naming file, key and
+    allowed values for the first thing that is wrong, before anything runs.
+    """
+    check_schema(dict(chosen), "config", "config/config.yaml or --config", root)
+    scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
+    if chosen["scale"] not in scales:
+        raise LacunaError(f"config/config.yaml or --config, key scale: '{chosen['scale']}'; allowed: {', '.join(scales)}")
+    datasets = _checked(root / "config/datasets.yaml", "datasets", root)
+    settings = _checked(scales[chosen["scale"]], "scale", root)
+    papers = {
+        path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))
+    }
+    check_scale(f"config/scales/{chosen['scale']}.yaml", settings, datasets)
+    check_papers(papers, chosen["scale"], settings, datasets)
+    return Config(chosen["scale"], chosen["seed"], chosen["mask_place"], settings, datasets, papers)
+
+
+def _checked(path: Path, schema: str, root: Path) -> Any:
+    content = read_yaml(path, root)
+    check_schema(content, schema, path.relative_to(root).as_posix(), root)
+    return content

@@ -1,0 +1,1 @@
+"""Datasets: from official files to verified tensors."""

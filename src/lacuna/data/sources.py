@@ -1,0 +1,78 @@
+"""Where a dataset's images come from: the embedded file, or torchvision's downloads."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna.artefacts import sha256
+from lacuna.errors import LacunaError
+
+DOWNLOADS = Path("results/downloads")
+Split = tuple[Tensor, Tensor]
+
+
+def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
+    """Images uint8 (N, C, H, W) and labels int64 (N,) of the splits train and test.
+
+    ``settings`` is the dataset's entry in config/datasets.yaml. Raises `LacunaError` where a file is missing or
+    altered, or where the images are not what the entry says.
+    """
+    readers: dict[str, Callable[[dict[str, Any]], dict[str, Split]]] = {"embedded": _embedded, "torchvision": _torchvision}
+    splits = readers[settings["source"]["kind"]](settings["source"])
+    for split, (images, labels) in splits.items():
+        _check(name, split, images, labels, settings)
+    return splits
+
+
+def _embedded(source: dict[str, Any]) -> dict[str, Split]:
+    """The file in the repository, whose sha256 stands in the configuration."""
+    if sha256(source["file"]) != source["sha256"]:
+        raise LacunaError(f"{source['file']} is not the published file (its sha256 differs); restore it with git checkout")
+    with np.load(source["file"], allow_pickle=False) as arrays:
+        return {split: _split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")}
+
+
+def _torchvision(source: dict[str, Any]) -> dict[str, Split]:
+    """A dataset of torchvision, fetched once into results/downloads and checked by torchvision's own hashes."""
+    from torchvision import datasets
+
+    try:
+        splits = [getattr(datasets, source["name"])(DOWNLOADS, train=train, download=True) for train in (True, False)]
+    except (OSError, RuntimeError) as error:
+        raise LacunaError(
+            f"dataset {source['name']} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
+            f"put the official {source['files']} there"
+        ) from None
+    return {key: _split(np.asarray(s.data), np.asarray(s.targets)) for key, s in zip(("train", "test"), splits, strict=True)}
+
+
+def _split(images: np.ndarray, labels: np.ndarray) -> Split:
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
+    return pixels.contiguous(), torch.from_numpy(labels.astype(np.int64))
+
+
+def _check(name: str, split: str, images: Tensor, labels: Tensor, settings: dict[str, Any]) -> None:
+    wanted = (settings[split], *settings["image"])
+    if tuple(images.shape) != wanted or images.dtype != torch.uint8:
+        raise LacunaError(f"config/datasets.yaml, key {name}: {split} images are {tuple(images.shape)}, not {wanted}")
+    if len(labels) != len(images) or labels.min() < 0 or labels.max() >= len(settings["classes"]):
+        raise LacunaError(f"config/datasets.yaml, key {name}: {split} labels do not fit its {len(settings['classes'])} classes")
+
+
+def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation for the first layer, from the training images uint8 (N, C, H, W).
+
+    Kind ``channel`` (released code) takes stated constants or computes them per channel; kind ``pixel_mean``
+    (paper, appendix D) subtracts the mean image and divides by one.
+    """
+    if "mean" in settings:
+        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
+    pixels = images.double() / 255
+    if settings["kind"] == "pixel_mean":
+        return pixels.mean(0).float(), torch.ones(images.shape[1], 1, 1)
+    return pixels.mean((0, 2, 3)).float().view(-1, 1, 1), pixels.std((0, 2, 3)).float().view(-1, 1, 1)

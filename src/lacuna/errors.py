@@ -1,0 +1,5 @@
+"""The one error a user is meant to read."""
+
+
+class LacunaError(Exception):
+    """Something the user can put right: one sentence that says what is wrong, where, and what is allowed."""

@@ -1,0 +1,49 @@
+"""Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from lacuna.images import as_pixels
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor, batch: int) -> Tensor:
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device."""
+    model.eval()
+    parts = [model(as_pixels(images[start : start + batch])).argmax(1) for start in range(0, len(images), batch)]
+    return torch.cat(parts).cpu()
+
+
+def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:
+    """Outcomes on the whole clean test set: attack ``none``, no source, one line per image id."""
+    frame = pd.DataFrame({"image": range(len(labels)), "label": labels.numpy(), "clean": clean.numpy()})
+    return frame.assign(attack="none", source="", adversarial=frame["clean"], source_clean=-1, source_adversarial=-1)
+
+
+def adversarial_outcomes(
+    attack: str, source: str, tensors: dict[str, Tensor], clean: Tensor, adversarial: Tensor
+) -> pd.DataFrame:
+    """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position."""
+    images = tensors["image"]
+    return pd.DataFrame(
+        {
+            "attack": attack,
+            "source": source,
+            "image": images.numpy(),
+            "label": tensors["label"].numpy(),
+            "clean": clean[images].numpy(),
+            "adversarial": adversarial.numpy(),
+            "source_clean": tensors["source_clean"].numpy(),
+            "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
+        }
+    )
+
+
+COLUMNS = ["attack", "source", "image", "label", "clean", "adversarial", "source_clean", "source_adversarial"]
+
+
+def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """All outcomes of one target and suite in one frame, columns in the documented order."""
+    whole = pd.concat(frames, ignore_index=True)[COLUMNS]
+    return whole.astype({"attack": "category", "source": "category"})

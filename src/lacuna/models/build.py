@@ -1,0 +1,132 @@
+"""From a model's name to a network: widths, and which neurons are masked where."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.errors import LacunaError
+from lacuna.models.densenet import DenseNet
+from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
+from lacuna.models.resnet import ResNet
+from lacuna.models.senet import SENet
+from lacuna.models.vgg import VGG
+from lacuna.names import ModelSpec
+from lacuna.seeding import derive
+
+MINIMUM_WIDTH = 4
+
+# Kinds of places that carry masks. The paper multiplies after the nonlinearity (Section 3.1), which in a
+# residual block means after the addition; the released code masks after BN, before ReLU and before the
+# addition. They also name different layers of DenseNet-121 and SENet-18 (papers' appendix C).
+MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
+    "released_code": {
+        "resnet18": frozenset({"stem", "conv1", "conv2", "projection"}),
+        "resnet50": frozenset({"stem", "conv2"}),
+        "densenet121": frozenset({"input", "transition"}),
+        "senet18": frozenset({"bn1", "bn2"}),
+        "vgg19": frozenset({"conv"}),
+    },
+    "paper": {
+        "resnet18": frozenset({"stem", "conv1", "sum"}),
+        "resnet50": frozenset({"stem", "conv2"}),
+        "densenet121": frozenset({"stem", "conv"}),
+        "senet18": frozenset({"stem", "bn1", "bn2"}),
+        "vgg19": frozenset({"conv"}),
+    },
+}
+BOTTOM_BLOCKS = frozenset({0, 1, 2})
+
+
+def build_model(
+    spec: ModelSpec,
+    image: Shape,
+    classes: int,
+    *,
+    width: Fraction,
+    mask_place: str,
+    seed: int,
+    mean: Tensor,
+    std: Tensor,
+) -> nn.Sequential:
+    """The untrained network: normalisation, then the architecture. Takes pixels (B, C, H, W) in [0, 1], gives logits.
+
+    ``width`` multiplies every channel count (1 is the paper's); ``mask_place`` is a key of `MASK_PLACES`;
+    ``seed`` is the configuration's. Initial weights depend on the whole name, masks on the architecture, the
+    keep probabilities and the mask seed only, so that networks may share masks (Table 8).
+    """
+    site = mask_sites(spec, MASK_PLACES[mask_place][spec.arch], seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "init", str(spec)))
+        network = _network(spec, site, image, classes, width)
+    return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
+
+
+def mask_sites(spec: ModelSpec, kinds: frozenset[str], seed: int) -> Site:
+    """The function that puts a mask, or nothing, at each place of the network as it is built."""
+    keep = {place: Fraction(p) for place, p in spec.keep}
+    masks = "+".join(f"{place}{p}" for place, p in spec.keep)
+    drawn = 0
+
+    def site(block: int, kind: str, shape: Shape) -> nn.Module:
+        nonlocal drawn
+        place = "top" if block not in BOTTOM_BLOCKS else "sm" if "sm" in keep else "bottom"
+        if place not in keep or kind not in kinds:
+            return nn.Identity()
+        drawn += 1
+        mask_seed = derive(seed, "mask", spec.arch, masks, spec.mask_seed or 0, drawn)
+        return Defect(draw_mask(shape, keep[place], mask_seed, place == "sm"))
+
+    return site
+
+
+def _network(spec: ModelSpec, site: Site, image: Shape, classes: int, width: Fraction) -> nn.Module:
+    def scaled(*channels: int | Fraction) -> list[int]:
+        return [max(MINIMUM_WIDTH, round(c * width)) for c in channels]
+
+    builders: dict[str, Callable[[], nn.Module]] = {
+        "resnet18": lambda: _resnet18(spec, site, image, classes, scaled),
+        "resnet50": lambda: ResNet(site, image, classes, scaled(64, 128, 256, 512), (3, 4, 6, 3), bottleneck=True),
+        "densenet121": lambda: DenseNet(site, image, classes, *scaled(32)),
+        "senet18": lambda: SENet(site, image, classes, scaled(64, 128, 256, 512), MINIMUM_WIDTH),
+        "vgg19": lambda: VGG(site, image, classes, scaled(64, 128, 256, 512, 512)),
+    }
+    return builders[spec.arch]()
+
+
+def _resnet18(
+    spec: ModelSpec, site: Site, image: Shape, classes: int, scaled: Callable[..., list[int]]
+) -> ResNet:
+    """ResNet-18 with the bottom widths of its variant: DC is thinner (rounded up), x2 twice as wide."""
+    factor = 2 if spec.wide else Fraction(dict(spec.keep).get("dc", "1"))
+    widths = scaled(ceil(64 * factor), ceil(128 * factor), 256, 512)
+    extra = spec.wide or any(place == "dc" for place, _ in spec.keep)
+    return ResNet(site, image, classes, widths, (2, 2, 2, 2), extra_projection=extra)
+
+
+def mask_report(model: nn.Module) -> list[dict[str, object]]:
+    """One line per masked layer: shape, neurons kept, share of positions at which no channel has a live neuron."""
+    rows: list[dict[str, object]] = []
+    for name, module in model.named_modules():
+        if isinstance(module, Defect):
+            dead = (module.mask.sum(1) == 0).float().mean().item()
+            shape = list(module.mask.shape[1:])
+            rows.append({"layer": name, "shape": shape, "kept": int(module.mask.sum()), "dead_positions": round(dead, 6)})
+    return rows
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Number of trained parameters (masks and statistics not counted)."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
+    """Copies a checkpoint into ``model``; raises `LacunaError` naming the first entry that does not fit."""
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        ours, theirs = expected.get(name), tensors.get(name)
+        if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            raise LacunaError(f"{path}: tensor '{name}' does not fit the network; made with other settings?")
+    model.load_state_dict(tensors)

@@ -1,0 +1,68 @@
+"""DenseNet-121 for small images: 3 x 3 stem, compression 0.5, bottleneck 4 x growth (released code)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.models.layers import Site, global_average
+
+DEPTHS = (6, 12, 24, 16)
+
+
+class Dense(nn.Module):
+    """BN-ReLU-conv 1 x 1, BN-ReLU-conv 3 x 3; the result is put before the input's channels.
+
+    Masks may stand after the first BN (kind input) and on the 3 x 3 convolution's output (kind conv).
+    """
+
+    def __init__(self, site: Site, block: int, size: int, inputs: int, growth: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.mask1 = site(block, "input", (inputs, size, size))
+        self.conv1 = nn.Conv2d(inputs, 4 * growth, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(4 * growth)
+        self.conv2 = nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False)
+        self.mask2 = site(block, "conv", (growth, size, size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.conv1(F.relu(self.mask1(self.bn1(x)), inplace=True))
+        out = self.mask2(self.conv2(F.relu(self.bn2(out), inplace=True)))
+        return torch.cat([out, x], 1)
+
+
+class Transition(nn.Module):
+    """BN-ReLU-conv 1 x 1 to half the channels, then average pooling; the mask stands after the BN."""
+
+    def __init__(self, site: Site, block: int, size: int, inputs: int) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(inputs)
+        self.mask = site(block, "transition", (inputs, size, size))
+        self.conv = nn.Conv2d(inputs, inputs // 2, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(self.conv(F.relu(self.mask(self.bn(x)), inplace=True)), 2)
+
+
+class DenseNet(nn.Module):
+    """Stem of 2 x growth channels and four dense blocks (numbers 1 to 4) with transitions between them."""
+
+    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, growth: int) -> None:
+        super().__init__()
+        channels, size, _ = image
+        width = 2 * growth
+        self.stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
+        self.stem_mask = site(0, "stem", (width, size, size))
+        layers: list[nn.Module] = []
+        for block, depth in enumerate(DEPTHS, start=1):
+            layers += [Dense(site, block, size, width + i * growth, growth) for i in range(depth)]
+            width += depth * growth
+            if block < len(DEPTHS):
+                layers.append(Transition(site, block, size, width))
+                width, size = width // 2, size // 2
+        self.layers = nn.Sequential(*layers)
+        self.bn = nn.BatchNorm2d(width)
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.layers(self.stem_mask(self.stem(x)))
+        return self.head(global_average(F.relu(self.bn(out), inplace=True)))

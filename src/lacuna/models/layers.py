@@ -1,0 +1,68 @@
+"""Layers that the networks share: normalisation, neuron masks, and the places where masks may stand."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+Shape = tuple[int, int, int]
+# site(block, kind, shape) -> the mask that stands there, or nn.Identity.
+Site = Callable[[int, str, Shape], nn.Module]
+
+
+def draw_mask(shape: Shape, keep: Fraction, seed: int, same_for_channels: bool = False) -> Tensor:
+    """Fixed binary mask, float (1, C, H, W), with exactly floor((1 - keep) * neurons) zeros.
+
+    Neurons are zeroed without replacement over the whole C x H x W volume (released code); with
+    ``same_for_channels`` one H x W mask serves all channels (variant SM).
+    """
+    drawn = (1, *shape[1:]) if same_for_channels else shape
+    neurons = prod(drawn)
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.ones(neurons)
+    mask[torch.randperm(neurons, generator=generator)[: int((1 - keep) * neurons)]] = 0
+    return mask.view(1, *drawn).expand(1, *shape).contiguous(memory_format=torch.channels_last)
+
+
+class Defect(nn.Module):
+    """Defective neurons: multiplies by a fixed binary mask, in training and in evaluation, without rescaling.
+
+    The mask is a buffer, so a checkpoint carries it. Source: Defective CNN, Section 3.1.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Masks activations (B, C, H, W); raises ValueError at another resolution than the mask's."""
+        if x.shape[1:] != self.mask.shape[1:]:
+            raise ValueError(f"mask is for {tuple(self.mask.shape[1:])}, activation is {tuple(x.shape[1:])}")
+        return x * self.mask
+
+
+class Normalise(nn.Module):
+    """First layer of every network: maps pixels in [0, 1] to (x - mean) / std, so that epsilon is in pixel units.
+
+    ``mean`` and ``std`` are per channel (C, 1, 1), or per pixel (C, H, W) for the paper's mean image.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+def global_average(x: Tensor) -> Tensor:
+    """Mean over the whole map, (B, C, H, W) to (B, C); its gradient is deterministic on CUDA, unlike pooling's."""
+    return x.mean((2, 3))

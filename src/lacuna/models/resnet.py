@@ -1,0 +1,92 @@
+"""ResNet-18 and ResNet-50 for small images: 3 x 3 stem, no max-pooling, strides 1, 2, 2, 2 (released code)."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.models.layers import Site, global_average
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Convolution without bias, then batch normalisation."""
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs))
+
+
+class Residual(nn.Module):
+    """A residual block: a chain of conv-BN-ReLU, added to the shortcut, then ReLU.
+
+    Masks may stand after each BN of the chain (kinds conv1, conv2, ...), on the projection, and on
+    the activation after the addition (kind sum).
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        block: int,
+        sizes: tuple[int, int],  # sides of the map before and after the stride
+        inputs: int,
+        chain: Sequence[tuple[int, int]],  # (output channels, kernel)
+        strided: int,  # index in the chain of the convolution that carries the stride
+        stride: int,
+        extra_projection: bool,
+    ) -> None:
+        super().__init__()
+        before, size = sizes
+        widths = [inputs, *(width for width, _ in chain)]
+        self.convs, self.masks = nn.ModuleList(), nn.ModuleList()
+        for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
+            side = before if i < strided else size
+            self.convs.append(conv_bn(fan_in, fan_out, chain[i][1], stride if i == strided else 1))
+            self.masks.append(site(block, f"conv{i + 1}", (fan_out, side, side)))
+        shape = (widths[-1], size, size)
+        self.projection: nn.Module = nn.Identity()
+        self.projection_mask: nn.Module = nn.Identity()
+        if stride != 1 or inputs != widths[-1] or extra_projection:
+            self.projection = conv_bn(inputs, widths[-1], 1, stride)
+            self.projection_mask = site(block, "extra" if extra_projection else "projection", shape)
+        self.sum_mask = site(block, "sum", shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = x
+        for i, (conv, mask) in enumerate(zip(self.convs, self.masks, strict=True)):
+            out = mask(conv(out if i == 0 else F.relu(out, inplace=True)))
+        out = out + self.projection_mask(self.projection(x))
+        return self.sum_mask(F.relu(out, inplace=True))
+
+
+class ResNet(nn.Module):
+    """Stem and four stages; ``widths`` are the stages' base channels, the first also the stem's."""
+
+    def __init__(
+        self,
+        site: Site,
+        image: tuple[int, int, int],
+        classes: int,
+        widths: Sequence[int],
+        depths: Sequence[int],
+        bottleneck: bool = False,
+        extra_projection: bool = False,
+    ) -> None:
+        super().__init__()
+        channels, size, _ = image
+        self.stem = conv_bn(channels, widths[0], 3)
+        self.stem_mask = site(0, "stem", (widths[0], size, size))
+        blocks: list[nn.Module] = []
+        inputs = widths[0]
+        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
+            chain = [(width, 1), (width, 3), (4 * width, 1)] if bottleneck else [(width, 3), (width, 3)]
+            for position in range(depth):
+                stride = 2 if stage > 1 and position == 0 else 1
+                before, size = size, -(-size // stride)
+                extra = extra_projection and stage == 1 and position == 0
+                blocks.append(Residual(site, stage, (before, size), inputs, chain, int(bottleneck), stride, extra))
+                inputs = chain[-1][0]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
+        return self.head(global_average(self.blocks(out)))

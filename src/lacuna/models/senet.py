@@ -1,0 +1,69 @@
+"""SENet-18: ResNet-18's layout with pre-activation squeeze-and-excitation blocks (released code)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.models.layers import Site, global_average
+from lacuna.models.resnet import conv_bn
+
+REDUCTION = 16
+
+
+class SqueezeExcite(nn.Module):
+    """Pre-activation block; the shortcut of a down-sampling block takes the activated (and masked) input.
+
+    Masks stand after both BNs, before ReLU (kinds bn1, bn2).
+    """
+
+    def __init__(
+        self, site: Site, block: int, sizes: tuple[int, int], inputs: int, outputs: int, squeezed: int, stride: int
+    ) -> None:
+        super().__init__()
+        before, after = sizes
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.mask1 = site(block, "bn1", (inputs, before, before))
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.mask2 = site(block, "bn2", (outputs, after, after))
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.squeeze = nn.Conv2d(outputs, squeezed, 1)
+        self.excite = nn.Conv2d(squeezed, outputs, 1)
+        self.shortcut: nn.Module | None = None
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = F.relu(self.mask1(self.bn1(x)), inplace=True)
+        out = self.conv2(F.relu(self.mask2(self.bn2(self.conv1(active))), inplace=True))
+        gate = self.excite(F.relu(self.squeeze(global_average(out)[:, :, None, None])))
+        return out * torch.sigmoid(gate) + (x if self.shortcut is None else self.shortcut(active))
+
+
+class SENet(nn.Module):
+    """Stem, four stages of two blocks; no BN before the head. ``widths`` are the stages' channels."""
+
+    def __init__(
+        self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int], minimum: int
+    ) -> None:
+        super().__init__()
+        channels, size, _ = image
+        self.stem = conv_bn(channels, widths[0], 3)
+        self.stem_mask = site(0, "stem", (widths[0], size, size))
+        blocks: list[nn.Module] = []
+        inputs = widths[0]
+        for stage, width in enumerate(widths, start=1):
+            for position in range(2):
+                stride = 2 if stage > 1 and position == 0 else 1
+                before, size = size, -(-size // stride)
+                squeezed = max(minimum, width // REDUCTION)
+                blocks.append(SqueezeExcite(site, stage, (before, size), inputs, width, squeezed, stride))
+                inputs = width
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
+        return self.head(global_average(self.blocks(out)))

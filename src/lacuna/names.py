@@ -1,0 +1,131 @@
+"""Names that parse back to what they name: models and attacks. No torch here: the workflow imports this."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from lacuna.errors import LacunaError
+
+ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")
+PLACES = ("bottom", "top", "dc", "sm")
+TRAININGS = ("standard",)
+GRAMMAR = "<arch>[x2][-<bottom|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
+
+_MODEL = re.compile(
+    r"(?P<arch>[a-z]+[0-9]+)(?P<wide>x2)?"
+    r"(?P<parts>(?:-(?:bottom|top|dc|sm)[0-9.]+)*)"
+    r"-(?P<training>[a-z][a-z0-9]*)-s(?P<seed>[0-9]+)(?:m(?P<mask_seed>[0-9]+))?"
+)
+_PART = re.compile(r"-(bottom|top|dc|sm)([0-9.]+)")
+_DECIMAL = re.compile(r"0\.[0-9]*[1-9]|1")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One trained network; ``str(spec)`` is its name and `parse_model` the inverse.
+
+    ``keep`` holds (place, keep probability) pairs, the probability as the decimal that was written.
+    ``seed`` is the replica of the initialisation and of the data order, ``mask_seed`` that of the masks.
+    """
+
+    arch: str
+    training: str
+    seed: int
+    keep: tuple[tuple[str, str], ...] = ()
+    wide: bool = False
+    mask_seed: int | None = None
+
+    def __str__(self) -> str:
+        parts = "".join(f"-{place}{keep}" for place, keep in self.keep)
+        masks = "" if self.mask_seed is None else f"m{self.mask_seed}"
+        return f"{self.arch}{'x2' if self.wide else ''}{parts}-{self.training}-s{self.seed}{masks}"
+
+    @property
+    def masked(self) -> bool:
+        """Whether the network has neuron masks (thin networks, ``dc``, have none)."""
+        return any(place != "dc" for place, _ in self.keep)
+
+    @property
+    def keep_prob(self) -> str:
+        """Keep probabilities as the printed tables code them: ``0.5``, ``0.7+0.3``, empty without masks."""
+        return "+".join(keep for _, keep in self.keep)
+
+    @property
+    def variant(self) -> str:
+        """Variant code of the printed tables: standard, bottom, top, bottom+top, bottom_dc, ..."""
+        codes = {"dc": "bottom_dc", "sm": "bottom_sm"}
+        base = "+".join(codes.get(place, place) for place, _ in self.keep) or "standard"
+        return f"{base}_x2" if self.wide else base
+
+
+def parse_model(name: str) -> ModelSpec:
+    """The specification behind a model's name. Raises `LacunaError` naming the part that is not allowed."""
+    match = _MODEL.fullmatch(name)
+    if match is None:
+        raise LacunaError(f"model '{name}' does not read as {GRAMMAR}, for example resnet18-bottom0.5-standard-s1m1")
+    spec = ModelSpec(
+        arch=match["arch"],
+        training=match["training"],
+        seed=int(match["seed"]),
+        keep=tuple(_PART.findall(match["parts"])),
+        wide=match["wide"] is not None,
+        mask_seed=None if match["mask_seed"] is None else int(match["mask_seed"]),
+    )
+    _check(name, spec)
+    return spec
+
+
+def _check(name: str, spec: ModelSpec) -> None:
+    places = [place for place, _ in spec.keep]
+    problem = None
+    if spec.arch not in ARCHITECTURES:
+        problem = f"unknown architecture '{spec.arch}'; allowed: {', '.join(ARCHITECTURES)}"
+    elif spec.training not in TRAININGS:
+        problem = f"unknown training '{spec.training}'; allowed: {', '.join(TRAININGS)}"
+    elif bad := [keep for _, keep in spec.keep if not _DECIMAL.fullmatch(keep)]:
+        problem = f"keep probability '{bad[0]}' must be a decimal in (0, 1] without trailing zeros"
+    elif tuple(places) not in {(), ("bottom",), ("top",), ("bottom", "top"), ("dc",), ("sm",)}:
+        problem = f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, dc, sm"
+    elif spec.arch != "resnet18" and (spec.wide or "dc" in places):
+        problem = "x2 and dc exist for resnet18 only"
+    elif spec.wide and places not in ([], ["bottom"]):
+        problem = "x2 goes with bottom masks only"
+    elif spec.masked != (spec.mask_seed is not None):
+        problem = "a mask seed (m<number>) is required" if spec.masked else "a mask seed needs neuron masks"
+    elif str(spec) != name:
+        problem = f"write it as '{spec}'"
+    if problem:
+        raise LacunaError(f"model '{name}': {problem}")
+
+
+def parse_pixels(text: str, key: str) -> Fraction:
+    """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
+        raise LacunaError(f"{key} is '{text}'; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    numerator, _, denominator = text.partition("/")
+    value = Fraction(numerator) / Fraction(denominator or "1")
+    if value > 1:
+        raise LacunaError(f"{key} is '{text}'; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    return value
+
+
+def plain(value: Fraction) -> str:
+    """A distance on the 0..255 scale as the printed tables write it: ``16``, ``2.55``."""
+    scaled = value * 255
+    return str(scaled.numerator) if scaled.denominator == 1 else f"{float(scaled):.6g}"
+
+
+# Parameters of each attack method's budgets; epsilon and step are in pixel units.
+METHODS: dict[str, tuple[str, ...]] = {"fgsm": ("epsilon",), "pgd": ("epsilon", "step", "steps")}
+
+
+def attack_code(method: str, budget: Mapping[str, Any]) -> str:
+    """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``."""
+    letters = {"epsilon": "e", "step": "a", "steps": "t"}
+    values = (
+        f"{letters[key]}{budget[key] if key == 'steps' else plain(parse_pixels(budget[key], key))}"
+        for key in METHODS[method]
+    )
+    return "_".join([method, *values])

@@ -1,0 +1,202 @@
+"""From an exhibit's YAML to the files it needs: what each rule's inputs and settings are. No torch here."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lacuna.checks import CLEAN_SUITE
+from lacuna.config import Config
+from lacuna.errors import LacunaError
+from lacuna.names import attack_code, parse_model
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table: which row and column, of which network, under which attack on which source.
+
+    ``suite`` is where its outcomes are; ``attack`` is ``none`` and ``source`` empty for clean images.
+    """
+
+    row: str
+    column: str
+    metric: str
+    model: str
+    suite: str
+    attack: str = "none"
+    source: str = ""
+
+
+class Plan:
+    """Answers, for one configuration, what the workflow's rules ask."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tables = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["tables"].items()}
+        self.figures = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()}
+        self._stages = _by_name(config)
+
+    # Paths -------------------------------------------------------------------------------------------------
+
+    def path(self, dataset: str, stage: str, name: str) -> str:
+        """Where an artefact of this configuration's scale lies."""
+        return f"results/{self.config.scale}/{dataset}/{stage}/{name}"
+
+    def dataset_of(self, exhibit: str) -> str:
+        """The dataset that plays the exhibit's role at this scale."""
+        table = self.figures[exhibit][1]["table"] if exhibit in self.figures else exhibit
+        return str(self.config.settings["datasets"][self.tables[table][1]["dataset"]])
+
+    # What an exhibit needs ---------------------------------------------------------------------------------
+
+    def cells(self, table: str) -> Iterator[Cell]:
+        """The cells of a table in printed order, row by row."""
+        body = self.tables[table][1]
+        for row in body["rows"]:
+            for column in body["columns"]:
+                yield self._cell(table, row, column)
+
+    def _cell(self, table: str, row: dict[str, str], column: dict[str, str]) -> Cell:
+        place = (row["row"], column["column"], column["metric"], row["model"])
+        if "suite" not in column:
+            suites = [c["suite"] for c in self.tables[table][1]["columns"] if "suite" in c]
+            return Cell(*place, suite=suites[0] if suites else CLEAN_SUITE)
+        attack = self.attack_of(column["suite"])
+        codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
+        return Cell(*place, column["suite"], column.get("attack", codes[0]), column["source"])
+
+    def outcomes(self, table: str) -> list[str]:
+        """The outcome files that a table is computed from: one per target and suite."""
+        dataset = self.dataset_of(table)
+        pairs = dict.fromkeys((cell.suite, cell.model) for cell in self.cells(table))
+        return [self.path(dataset, "evaluate", f"{suite}/{model}.parquet") for suite, model in pairs]
+
+    def attack_of(self, suite: str) -> dict[str, Any]:
+        """The attack behind a suite."""
+        return dict(self._stages["attacks"][self._stages["suites"][suite]["attack"]])
+
+    def suite_sources(self, suite: str) -> list[tuple[str, str]]:
+        """(attack, source) of every adversarial set in a suite; none for the suite of clean images."""
+        if suite == CLEAN_SUITE:
+            return []
+        body = self._named("suites", suite)
+        return [(body["attack"], source) for source in body["sources"]]
+
+    def selection_of(self, attack: str, source: str) -> str:
+        """Name of the selection an attack runs on: one list for all sources, or the source's own."""
+        name = self._named("attacks", attack)["selection"]
+        rule = self._stages["selections"][name]["rule"]
+        return name if rule == "right_on_all_sources" else f"{name}-{source}"
+
+    def selection_sources(self, selection: str) -> list[str]:
+        """The networks whose clean predictions decide a selection."""
+        name, _, source = selection.partition("-")
+        return [source] if source else list(self._named("selections", name)["sources"])
+
+    def _named(self, kind: str, name: str) -> dict[str, Any]:
+        if name not in self._stages[kind]:
+            raise LacunaError(f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}")
+        return dict(self._stages[kind][name])
+
+    # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
+
+    def dataset_settings(self, dataset: str) -> str:
+        """Settings of the rule dataset, as canonical JSON."""
+        return canonical(self.config.datasets[dataset])
+
+    def train_settings(self, dataset: str, model: str) -> str:
+        """Settings of the rule train: network, data format, recipe, seed."""
+        recipe = dict(self.config.settings["recipes"][dataset])
+        epochs_of = recipe.pop("epochs_of", {})
+        recipe["epochs"] = epochs_of.get(parse_model(model).arch, recipe["epochs"])
+        return canonical({**self.network_settings(dataset, model), "recipe": recipe})
+
+    def network_settings(self, dataset: str, model: str) -> dict[str, Any]:
+        """What is needed to build a network before its checkpoint is loaded."""
+        data = self.config.datasets[dataset]
+        return {
+            "model": model,
+            "image": data["image"],
+            "classes": len(data["classes"]),
+            "normalisation": data["normalisation"],
+            "width": self.config.settings["width"],
+            "mask_place": self.config.mask_place,
+            "seed": self.config.seed,
+        }
+
+    def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
+        """`network_settings` of several models, in order."""
+        return [self.network_settings(dataset, model) for model in models]
+
+    def select_settings(self, dataset: str, selection: str) -> str:
+        """Settings of the rule select: how many images, and the networks."""
+        name = selection.partition("-")[0]
+        return canonical(
+            {
+                "selection": selection,
+                "images": self.config.settings["images"][name],
+                "networks": self.networks(dataset, self.selection_sources(selection)),
+                "seed": self.config.seed,
+            }
+        )
+
+    def attack_settings(self, dataset: str, attack: str, source: str) -> str:
+        """Settings of the rule attack: the method with its whole grid of budgets, and the source network."""
+        body = self._named("attacks", attack)
+        return canonical(
+            {
+                "method": body["method"],
+                "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
+                "network": self.network_settings(dataset, source),
+            }
+        )
+
+    def evaluate_settings(self, dataset: str, suite: str, model: str) -> str:
+        """Settings of the rule evaluate: the target network and the suite's sources, in order."""
+        sources = [source for _, source in self.suite_sources(suite)]
+        return canonical({"network": self.network_settings(dataset, model), "sources": sources})
+
+    def cells_settings(self, table: str) -> str:
+        """Settings of the rule cells: every cell and where its outcomes lie."""
+        paper, body = self.tables[table]
+        return canonical(
+            {
+                "exhibit": table,
+                "scale": self.config.scale,
+                "dataset": self.dataset_of(table),
+                "paper_dataset": body["dataset"],
+                "printed_table": body.get("printed"),
+                "printed_file": f"data/printed/{paper}.csv",
+                "cells": [vars(cell) for cell in self.cells(table)],
+                "outcomes": self.outcomes(table),
+                "seed": self.config.seed,
+            }
+        )
+
+    def table_settings(self, table: str) -> str:
+        """Settings of the rule table: titles only, the numbers come from its cells."""
+        paper, body = self.tables[table]
+        return canonical({"exhibit": table, "title": body["title"], "paper": self.config.papers[paper]["title"]})
+
+    def figure_settings(self, figure: str) -> str:
+        """Settings of the rule figure: which plot, and its title."""
+        return canonical({"exhibit": figure, **self.figures[figure][1]})
+
+    def seconds(self, model: str) -> int:
+        """Expected seconds to train a model at this scale, from the scale's cost table."""
+        return int(self.config.settings["seconds"][parse_model(model).arch])
+
+
+def _by_name(config: Config) -> dict[str, dict[str, Any]]:
+    kinds: dict[str, dict[str, Any]] = {"selections": {}, "attacks": {}, "suites": {}}
+    for paper, content in config.papers.items():
+        for kind, known in kinds.items():
+            if twice := sorted(known.keys() & content[kind].keys()):
+                raise LacunaError(f"config/papers/{paper}.yaml: {kind}.{twice[0]} is also defined by another paper")
+            known.update(content[kind])
+    return kinds
+
+
+def canonical(settings: Any) -> str:
+    """JSON with sorted keys: equal settings give equal text, the base of digests and of rerun decisions."""
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"))

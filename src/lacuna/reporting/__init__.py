@@ -1,0 +1,1 @@
+"""Renders cells as tables and figures; nothing here computes a cell."""

@@ -1,0 +1,60 @@
+"""Figures from cells, drawn with seaborn; the same cells give the same bytes."""
+
+from collections.abc import Callable
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+import pandas as pd  # noqa: E402
+import seaborn as sns  # noqa: E402
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+STYLE = {"svg.hashsalt": "lacuna", "svg.fonttype": "path", "figure.dpi": 150, "font.size": 8}
+
+
+def heatmap(cells: pd.DataFrame, title: str) -> Figure:
+    """The printed table and ours side by side, one colour scale for both; clean accuracy stands apart, grey."""
+    rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
+    first = cells.iloc[0]
+    titles = {"printed": "paper (printed)", "value": f"ours: {first['dataset']}, scale {first['scale']}"}
+    figure, axes = plt.subplots(1, 2, figsize=(9.5, 0.32 * len(rows) + 1.4), sharey=True, layout="constrained")
+    for axis, (column, name) in zip(axes, titles.items(), strict=True):
+        _panel(axis, cells, column, rows)
+        axis.set(title=name, xlabel="source of the adversarial examples", ylabel="")
+    figure.suptitle(title, fontsize=10)
+    figure.colorbar(axes[1].collections[0], ax=axes, label="defense rate in percent", pad=0.01, aspect=40)
+    return figure
+
+
+def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, str]]) -> None:
+    columns = list(dict.fromkeys(cells["column"]))
+    values = cells.pivot(index=["target", "row"], columns="column", values=column).astype(float)
+    values = values.reindex(index=pd.MultiIndex.from_tuples(rows), columns=columns)
+    clean = set(cells.loc[cells["metric"] == "test_accuracy", "column"])
+    plain = [name in clean for name in columns]
+    labels = [row if row[0].isalpha() else f"{row}  " for _, row in rows]
+    shared = {"annot": True, "fmt": ".1f", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
+    sns.heatmap(values, mask=values.isna() | plain, vmin=0, vmax=100, cmap="viridis", **shared)
+    if any(plain):
+        greys = sns.color_palette(["0.93"], as_cmap=True)
+        sns.heatmap(values, mask=values.isna() | [not p for p in plain], cmap=greys, **shared)
+    for i, (_, row) in enumerate(rows[1:], start=1):
+        if row[0].isalpha():
+            axis.axhline(i, color="white", linewidth=3)
+    axis.tick_params(length=0)
+    axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")
+    axis.set_yticks([i + 0.5 for i in range(len(rows))], labels, rotation=0)
+
+
+PLOTS: dict[str, Callable[[pd.DataFrame, str], Figure]] = {"heatmap": heatmap}
+
+
+def draw(plot: str, cells: pd.DataFrame, title: str, path: str) -> None:
+    """Draws one figure of the kind ``plot`` to ``path``, SVG or PNG by its ending, without a date inside."""
+    with mpl.rc_context(STYLE):
+        figure = PLOTS[plot](cells, title)
+        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else {"Software": None})
+        plt.close(figure)

@@ -1,0 +1,74 @@
+"""How the pattern of a table compares with the paper's, where the numbers themselves cannot be compared."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from lacuna.statistics import rank_correlation
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Agreement with the printed table.
+
+    ``pairs`` compare two rows of one architecture in one column; ``agree`` counts those that differ in the
+    paper's direction, ``clear`` those whose 95 % intervals do not overlap, ``clear_agree`` both.
+    """
+
+    cells: int
+    rank_correlation: float
+    pairs: int
+    agree: int
+    clear: int
+    clear_agree: int
+
+
+def compare(cells: pd.DataFrame) -> Pattern | None:
+    """The pattern over defense rates that have a printed value; None where there are none."""
+    rated = cells[(cells["metric"] == "defense_rate") & cells["printed"].notna() & cells["value"].notna()]
+    if rated.empty:
+        return None
+    pairs = [
+        _pair(a, b)
+        for _, group in rated.groupby(["target", "column"], sort=False)
+        for a, b in combinations(group.itertuples(), 2)
+        if a.printed != b.printed
+    ]
+    return Pattern(
+        cells=len(rated),
+        rank_correlation=rank_correlation(rated["value"], rated["printed"]),
+        pairs=len(pairs),
+        agree=sum(same for same, _ in pairs),
+        clear=sum(clear for _, clear in pairs),
+        clear_agree=sum(same and clear for same, clear in pairs),
+    )
+
+
+def _pair(a, b) -> tuple[bool, bool]:  # type: ignore[no-untyped-def]
+    same = (a.value - b.value) * (a.printed - b.printed) > 0
+    return same, a.ci_low > b.ci_high or b.ci_low > a.ci_high
+
+
+def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
+    """Mean defense rate, ours and printed, per variant and keep probability, in the order of the rows."""
+    rated = cells[cells["metric"] == "defense_rate"].copy()
+    keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) else f" {p}")
+    rated["network"] = rated["variant"] + keep
+    return rated.groupby("network", sort=False)[["value", "printed"]].mean()
+
+
+def summary(cells: pd.DataFrame) -> list[str]:
+    """Two or three sentences on the pattern, for a terminal and for the Markdown table."""
+    pattern = compare(cells)
+    if pattern is None:
+        return ["No cell has a printed value to compare with."]
+    means = "; ".join(
+        f"{name} {row.value:.1f} (paper {row.printed:.1f})" for name, row in means_by_variant(cells).iterrows()
+    )
+    return [
+        f"Mean defense rate in percent: {means}.",
+        f"Two rows of one architecture differ in the paper's direction in {pattern.agree} of {pattern.pairs} pairs; "
+        f"of the {pattern.clear} pairs whose 95 % intervals do not overlap, in {pattern.clear_agree}.",
+        f"Spearman rank correlation with the {pattern.cells} printed defense rates: {pattern.rank_correlation:.2f}.",
+    ]

@@ -1,0 +1,75 @@
+"""JSON Schema violations as one sentence a user can act on."""
+
+import json
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from lacuna.errors import LacunaError
+
+
+@cache
+def _validator(path: Path) -> Draft202012Validator:
+    schema = yaml.safe_load(path.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
+    """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
+    validator = _validator(root / f"workflow/schemas/{schema}.schema.yaml")
+    errors = sorted(validator.iter_errors(content), key=lambda e: (len(e.absolute_path), str(list(e.absolute_path))))
+    if errors:
+        raise LacunaError(_sentence(errors[0], file))
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A place in a file as ``recipes.cifar10.milestones[0]``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _sentence(error: ValidationError, file: str) -> str:
+    path = [*error.absolute_path]
+    rule, limit = str(error.validator), error.validator_value
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    if rule == "additionalProperties":
+        known = sorted(schema.get("properties", {}))
+        wrong = sorted(key for key in error.instance if key not in known)[0]
+        close = get_close_matches(str(wrong), known, 1)
+        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
+    if rule == "required":
+        missing = sorted(key for key in limit if key not in error.instance)[0]
+        return f"{file}: key {dotted([*path, missing])} is missing; required: {', '.join(limit)}"
+    where = f"{file}, key {dotted(path)}" if path else file
+    return f"{where}: {_shown(error.instance)} is not allowed; allowed: {_allowed(rule, limit, schema)}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _allowed(rule: str, limit: Any, schema: dict[str, Any]) -> str:
+    if rule == "enum":
+        return ", ".join(str(value) for value in limit)
+    if "description" in schema:
+        return str(schema["description"])
+    words = {
+        "minimum": f"at least {limit}",
+        "maximum": f"at most {limit}",
+        "exclusiveMinimum": f"more than {limit}",
+        "type": f"{limit}",
+        "minItems": f"at least {limit} entries",
+        "maxItems": f"at most {limit} entries",
+        "uniqueItems": "no entry twice",
+        "minProperties": f"at least {limit} entry",
+    }
+    return words.get(rule, f"{rule} {limit}")

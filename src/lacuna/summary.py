@@ -1,0 +1,27 @@
+"""``python -m lacuna.summary tables/table3.cells.csv``: where a table is and how it compares with the paper."""
+
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from lacuna.progress import clock
+from lacuna.reporting.pattern import summary
+
+
+def describe(path: Path, started: float | None = None) -> str:
+    """What a user wants to read when a table is done; ``started`` is a Unix time in seconds."""
+    cells = pd.read_csv(path)
+    table = path.with_name(path.name.replace(".cells.csv", ""))
+    took = f", {clock(time.time() - started)}" if started else ""
+    first = cells.iloc[0]
+    lines = [
+        f"{table}.csv  (scale {first['scale']}, dataset {first['dataset']}, {len(cells)} cells{took})",
+        f"  beside it: {table.name}.md with the paper's numbers, {table.name}.cells.csv, {table.name}.tex",
+    ]
+    return "\n".join([*lines, *(f"  {line}" for line in summary(cells))])
+
+
+if __name__ == "__main__":
+    print(describe(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None))

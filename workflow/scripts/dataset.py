@@ -1,0 +1,20 @@
+"""Rule dataset: the official files of a dataset as two verified artefacts, train and test."""
+
+import json
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import Record, write_tensors
+from lacuna.data.sources import load_splits
+from lacuna.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as say:
+    name = snakemake.wildcards.dataset
+    splits = load_splits(name, json.loads(snakemake.params.settings))
+    for split, (images, labels) in splits.items():
+        path = snakemake.output[split]
+        record = Record("dataset", snakemake.params.settings, code=list(snakemake.input.code))
+        write_tensors(path, {"images": images, "labels": labels}, record)
+        say(f"dataset {name}: {len(images)} {split} images")

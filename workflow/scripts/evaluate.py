@@ -1,0 +1,32 @@
+"""Rule evaluate: one target's outcomes on the clean test set and on every adversarial set of a suite."""
+
+import json
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
+from lacuna.job import job, prepare_torch
+from lacuna.networks import trained_network
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads)
+    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    inputs = [snakemake.input.images, snakemake.input.checkpoint, *snakemake.input.adversarial]
+    record = Record("evaluate", snakemake.params.settings, inputs, list(snakemake.input.code))
+    data = read_tensors(snakemake.input.images)
+    model = trained_network(settings["network"], snakemake.input.checkpoint, device)
+    clean = predict(model, data["images"].to(device), batch)
+    frames = [clean_outcomes(data["labels"], clean)]
+    for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
+        tensors = read_tensors(path)
+        for key in sorted(name for name in tensors if name.endswith(".images")):
+            attack = key.removesuffix(".images")
+            predictions = predict(model, tensors[key].to(device), batch)
+            frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
+    accuracy = clean.eq(data["labels"]).double().mean().item()
+    record.volatile = {"device": device, "batch": batch}
+    write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
+    say(f"evaluate {settings['network']['model']} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

@@ -1,0 +1,15 @@
+"""Rules publish_table and publish_figure: copies the chosen scale's files to where a user looks for them."""
+
+import shutil
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import atomic
+from lacuna.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    for source, target in zip(snakemake.input.files, snakemake.output, strict=True):
+        with atomic(target) as temporary:
+            shutil.copyfile(source, temporary)

@@ -1,0 +1,30 @@
+"""Rule select: the ids of the test images that an attack runs on."""
+
+import json
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.evaluation import predict
+from lacuna.job import job, prepare_torch
+from lacuna.networks import trained_network
+from lacuna.selection import select_images
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads)
+    settings = json.loads(snakemake.params.settings)
+    inputs = [snakemake.input.images, *snakemake.input.checkpoints]
+    record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
+    data = read_tensors(snakemake.input.images)
+    images, predictions = data["images"].to(device), {}
+    for network, checkpoint in zip(settings["networks"], snakemake.input.checkpoints, strict=True):
+        model = trained_network(network, checkpoint, device)
+        predictions[network["model"]] = predict(model, images, snakemake.resources.batch)
+        accuracy = predictions[network["model"]].eq(data["labels"]).double().mean().item()
+        say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")
+        record.facts[network["model"]] = {"test_accuracy": round(accuracy, 6)}
+    chosen = select_images(data["labels"], predictions, settings["images"], settings["selection"], settings["seed"])
+    record.volatile = {"device": device}
+    write_frame(snakemake.output.selection, chosen, record)

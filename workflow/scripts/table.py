@@ -1,0 +1,18 @@
+"""Rule table: one table's cells as CSV, Markdown and LaTeX."""
+
+import json
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import read_frame, write_text
+from lacuna.job import job
+from lacuna.reporting.tables import latex, markdown, wide
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    settings = json.loads(snakemake.params.settings)
+    cells = read_frame(snakemake.input.cells)
+    write_text(snakemake.output.csv, wide(cells).to_csv(index=False, lineterminator="\n"))
+    write_text(snakemake.output.markdown, markdown(cells, settings["title"], settings["paper"]))
+    write_text(snakemake.output.latex, latex(cells, settings["title"], settings["paper"]))

@@ -1,0 +1,36 @@
+"""Rule train: trains one network and writes its checkpoint, masks and normalisation included."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import Record, read_tensors, text_digest, write_tensors
+from lacuna.data.sources import normalisation
+from lacuna.job import job, prepare_torch
+from lacuna.models.build import mask_report, parameter_count
+from lacuna.networks import new_network
+from lacuna.training.loop import train
+from lacuna.training.resumable import Resumable
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads)
+    settings = json.loads(snakemake.params.settings)
+    record = Record("train", snakemake.params.settings, [snakemake.input.images], list(snakemake.input.code))
+    data = read_tensors(snakemake.input.images)
+    mean, std = normalisation(settings["normalisation"], data["images"])
+    network = new_network(settings, mean, std).to(device)
+    record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
+
+    checkpoint = Path(snakemake.output.checkpoint)
+    inputs = text_digest(snakemake.params.settings + json.dumps(record.input_digests()))
+    state = Resumable(checkpoint.parent / "state" / checkpoint.name, inputs)
+    images, labels = data["images"].to(device), data["labels"].to(device)
+    name = settings["model"]
+    train(network, images, labels, settings["recipe"], name=name, seed=settings["seed"], state=state, say=say)
+
+    record.volatile = {"device": device}
+    write_tensors(str(checkpoint), network.state_dict(), record)
+    state.finish()
