@@ -7,26 +7,20 @@ localrules:
     figure,
 
 
-def figure_cells(wildcards):
-    """The cells that a figure shows."""
-    table = PLAN.figures[wildcards.exhibit][1]["table"]
-    return PLAN.path(wildcards.dataset, "cells", f"{table}.csv")
-
-
 rule cells:
     input:
         outcomes=named(PLAN.outcomes, "exhibit"),
-        printed="data/printed/defective.csv",
+        printed=named(PLAN.printed_file, "exhibit"),
         code=code("cells"),
     output:
         cells=results("cells", "{exhibit}.csv"),
         provenance=results("cells", "{exhibit}.csv.prov.json"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/cells/{{exhibit}}.log",
-    params:
-        settings=named(PLAN.cells_settings, "exhibit"),
     conda:
         ENVIRONMENT
+    params:
+        settings=named(PLAN.cells_settings, "exhibit"),
     script:
         "../workflow/scripts/cells.py"
 
@@ -41,26 +35,26 @@ rule table:
         latex=results("table", "{exhibit}.tex"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/table/{{exhibit}}.log",
-    params:
-        settings=named(PLAN.table_settings, "exhibit"),
     conda:
         ENVIRONMENT
+    params:
+        settings=named(PLAN.table_settings, "exhibit"),
     script:
         "../workflow/scripts/table.py"
 
 
 rule figure:
     input:
-        cells=figure_cells,
+        cells=named(PLAN.figure_cells, "exhibit"),
         code=code("figure"),
     output:
         svg=results("figure", "{exhibit}.svg"),
         png=results("figure", "{exhibit}.png"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/figure/{{exhibit}}.log",
-    params:
-        settings=named(PLAN.figure_settings, "exhibit"),
     conda:
         ENVIRONMENT
+    params:
+        settings=named(PLAN.figure_settings, "exhibit"),
     script:
         "../workflow/scripts/figure.py"

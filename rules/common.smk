@@ -24,8 +24,24 @@ except LacunaError as error:
 MODULES = {
     "dataset": ["data"],
     "train": ["data", "images", "models", "names", "networks", "seeding", "training"],
-    "select": ["evaluation", "images", "models", "names", "networks", "seeding", "selection"],
-    "attack": ["attacks", "evaluation", "images", "models", "names", "networks", "seeding"],
+    "select": [
+        "evaluation",
+        "images",
+        "models",
+        "names",
+        "networks",
+        "seeding",
+        "selection",
+    ],
+    "attack": [
+        "attacks",
+        "evaluation",
+        "images",
+        "models",
+        "names",
+        "networks",
+        "seeding",
+    ],
     "evaluate": ["evaluation", "images", "models", "names", "networks", "seeding"],
     "cells": ["cells", "names", "statistics"],
     "table": ["reporting/pattern", "reporting/tables", "statistics"],
@@ -51,7 +67,11 @@ def results(stage, name):
 def code(stage):
     """The script and the library modules whose content decides a stage's numbers."""
     modules = [ROOT / "src/lacuna" / module for module in MODULES[stage]]
-    files = [p for m in modules for p in (sorted(m.glob("*.py")) if m.is_dir() else [m.with_suffix(".py")])]
+    files = [
+        p
+        for m in modules
+        for p in (sorted(m.glob("*.py")) if m.is_dir() else [m.with_suffix(".py")])
+    ]
     return [f"workflow/scripts/{stage}.py", *(str(p.relative_to(ROOT)) for p in files)]
 
 
@@ -67,6 +87,6 @@ def named(function, *names):
     return ask
 
 
-def checkpoints(wildcards, models):
-    """The checkpoints of several models on the job's dataset."""
-    return [PLAN.path(wildcards.dataset, "train", f"{model}.safetensors") for model in models]
+def train_minutes(wildcards, attempt):
+    """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
+    return attempt * (10 + PLAN.seconds(wildcards.model) // 30)

@@ -11,13 +11,13 @@ rule dataset:
         test_provenance=results("dataset", "test.safetensors.prov.json"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/dataset.log",
-    params:
-        settings=named(PLAN.dataset_settings, "dataset"),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=named(PLAN.dataset_settings, "dataset"),
     script:
         "../workflow/scripts/dataset.py"

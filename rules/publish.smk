@@ -8,22 +8,9 @@ localrules:
     publish_figure,
 
 
-def table_files(wildcards):
-    """The files of one table in the chosen scale, in the order of rule publish_table's outputs."""
-    dataset = PLAN.dataset_of(wildcards.exhibit)
-    rendered = [PLAN.path(dataset, "table", f"{wildcards.exhibit}.{ending}") for ending in ("csv", "md", "tex")]
-    return [*rendered, PLAN.path(dataset, "cells", f"{wildcards.exhibit}.csv")]
-
-
-def figure_files(wildcards):
-    """The files of one figure in the chosen scale, in the order of rule publish_figure's outputs."""
-    dataset = PLAN.dataset_of(wildcards.exhibit)
-    return [PLAN.path(dataset, "figure", f"{wildcards.exhibit}.{ending}") for ending in ("svg", "png")]
-
-
 rule publish_table:
     input:
-        files=table_files,
+        files=named(PLAN.table_files, "exhibit"),
     output:
         csv="tables/{exhibit}.csv",
         markdown="tables/{exhibit}.md",
@@ -41,7 +28,7 @@ rule publish_table:
 
 rule publish_figure:
     input:
-        files=figure_files,
+        files=named(PLAN.figure_files, "exhibit"),
     output:
         svg="figures/{exhibit}.svg",
         png="figures/{exhibit}.png",

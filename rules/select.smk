@@ -1,23 +1,16 @@
 """select: which test images are attacked, from the clean predictions of the sources."""
 
 
-def select_networks(wildcards):
-    """Checkpoints of the networks that decide a selection."""
-    return checkpoints(wildcards, PLAN.selection_sources(wildcards.selection))
-
-
 rule select:
     input:
         images=results("dataset", "test.safetensors"),
-        checkpoints=select_networks,
+        checkpoints=named(PLAN.select_checkpoints, "dataset", "selection"),
         code=code("select"),
     output:
         selection=results("select", "{selection}.csv"),
         provenance=results("select", "{selection}.csv.prov.json"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/select/{{selection}}.log",
-    params:
-        settings=named(PLAN.select_settings, "dataset", "selection"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -25,5 +18,7 @@ rule select:
         mem_mb=8000,
         runtime=60,
         batch=500,
+    params:
+        settings=named(PLAN.select_settings, "dataset", "selection"),
     script:
         "../workflow/scripts/select.py"

@@ -15,14 +15,14 @@ for ARCH in ARCHITECTURES:
             f"logs/{PLAN.config.scale}/{{dataset}}/train/{{model}}.log",
         wildcard_constraints:
             model=f"{ARCH}(x2)?-[a-z0-9.-]+",
-        params:
-            settings=named(PLAN.train_settings, "dataset", "model"),
+        priority: PLAN.config.settings["seconds"][ARCH]
         conda:
             ENVIRONMENT
         threads: 1
-        priority: PLAN.config.settings["seconds"][ARCH]
         resources:
             mem_mb=8000,
-            runtime=lambda wildcards, attempt: attempt * (10 + PLAN.seconds(wildcards.model) // 30),
+            runtime=train_minutes,
+        params:
+            settings=named(PLAN.train_settings, "dataset", "model"),
         script:
             "../workflow/scripts/train.py"

@@ -126,7 +126,9 @@ def verify(path: Path | str) -> None:
     """Raises `LacunaError` unless the artefact's bytes are those its provenance recorded."""
     recorded = stable_part(path).get("sha256")
     if sha256(path) != recorded:
-        raise LacunaError(f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); delete it and run again")
+        raise LacunaError(
+            f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); delete it and run again"
+        )
 
 
 def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:

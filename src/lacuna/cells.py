@@ -8,14 +8,18 @@ import pandas as pd
 from lacuna.names import ModelSpec, parse_model
 from lacuna.statistics import wilson
 
-COLUMNS = (
-    "exhibit row column target keep_prob variant source attack metric value unit n ci_low ci_high printed difference "
-    "robust_accuracy_all sdr_common fooled_source_share dataset scale seeds provenance"
-).split()
+COLUMNS = [
+    *("exhibit", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric"),
+    *("value", "unit", "n", "ci_low", "ci_high", "printed", "difference"),
+    *("robust_accuracy_all", "sdr_common", "fooled_source_share"),
+    *("dataset", "scale", "seeds", "provenance"),
+]
 
 
 def compute_cells(
-    settings: Mapping[str, Any], outcomes: Mapping[tuple[str, str], pd.DataFrame], printed: pd.DataFrame,
+    settings: Mapping[str, Any],
+    outcomes: Mapping[tuple[str, str], pd.DataFrame],
+    printed: pd.DataFrame,
     digests: Mapping[tuple[str, str], str],
 ) -> pd.DataFrame:
     """All cells of one table in printed order, columns as documented in docs/trace.md.

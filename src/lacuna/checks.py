@@ -92,7 +92,8 @@ def _check_table(
     for i, column in enumerate(exhibit["columns"]):
         _check_column(file, f"{key}.columns[{i}]", column, content)
         if column.get("source") in [row["model"] for row in exhibit["rows"]]:
-            raise LacunaError(f"{file}, key {key}.columns[{i}].source: '{column['source']}' is also a row; it must be another network (another s<seed>)")
+            where = f"{file}, key {key}.columns[{i}].source: '{column['source']}'"
+            raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>)")
         if "suite" in column:
             attack = content["attacks"][content["suites"][column["suite"]]["attack"]]
             dataset = settings["datasets"][exhibit["dataset"]]
@@ -126,7 +127,8 @@ def _check_images(
         raise LacunaError(f"{file}: key images.{selection} is missing; required: how many images to attack")
     asked, there = settings["images"][selection], datasets[dataset]["test"]
     if asked > there:
-        raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: at most {there}, the test images of {dataset}")
+        limit = f"at most {there}, the test images of {dataset}"
+        raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: {limit}")
 
 
 def _model(file: str, key: str, name: str) -> ModelSpec:

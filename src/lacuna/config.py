@@ -63,12 +63,12 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     check_schema(dict(chosen), "config", "config/config.yaml or --config", root)
     scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
     if chosen["scale"] not in scales:
-        raise LacunaError(f"config/config.yaml or --config, key scale: '{chosen['scale']}'; allowed: {', '.join(scales)}")
+        raise LacunaError(
+            f"config/config.yaml or --config, key scale: '{chosen['scale']}'; allowed: {', '.join(scales)}"
+        )
     datasets = _checked(root / "config/datasets.yaml", "datasets", root)
     settings = _checked(scales[chosen["scale"]], "scale", root)
-    papers = {
-        path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))
-    }
+    papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
     check_scale(f"config/scales/{chosen['scale']}.yaml", settings, datasets)
     check_papers(papers, chosen["scale"], settings, datasets)
     return Config(chosen["scale"], chosen["seed"], chosen["mask_place"], settings, datasets, papers)

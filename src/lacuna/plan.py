@@ -33,7 +33,9 @@ class Plan:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.tables = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["tables"].items()}
-        self.figures = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()}
+        self.figures = {
+            name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
+        }
         self._stages = _by_name(config)
 
     # Paths -------------------------------------------------------------------------------------------------
@@ -82,6 +84,37 @@ class Plan:
         body = self._named("suites", suite)
         return [(body["attack"], source) for source in body["sources"]]
 
+    def suite_sets(self, dataset: str, suite: str) -> list[str]:
+        """The adversarial sets of a suite."""
+        sets = self.suite_sources(suite)
+        return [self.path(dataset, "attack", f"{attack}/{source}.safetensors") for attack, source in sets]
+
+    def attack_selection(self, dataset: str, attack: str, source: str) -> str:
+        """The selection that an attack on a source runs on."""
+        return self.path(dataset, "select", f"{self.selection_of(attack, source)}.csv")
+
+    def select_checkpoints(self, dataset: str, selection: str) -> list[str]:
+        """Checkpoints of the networks that decide a selection."""
+        return [self.path(dataset, "train", f"{m}.safetensors") for m in self.selection_sources(selection)]
+
+    def printed_file(self, table: str) -> str:
+        """The paper's printed cells."""
+        return f"data/printed/{self.tables[table][0]}.csv"
+
+    def figure_cells(self, figure: str) -> str:
+        """The cells that a figure shows."""
+        return self.path(self.dataset_of(figure), "cells", f"{self.figures[figure][1]['table']}.csv")
+
+    def table_files(self, table: str) -> list[str]:
+        """What is published of a table: CSV, Markdown, LaTeX, cells."""
+        dataset = self.dataset_of(table)
+        rendered = [self.path(dataset, "table", f"{table}.{ending}") for ending in ("csv", "md", "tex")]
+        return [*rendered, self.path(dataset, "cells", f"{table}.csv")]
+
+    def figure_files(self, figure: str) -> list[str]:
+        """What is published of a figure: SVG, PNG."""
+        return [self.path(self.dataset_of(figure), "figure", f"{figure}.{ending}") for ending in ("svg", "png")]
+
     def selection_of(self, attack: str, source: str) -> str:
         """Name of the selection an attack runs on: one list for all sources, or the source's own."""
         name = self._named("attacks", attack)["selection"]
@@ -95,7 +128,9 @@ class Plan:
 
     def _named(self, kind: str, name: str) -> dict[str, Any]:
         if name not in self._stages[kind]:
-            raise LacunaError(f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}")
+            raise LacunaError(
+                f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}"
+            )
         return dict(self._stages[kind][name])
 
     # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
@@ -158,7 +193,7 @@ class Plan:
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""
-        paper, body = self.tables[table]
+        body = self.tables[table][1]
         return canonical(
             {
                 "exhibit": table,
@@ -166,9 +201,7 @@ class Plan:
                 "dataset": self.dataset_of(table),
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
-                "printed_file": f"data/printed/{paper}.csv",
                 "cells": [vars(cell) for cell in self.cells(table)],
-                "outcomes": self.outcomes(table),
                 "seed": self.config.seed,
             }
         )

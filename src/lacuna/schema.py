@@ -37,19 +37,21 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def _sentence(error: ValidationError, file: str) -> str:
     path = [*error.absolute_path]
-    rule, limit = str(error.validator), error.validator_value
+    rule = str(error.validator)
+    limit: Any = error.validator_value
+    content: Any = error.instance
     schema = error.schema if isinstance(error.schema, dict) else {}
     if rule == "additionalProperties":
         known = sorted(schema.get("properties", {}))
-        wrong = sorted(key for key in error.instance if key not in known)[0]
+        wrong = sorted(key for key in content if key not in known)[0]
         close = get_close_matches(str(wrong), known, 1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
     if rule == "required":
-        missing = sorted(key for key in limit if key not in error.instance)[0]
+        missing = sorted(key for key in limit if key not in content)[0]
         return f"{file}: key {dotted([*path, missing])} is missing; required: {', '.join(limit)}"
     where = f"{file}, key {dotted(path)}" if path else file
-    return f"{where}: {_shown(error.instance)} is not allowed; allowed: {_allowed(rule, limit, schema)}"
+    return f"{where}: {_shown(content)} is not allowed; allowed: {_allowed(rule, limit, schema)}"
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,9 @@ from lacuna.job import job, prepare_torch
 from lacuna.networks import trained_network
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
@@ -27,13 +29,14 @@ with job(snakemake) as say:
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
     for code, budget in settings["budgets"].items():
         name = f"{code} on {settings['network']['model']}"
-        made = adversarial_images(
-            model, images, labels, settings["method"], budget, name=name, batch=batch, say=say
-        )
+        made = adversarial_images(model, images, labels, settings["method"], budget, name=name, batch=batch, say=say)
         tensors[f"{code}.images"] = made
         tensors[f"{code}.source_adversarial"] = predict(model, made, batch)
         fooled = tensors[f"{code}.source_adversarial"].ne(labels.cpu()).double().mean().item()
-        record.facts[code] = {"fooled_source_share": round(fooled, 6), "largest_change": int((made.int() - images.int()).abs().max())}
+        record.facts[code] = {
+            "fooled_source_share": round(fooled, 6),
+            "largest_change": int((made.int() - images.int()).abs().max()),
+        }
         say(f"{name}: the source is fooled on {fooled:.1%} of {len(ids)} images")
     record.volatile = {"device": device, "batch": batch}
     write_tensors(snakemake.output.adversarial, tensors, record)

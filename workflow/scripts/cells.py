@@ -10,7 +10,9 @@ from lacuna.cells import compute_cells
 from lacuna.job import job
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)

@@ -8,7 +8,9 @@ from lacuna.data.sources import load_splits
 from lacuna.job import job
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake) as say:
     name = snakemake.wildcards.dataset

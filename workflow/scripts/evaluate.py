@@ -9,7 +9,9 @@ from lacuna.job import job, prepare_torch
 from lacuna.networks import trained_network
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)

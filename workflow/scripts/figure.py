@@ -8,7 +8,9 @@ from lacuna.job import job
 from lacuna.reporting.figures import draw
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)

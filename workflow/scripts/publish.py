@@ -7,7 +7,9 @@ from lacuna.artefacts import atomic
 from lacuna.job import job
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake):
     for source, target in zip(snakemake.input.files, snakemake.output, strict=True):

@@ -10,7 +10,9 @@ from lacuna.networks import trained_network
 from lacuna.selection import select_images
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)

@@ -13,7 +13,9 @@ from lacuna.training.loop import train
 from lacuna.training.resumable import Resumable
 
 if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)

@@ -21,7 +21,10 @@ def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     ``settings`` is the dataset's entry in config/datasets.yaml. Raises `LacunaError` where a file is missing or
     altered, or where the images are not what the entry says.
     """
-    readers: dict[str, Callable[[dict[str, Any]], dict[str, Split]]] = {"embedded": _embedded, "torchvision": _torchvision}
+    readers: dict[str, Callable[[dict[str, Any]], dict[str, Split]]] = {
+        "embedded": _embedded,
+        "torchvision": _torchvision,
+    }
     splits = readers[settings["source"]["kind"]](settings["source"])
     for split, (images, labels) in splits.items():
         _check(name, split, images, labels, settings)
@@ -31,7 +34,9 @@ def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
 def _embedded(source: dict[str, Any]) -> dict[str, Split]:
     """The file in the repository, whose sha256 stands in the configuration."""
     if sha256(source["file"]) != source["sha256"]:
-        raise LacunaError(f"{source['file']} is not the published file (its sha256 differs); restore it with git checkout")
+        raise LacunaError(
+            f"{source['file']} is not the published file (its sha256 differs); restore it with git checkout"
+        )
     with np.load(source["file"], allow_pickle=False) as arrays:
         return {split: _split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")}
 
@@ -47,7 +52,9 @@ def _torchvision(source: dict[str, Any]) -> dict[str, Split]:
             f"dataset {source['name']} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
             f"put the official {source['files']} there"
         ) from None
-    return {key: _split(np.asarray(s.data), np.asarray(s.targets)) for key, s in zip(("train", "test"), splits, strict=True)}
+    return {
+        key: _split(np.asarray(s.data), np.asarray(s.targets)) for key, s in zip(("train", "test"), splits, strict=True)
+    }
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
@@ -61,7 +68,9 @@ def _check(name: str, split: str, images: Tensor, labels: Tensor, settings: dict
     if tuple(images.shape) != wanted or images.dtype != torch.uint8:
         raise LacunaError(f"config/datasets.yaml, key {name}: {split} images are {tuple(images.shape)}, not {wanted}")
     if len(labels) != len(images) or labels.min() < 0 or labels.max() >= len(settings["classes"]):
-        raise LacunaError(f"config/datasets.yaml, key {name}: {split} labels do not fit its {len(settings['classes'])} classes")
+        raise LacunaError(
+            f"config/datasets.yaml, key {name}: {split} labels do not fit its {len(settings['classes'])} classes"
+        )
 
 
 def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:

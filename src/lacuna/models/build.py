@@ -96,9 +96,7 @@ def _network(spec: ModelSpec, site: Site, image: Shape, classes: int, width: Fra
     return builders[spec.arch]()
 
 
-def _resnet18(
-    spec: ModelSpec, site: Site, image: Shape, classes: int, scaled: Callable[..., list[int]]
-) -> ResNet:
+def _resnet18(spec: ModelSpec, site: Site, image: Shape, classes: int, scaled: Callable[..., list[int]]) -> ResNet:
     """ResNet-18 with the bottom widths of its variant: DC is thinner (rounded up), x2 twice as wide."""
     factor = 2 if spec.wide else Fraction(dict(spec.keep).get("dc", "1"))
     widths = scaled(ceil(64 * factor), ceil(128 * factor), 256, 512)
@@ -113,7 +111,9 @@ def mask_report(model: nn.Module) -> list[dict[str, object]]:
         if isinstance(module, Defect):
             dead = (module.mask.sum(1) == 0).float().mean().item()
             shape = list(module.mask.shape[1:])
-            rows.append({"layer": name, "shape": shape, "kept": int(module.mask.sum()), "dead_positions": round(dead, 6)})
+            rows.append(
+                {"layer": name, "shape": shape, "kept": int(module.mask.sum()), "dead_positions": round(dead, 6)}
+            )
     return rows
 
 

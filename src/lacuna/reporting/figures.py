@@ -1,18 +1,18 @@
 """Figures from cells, drawn with seaborn; the same cells give the same bytes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 mpl.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import pandas as pd  # noqa: E402
-import seaborn as sns  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-
-STYLE = {"svg.hashsalt": "lacuna", "svg.fonttype": "path", "figure.dpi": 150, "font.size": 8}
+STYLE: dict[Any, Any] = {"svg.hashsalt": "lacuna", "svg.fonttype": "path", "figure.dpi": 150, "font.size": 8}
 
 
 def heatmap(cells: pd.DataFrame, title: str) -> Figure:

@@ -1,7 +1,9 @@
 """How the pattern of a table compares with the paper's, where the numbers themselves cannot be compared."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -32,8 +34,8 @@ def compare(cells: pd.DataFrame) -> Pattern | None:
     pairs = [
         _pair(a, b)
         for _, group in rated.groupby(["target", "column"], sort=False)
-        for a, b in combinations(group.itertuples(), 2)
-        if a.printed != b.printed
+        for a, b in combinations(group.to_dict("records"), 2)
+        if a["printed"] != b["printed"]
     ]
     return Pattern(
         cells=len(rated),
@@ -45,9 +47,10 @@ def compare(cells: pd.DataFrame) -> Pattern | None:
     )
 
 
-def _pair(a, b) -> tuple[bool, bool]:  # type: ignore[no-untyped-def]
-    same = (a.value - b.value) * (a.printed - b.printed) > 0
-    return same, a.ci_low > b.ci_high or b.ci_low > a.ci_high
+def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
+    """Whether two cells differ in the paper's direction, and whether their intervals are apart."""
+    same = (a["value"] - b["value"]) * (a["printed"] - b["printed"]) > 0
+    return same, a["ci_low"] > b["ci_high"] or b["ci_low"] > a["ci_high"]
 
 
 def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ _MARKDOWN = _TEXT.from_string("""\
 
 {{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Each cell: paper | ours | difference, in percent.
 {% if not comparable %}
-The dataset or the attack is not the paper's, so no difference is given: **this is not a reproduction of the printed numbers**.
+Dataset or attack are not the paper's: no difference is given, **this is no reproduction of the printed numbers**.
 {% endif %}
 
 | {{ head | join(" | ") }} |
@@ -26,7 +26,8 @@ The dataset or the attack is not the paper's, so no difference is given: **this 
 {% endfor %}
 """)
 
-_LATEX = _TEXT.from_string(r"""
+_LATEX = _TEXT.from_string(
+    r"""
 \begin{table}
 \caption{ {{- caption -}} }
 \begin{tabular}{ll{{ "r" * ((head | length) - 2) }}}
@@ -39,7 +40,8 @@ _LATEX = _TEXT.from_string(r"""
 \bottomrule
 \end{tabular}
 \end{table}
-""".lstrip())
+""".lstrip()
+)
 
 
 def wide(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,65 @@
+# make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
+# make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
+.PHONY: help install demo test format lock clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Snakemake cannot run scripts below a path with a space.
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this checkout has a space, which Snakemake cannot run scripts in: $(CURDIR); move it)
+endif
+
+help:
+	@sed -n 's/^# //p' Makefile | head -2
+
+install: .venv/installed
+
+.venv/installed: envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@if command -v uv >/dev/null; then \
+		echo "Installing the locked environment into .venv with uv (about 5 GB, most of it torch)"; \
+		uv venv -q --allow-existing --python $(PYTHON) .venv; \
+		uv pip install -q --python $(BIN)/python --require-hashes -r envs/requirements.txt; \
+		uv pip install -q --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+	else \
+		$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+			|| { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }; \
+		echo "Installing the locked environment into .venv with pip (about 5 GB, most of it torch)"; \
+		$(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r envs/requirements.txt; \
+		$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .; \
+	fi
+	@touch $@
+
+demo: install
+	@start=$$(date +%s); \
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --quiet rules -- tables/table3.csv figures/defective-table3.svg; \
+	echo; \
+	$(BIN)/python -m lacuna.summary tables/table3.cells.csv $$start; \
+	echo "  figures/defective-table3.svg shows both tables side by side; docs/trace.md follows a cell to its origin"
+
+test: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile rules
+
+# Needs uv. Writes no package index into the lock.
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade \
+		--extra dev --custom-compile-command "make lock" pyproject.toml -o envs/requirements.txt
+
+clean:
+	rm -rf tables figures reports results .snakemake logs
