@@ -13,11 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
 LIBRARIES = ("lacuna", "numpy", "pandas", "safetensors", "scipy", "torch")
@@ -68,6 +67,10 @@ class Record:
     volatile: dict[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
+    def __post_init__(self) -> None:
+        # At the start: a commit or an edit while the job runs does not change what it runs.
+        self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
+
     def input_digests(self) -> dict[str, str]:
         """sha256 of every input, by path."""
         return {name: sha256(name) for name in sorted(self.inputs)}
@@ -85,8 +88,6 @@ class Record:
             "sha256": sha256(path),
         }
         volatile = {
-            **_commit(),
-            "code": {name: sha256(name) for name in sorted(self.code)},
             "host": platform.node(),
             "seconds": round(time.time() - self.started, 2),
             **self.volatile,
@@ -148,7 +149,7 @@ def read_tensors(path: str) -> "dict[str, Tensor]":
     return dict(load_file(path))
 
 
-def write_frame(path: str, frame: pd.DataFrame, record: Record) -> None:
+def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
     """Writes a table as Parquet or CSV, by the path's ending, and its provenance."""
     with atomic(path) as temporary:
         if path.endswith(".parquet"):
@@ -158,8 +159,10 @@ def write_frame(path: str, frame: pd.DataFrame, record: Record) -> None:
     record.write(path)
 
 
-def read_frame(path: str) -> pd.DataFrame:
+def read_frame(path: str) -> "pd.DataFrame":
     """A table of a verified artefact; empty CSV fields are empty strings or NaN by column type."""
+    import pandas as pd  # half a second that jobs on tensors need not pay
+
     verify(path)
     return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path)
 

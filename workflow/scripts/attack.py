@@ -38,5 +38,5 @@ with job(snakemake) as say:
             "largest_change": int((made.int() - images.int()).abs().max()),
         }
         say(f"{name}: the source is fooled on {fooled:.1%} of {len(ids)} images")
-    record.volatile = {"device": device, "batch": batch}
+    record.volatile |= {"device": device, "batch": batch}
     write_tensors(snakemake.output.adversarial, tensors, record)

@@ -29,6 +29,6 @@ with job(snakemake) as say:
             predictions = predict(model, tensors[key].to(device), batch)
             frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
     accuracy = clean.eq(data["labels"]).double().mean().item()
-    record.volatile = {"device": device, "batch": batch}
+    record.volatile |= {"device": device, "batch": batch}
     write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
     say(f"evaluate {settings['network']['model']} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

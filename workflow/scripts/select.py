@@ -28,5 +28,5 @@ with job(snakemake) as say:
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")
         record.facts[network["model"]] = {"test_accuracy": round(accuracy, 6)}
     chosen = select_images(data["labels"], predictions, settings["images"], settings["selection"], settings["seed"])
-    record.volatile = {"device": device}
+    record.volatile["device"] = device
     write_frame(snakemake.output.selection, chosen, record)

@@ -33,6 +33,6 @@ with job(snakemake) as say:
     name = settings["model"]
     train(network, images, labels, settings["recipe"], name=name, seed=settings["seed"], state=state, say=say)
 
-    record.volatile = {"device": device}
+    record.volatile["device"] = device
     write_tensors(str(checkpoint), network.state_dict(), record)
     state.finish()

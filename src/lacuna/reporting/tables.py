@@ -87,7 +87,7 @@ def _counts(cells: pd.DataFrame) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "" if value is None or pd.isna(value) else f"{value:+.2f}"
+    return "-" if value is None or pd.isna(value) else f"{value:+.2f}"
 
 
 def latex(cells: pd.DataFrame, title: str, paper: str) -> str:
