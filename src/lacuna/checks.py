@@ -10,6 +10,21 @@ from lacuna.names import ARCHITECTURES, METHODS, ModelSpec, attack_code, parse_m
 CLEAN_SUITE = "clean"
 
 
+def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
+    """Shapes that must agree: square images, and one mean and std per channel."""
+    for name, dataset in datasets.items():
+        channels, height, width = dataset["image"]
+        if height != width:
+            raise LacunaError(f"{file}, key {name}.image: {dataset['image']} is not allowed; allowed: a square")
+        for key in ("mean", "std"):
+            values = dataset["normalisation"].get(key)
+            if values is not None and len(values) != channels:
+                where = f"{file}, key {name}.normalisation.{key}"
+                raise LacunaError(
+                    f"{where}: {values} is not allowed; allowed: one number above 0 per channel ({channels})"
+                )
+
+
 def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
     """A scale's file against the datasets: roles, recipes, width and costs."""
     for role, dataset in settings["datasets"].items():
@@ -19,6 +34,10 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
         raise LacunaError(f"{file}, key width: '{settings['width']}' is not allowed; allowed: a fraction above 0")
     for dataset, recipe in settings["recipes"].items():
         _known(file, "recipes", dataset, datasets)
+        milestones = recipe["schedule"].get("milestones", [])
+        if milestones != sorted(set(milestones)):
+            where = f"{file}, key recipes.{dataset}.schedule.milestones"
+            raise LacunaError(f"{where}: {milestones} is not allowed; allowed: epochs in rising order")
         for arch in recipe.get("epochs_of", {}):
             _known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
     for arch in ARCHITECTURES:
@@ -55,6 +74,7 @@ def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
         _known(file, f"{key}.selection", attack["selection"], content["selections"])
         for i, budget in enumerate(attack["budgets"]):
             _check_budget(file, f"{key}.budgets[{i}]", attack["method"], budget)
+        _once(file, f"{key}.budgets", [attack_code(attack["method"], budget) for budget in attack["budgets"]])
     for name, suite in content["suites"].items():
         key = f"suites.{name}"
         if name == CLEAN_SUITE:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from lacuna.checks import check_papers, check_scale
+from lacuna.checks import check_datasets, check_papers, check_scale
 from lacuna.errors import LacunaError
 from lacuna.schema import check_schema
 
@@ -42,16 +42,15 @@ class _Loader(yaml.SafeLoader):
 def read_yaml(path: Path, root: Path) -> Any:
     """A YAML file's content. Raises `LacunaError` naming the file, relative to ``root``, where it does not parse."""
     name = path.relative_to(root).as_posix()
-    loader = _Loader(path.read_text(encoding="utf-8"))
-    loader.name = name
     try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        loader.name = name
         return loader.get_single_data()
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise LacunaError(f"{name}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
-    finally:
-        loader.dispose()
+        problem = getattr(error, "problem", None) or getattr(error, "reason", error)
+        raise LacunaError(f"{name}{where}: not valid YAML ({problem})") from None
 
 
 def load(root: Path, chosen: Mapping[str, Any]) -> Config:
@@ -60,6 +59,7 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     ``chosen`` holds the keys of config/config.yaml. Raises `LacunaError` with one sentence naming file, key and
     allowed values for the first thing that is wrong, before anything runs.
     """
+    read_yaml(root / "config/config.yaml", root)  # refuses a key written twice
     check_schema(dict(chosen), "config", "config/config.yaml or --config", root)
     scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
     if chosen["scale"] not in scales:
@@ -69,6 +69,7 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     datasets = _checked(root / "config/datasets.yaml", "datasets", root)
     settings = _checked(scales[chosen["scale"]], "scale", root)
     papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
+    check_datasets("config/datasets.yaml", datasets)
     check_scale(f"config/scales/{chosen['scale']}.yaml", settings, datasets)
     check_papers(papers, chosen["scale"], settings, datasets)
     return Config(chosen["scale"], chosen["seed"], chosen["mask_place"], settings, datasets, papers)

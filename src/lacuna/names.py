@@ -64,7 +64,7 @@ def parse_model(name: str) -> ModelSpec:
     """The specification behind a model's name. Raises `LacunaError` naming the part that is not allowed."""
     match = _MODEL.fullmatch(name)
     if match is None:
-        raise LacunaError(f"model '{name}' does not read as {GRAMMAR}, for example resnet18-bottom0.5-standard-s1m1")
+        raise LacunaError(f"model {name!r} does not read as {GRAMMAR}, for example resnet18-bottom0.5-standard-s1m1")
     spec = ModelSpec(
         arch=match["arch"],
         training=match["training"],
@@ -97,17 +97,17 @@ def _check(name: str, spec: ModelSpec) -> None:
     elif str(spec) != name:
         problem = f"write it as '{spec}'"
     if problem:
-        raise LacunaError(f"model '{name}': {problem}")
+        raise LacunaError(f"model {name!r}: {problem}")
 
 
 def parse_pixels(text: str, key: str) -> Fraction:
     """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
-        raise LacunaError(f"{key} is '{text}'; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
     numerator, _, denominator = text.partition("/")
     value = Fraction(numerator) / Fraction(denominator or "1")
     if value > 1:
-        raise LacunaError(f"{key} is '{text}'; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
     return value
 
 

@@ -1,6 +1,7 @@
 """JSON Schema violations as one sentence a user can act on."""
 
 import json
+import math
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
@@ -10,15 +11,31 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from lacuna.errors import LacunaError
+
+
+def _integer(_: Any, value: Any) -> bool:
+    """Whether an integer was written; JSON Schema also takes 4.0, which range() and seeds do not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(_: Any, value: Any) -> bool:
+    return _integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer).redefine("number", _number),
+)
 
 
 @cache
 def _validator(path: Path) -> Draft202012Validator:
     schema = yaml.safe_load(path.read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    return _Strict(schema)
 
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
@@ -43,13 +60,18 @@ def _sentence(error: ValidationError, file: str) -> str:
     schema = error.schema if isinstance(error.schema, dict) else {}
     if rule == "additionalProperties":
         known = sorted(schema.get("properties", {}))
-        wrong = sorted(key for key in content if key not in known)[0]
+        wrong = min((key for key in content if key not in known), key=str)
         close = get_close_matches(str(wrong), known, 1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
     if rule == "required":
         missing = sorted(key for key in limit if key not in content)[0]
         return f"{file}: key {dotted([*path, missing])} is missing; required: {', '.join(limit)}"
+    if rule == "dependentRequired":
+        given, lacking = next(
+            (key, name) for key in limit if key in content for name in limit[key] if name not in content
+        )
+        return f"{file}: key {dotted([*path, lacking])} is missing; required: {lacking} with {given}"
     where = f"{file}, key {dotted(path)}" if path else file
     return f"{where}: {_shown(content)} is not allowed; allowed: {_allowed(rule, limit, schema)}"
 

@@ -44,6 +44,12 @@ _LATEX = _TEXT.from_string(
 )
 
 
+_LATEX_ESCAPES = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {c: f"\\{c}" for c in "&%$#_{}"}
+)
+
+
 def wide(cells: pd.DataFrame) -> pd.DataFrame:
     """Rows and columns as the paper prints them, two decimals; first columns target, row, last dataset, scale."""
     frame = _pivot(cells, cells["value"].map(number)).reset_index()
@@ -73,7 +79,7 @@ def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
         paper=paper,
         scale=first["scale"],
         dataset=first["dataset"],
-        comparable=cells["difference"].notna().any(),
+        comparable=cells.loc[cells["printed"].notna() & cells["value"].notna(), "difference"].notna().all(),
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
         notes=[*summary(cells), _counts(cells)],
@@ -101,7 +107,4 @@ def latex(cells: pd.DataFrame, title: str, paper: str) -> str:
 
 def escape(text: str) -> str:
     """A text for LaTeX, special characters escaped."""
-    for character in "\\&%$#_{}":
-        replacement = r"\textbackslash " if character == "\\" else f"\\{character}"
-        text = str(text).replace(character, replacement)
-    return text
+    return str(text).translate(_LATEX_ESCAPES)

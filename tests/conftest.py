@@ -1,0 +1,50 @@
+"""Shared fixtures: the repository, and a light copy of its configuration that a test may spoil."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lacuna.config import Config, load
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a configuration, its schemas and the printed tables; ``load`` reads it as the workflow does."""
+
+    root: Path
+
+    def edit(self, name: str, change: Callable[[Any], object]) -> None:
+        """Rewrites a YAML file after ``change`` has edited its content in place; anchors become separate copies."""
+        content = json.loads(json.dumps(yaml.safe_load((self.root / name).read_text())))
+        change(content)
+        (self.root / name).write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def rewrite(self, name: str, change: Callable[[str], str]) -> None:
+        """Replaces a file's text by what ``change`` makes of it."""
+        (self.root / name).write_text(change((self.root / name).read_text()))
+
+    def load(self, **chosen: Any) -> Config:
+        """The configuration for config/config.yaml, with ``chosen`` as if given by ``--config``."""
+        return load(self.root, yaml.safe_load((self.root / "config/config.yaml").read_text()) | chosen)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository's folder."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def project(root: Path, tmp_path: Path) -> Project:
+    """A copy of config/, workflow/schemas/ and data/printed/ to edit."""
+    for folder in ("config", "workflow/schemas", "data/printed"):
+        shutil.copytree(root / folder, tmp_path / "project" / folder)
+    return Project(tmp_path / "project")

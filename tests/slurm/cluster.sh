@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# A private Slurm cluster on loopback, for tests: two CPU nodes, one node with a fake GPU.
+#
+#   tests/slurm/cluster.sh up FOLDER     starts it; everything lives below FOLDER; then: . FOLDER/env.sh
+#   tests/slurm/cluster.sh down FOLDER   stops it
+#
+# Needs the Debian packages slurm-wlm and munge, but none of their services, and no root.
+set -euo pipefail
+export PATH="$PATH:/usr/sbin"
+action=$1
+mkdir -p "$2"
+home=$(cd "$2" && pwd)
+nodes="n1 n2 g1"
+
+running() { # pid file, daemon: whether the recorded process is alive and is that daemon
+    local pid
+    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$2"
+}
+
+wait_until() { # command: retried for ten seconds
+    for _ in $(seq 50); do
+        if "$@"; then return 0; fi
+        sleep 0.2
+    done
+    echo "the test cluster did not start; see $home/log" >&2
+    return 1
+}
+
+configure() {
+    mkdir -p "$home"/{etc,state,run,log,bin}
+    for node in $nodes; do mkdir -p "$home/spool/$node"; done
+    chmod 755 "$home" "$home"/{etc,run,log}
+    chmod 700 "$home/state"
+    [ -s "$home/etc/munge.key" ] || (umask 077 && head -c 1024 /dev/urandom >"$home/etc/munge.key")
+    # Several slurmd on one host need made-up host names and their own ports. Memory is scheduled, not enforced.
+    cat >"$home/etc/slurm.conf" <<CONF
+ClusterName=lacuna
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldPort=16817
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+AuthInfo=socket=$home/run/munge.socket
+CredType=cred/munge
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+StateSaveLocation=$home/state
+SlurmdSpoolDir=$home/spool/%n
+SlurmctldPidFile=$home/run/slurmctld.pid
+SlurmdPidFile=$home/run/slurmd-%n.pid
+SlurmctldLogFile=$home/log/slurmctld.log
+SlurmdLogFile=$home/log/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+MpiDefault=none
+SwitchType=switch/none
+ReturnToService=2
+SlurmdTimeout=20
+KillWait=5
+MinJobAge=3600
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=500
+GresTypes=gpu
+SlurmdParameters=config_overrides
+JobRequeue=1
+AccountingStorageType=accounting_storage/none
+NodeName=n1 NodeHostname=n1 NodeAddr=127.0.0.1 Port=16821 CPUs=2 RealMemory=40000 State=UNKNOWN
+NodeName=n2 NodeHostname=n2 NodeAddr=127.0.0.1 Port=16822 CPUs=2 RealMemory=40000 State=UNKNOWN
+NodeName=g1 NodeHostname=g1 NodeAddr=127.0.0.1 Port=16823 CPUs=2 RealMemory=40000 Gres=gpu:2 State=UNKNOWN
+PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=30-0 State=UP
+PartitionName=gpu Nodes=g1 MaxTime=30-0 State=UP
+CONF
+    # A GPU must be a character device.
+    printf 'AutoDetect=off\nNodeName=g1 Name=gpu File=/dev/null\nNodeName=g1 Name=gpu File=/dev/zero\n' \
+        >"$home/etc/gres.conf"
+    # Inside a job the executor drops every SLURM_* variable, SLURM_CONF too, before it calls srun.
+    printf '#!/bin/sh\nSLURM_CONF=%s exec /usr/bin/srun "$@"\n' "$home/etc/slurm.conf" >"$home/bin/srun"
+    chmod 755 "$home/bin/srun"
+    printf 'export SLURM_CONF=%s\nexport PATH=%s:$PATH\n' "$home/etc/slurm.conf" "$home/bin" >"$home/env.sh"
+}
+
+up() {
+    configure
+    export SLURM_CONF=$home/etc/slurm.conf
+    munged --force --key-file="$home/etc/munge.key" --socket="$home/run/munge.socket" --num-threads=2 \
+        --pid-file="$home/run/munged.pid" --log-file="$home/log/munged.log" --seed-file="$home/run/munge.seed"
+    slurmctld -i
+    wait_until eval 'scontrol ping 2>/dev/null | grep -q UP'
+    for node in $nodes; do slurmd -N "$node"; done
+    wait_until eval '[ "$(sinfo -h -N -o %T | sort -u)" = idle ]'
+    sinfo -N -l
+}
+
+down() {
+    export SLURM_CONF=$home/etc/slurm.conf
+    if running "$home/run/slurmctld.pid" slurmctld; then
+        squeue -h -o %A | sort -u | xargs -r scancel --quiet --full 2>/dev/null || true
+        sleep 1
+    fi
+    for daemon in slurmd-n1 slurmd-n2 slurmd-g1 slurmctld munged; do
+        if running "$home/run/$daemon.pid" "${daemon%%-*}"; then kill "$(cat "$home/run/$daemon.pid")"; fi
+    done
+}
+
+"$action"
