@@ -24,8 +24,8 @@ install: .venv/installed
 	@if command -v uv >/dev/null; then \
 		echo "Installing the locked environment into .venv with uv (about 5 GB, most of it torch)"; \
 		uv venv -q --allow-existing --python $(PYTHON) .venv; \
-		uv pip install --python $(BIN)/python --require-hashes -r envs/requirements.txt; \
-		uv pip install --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+		uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r envs/requirements.txt; \
+		uv pip install --compile-bytecode --python $(BIN)/python --no-build-isolation --no-deps -e .; \
 	else \
 		$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 			|| { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }; \

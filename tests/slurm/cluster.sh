@@ -22,7 +22,7 @@ wait_until() { # command: retried for ten seconds
         if "$@"; then return 0; fi
         sleep 0.2
     done
-    echo "the test cluster did not start; see $home/log" >&2
+    echo "the test cluster does not answer; see $home/log" >&2
     return 1
 }
 
@@ -32,6 +32,8 @@ configure() {
     chmod 755 "$home" "$home"/{etc,run,log}
     chmod 700 "$home/state"
     [ -s "$home/etc/munge.key" ] || (umask 077 && head -c 1024 /dev/urandom >"$home/etc/munge.key")
+    local memory
+    memory=$(awk '/MemTotal/ {print int($2 / 1024) - 100}' /proc/meminfo)
     # Several slurmd on one host need made-up host names and their own ports. Memory is scheduled, not enforced.
     cat >"$home/etc/slurm.conf" <<CONF
 ClusterName=lacuna
@@ -64,12 +66,11 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=500
 GresTypes=gpu
-SlurmdParameters=config_overrides
 JobRequeue=1
 AccountingStorageType=accounting_storage/none
-NodeName=n1 NodeHostname=n1 NodeAddr=127.0.0.1 Port=16821 CPUs=2 RealMemory=40000 State=UNKNOWN
-NodeName=n2 NodeHostname=n2 NodeAddr=127.0.0.1 Port=16822 CPUs=2 RealMemory=40000 State=UNKNOWN
-NodeName=g1 NodeHostname=g1 NodeAddr=127.0.0.1 Port=16823 CPUs=2 RealMemory=40000 Gres=gpu:2 State=UNKNOWN
+NodeName=n1 NodeHostname=n1 NodeAddr=127.0.0.1 Port=16821 CPUs=2 RealMemory=$memory State=UNKNOWN
+NodeName=n2 NodeHostname=n2 NodeAddr=127.0.0.1 Port=16822 CPUs=2 RealMemory=$memory State=UNKNOWN
+NodeName=g1 NodeHostname=g1 NodeAddr=127.0.0.1 Port=16823 CPUs=2 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=30-0 State=UP
 PartitionName=gpu Nodes=g1 MaxTime=30-0 State=UP
 CONF
@@ -101,7 +102,10 @@ down() {
         sleep 1
     fi
     for daemon in slurmd-n1 slurmd-n2 slurmd-g1 slurmctld munged; do
-        if running "$home/run/$daemon.pid" "${daemon%%-*}"; then kill "$(cat "$home/run/$daemon.pid")"; fi
+        if running "$home/run/$daemon.pid" "${daemon%%-*}"; then
+            kill "$(cat "$home/run/$daemon.pid")"
+            wait_until eval "! running $home/run/$daemon.pid ${daemon%%-*}"
+        fi
     done
 }
 

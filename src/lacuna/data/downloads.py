@@ -1,0 +1,81 @@
+"""Datasets that torchvision can fetch: verified against data/registry.csv before every use."""
+
+import csv
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lacuna.artefacts import atomic, sha256
+from lacuna.errors import LacunaError
+
+DOWNLOADS = Path("results/downloads")
+REGISTRY = Path("data/registry.csv")
+
+
+def registered(dataset: str) -> list[dict[str, str]]:
+    """The registry's lines for one of torchvision's datasets: file, bytes, sha256, licence, source."""
+    with REGISTRY.open(newline="", encoding="utf-8") as file:
+        return [line for line in csv.DictReader(file) if line["dataset"] == dataset]
+
+
+def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of the splits train and test, as torchvision holds them, from verified files.
+
+    Raises `LacunaError` where a file is missing and cannot be fetched, or is not the published one.
+    """
+    from torchvision import datasets
+
+    lines = registered(dataset)
+    missing = [line for line in lines if not _placed(line)]
+    if missing:
+        _fetch(getattr(datasets, dataset), missing)
+    for line in lines:
+        _verify(DOWNLOADS / line["file"], line)
+    splits = {"train": True, "test": False}
+    loaded = {split: getattr(datasets, dataset)(DOWNLOADS, train=train, download=True) for split, train in splits.items()}
+    return {split: (np.asarray(data.data), np.asarray(data.targets)) for split, data in loaded.items()}
+
+
+def _placed(line: dict[str, str]) -> bool:
+    """Whether a file lies in results/downloads, unpacking one that was put there compressed."""
+    path = DOWNLOADS / line["file"]
+    packed = path.with_name(path.name + ".gz")
+    if not path.exists() and packed.exists():
+        try:
+            content = gzip.decompress(packed.read_bytes())
+        except (OSError, EOFError, ValueError):
+            raise LacunaError(f"{packed} is not a gzip file{_page(packed)}; put the published one there") from None
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+    return path.exists()
+
+
+def _fetch(dataset: Any, missing: list[dict[str, str]]) -> None:
+    """Lets torchvision download; removes whatever arrived and is not the published file."""
+    try:
+        dataset(DOWNLOADS, download=True)
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
+        files = ", ".join(line["file"] for line in missing)
+        for line in missing:
+            for path in (DOWNLOADS / line["file"], DOWNLOADS / f"{line['file']}.gz"):
+                path.unlink(missing_ok=True)
+        raise LacunaError(
+            f"{files} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
+            f"put it there (.gz is unpacked), from {missing[0]['source']}"
+        ) from None
+
+
+def _verify(path: Path, line: dict[str, str]) -> None:
+    size = path.stat().st_size
+    if size != int(line["bytes"]):
+        raise LacunaError(f"{path} has {size} bytes, the published file {line['bytes']}{_page(path)}; delete it")
+    if sha256(path) != line["sha256"]:
+        raise LacunaError(f"{path} is not the published file (its sha256 is not {line['sha256'][:16]}...); delete it")
+
+
+def _page(path: Path) -> str:
+    """A remark where a file is a web page, as a failed download often leaves one."""
+    with path.open("rb") as file:
+        return " (it is a web page)" if file.read(256).lstrip()[:1] == b"<" else ""

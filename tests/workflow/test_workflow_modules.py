@@ -1,0 +1,102 @@
+"""The modules that a rule declares as inputs are those that its script imports: content decides what reruns."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src/lacuna"
+INFRASTRUCTURE = {"artefacts", "config", "schema", "checks", "plan", "errors", "job", "progress"}  # decide no number
+
+
+def declared() -> dict[str, list[str]]:
+    """MODULES of rules/common.smk."""
+    text = (ROOT / "rules/common.smk").read_text()
+    found = re.search(r"^MODULES = (\{.*?^\})", text, re.M | re.S)
+    assert found
+    return ast.literal_eval(found[1])
+
+
+class Imports(ast.NodeVisitor):
+    """Modules of the package that a file imports when it runs, as paths below src/lacuna without ending."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+
+    def visit_If(self, node: ast.If) -> None:
+        if "TYPE_CHECKING" in ast.dump(node.test):
+            for other in node.orelse:
+                self.visit(other)
+        else:
+            self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self.add(alias.name)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        assert node.level == 0, "imports in this package are absolute"
+        self.add(node.module or "")
+        for alias in node.names:
+            self.add(f"{node.module}.{alias.name}")
+
+    def add(self, dotted: str) -> None:
+        parts = dotted.split(".")
+        for end in range(2, len(parts) + 1) if parts[0] == "lacuna" else ():
+            name = "/".join(parts[1:end])
+            if (PACKAGE / name / "__init__.py").exists():
+                self.found.add(f"{name}/__init__")
+            elif (PACKAGE / f"{name}.py").exists():
+                self.found.add(name)
+
+
+def imports(path: Path) -> set[str]:
+    visitor = Imports()
+    visitor.visit(ast.parse(path.read_text()))
+    return visitor.found
+
+
+def reached(script: Path) -> set[str]:
+    """All modules of the package that a script imports, directly or through others."""
+    found, new = set(), imports(script)
+    while new:
+        found |= new
+        new = set().union(*(imports(PACKAGE / f"{name}.py") for name in new)) - found
+    return found
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a module is no more than its docstring."""
+    return all(isinstance(node, ast.Expr) for node in ast.parse((PACKAGE / f"{name}.py").read_text()).body)
+
+
+def covered(name: str, modules: list[str]) -> bool:
+    """Whether a module, or a package that it is in, is declared."""
+    return any(name == module or name.startswith(f"{module}/") for module in modules)
+
+
+def test_each_script_but_publish_has_its_modules_declared() -> None:
+    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == declared().keys() | {"publish"}
+
+
+@pytest.mark.parametrize("stage", [*declared(), "publish"])
+def test_each_module_that_a_stage_imports_is_declared(stage: str) -> None:
+    names = reached(ROOT / f"workflow/scripts/{stage}.py")
+    assert names >= {"job", "progress", "errors"}
+    deciding = {name for name in names - INFRASTRUCTURE if not says_nothing(name)}
+    assert not {name for name in deciding if not covered(name, declared().get(stage, []))}
+
+
+@pytest.mark.parametrize("stage", declared())
+def test_each_declared_module_exists_and_is_imported(stage: str) -> None:
+    names = reached(ROOT / f"workflow/scripts/{stage}.py")
+    assert not {module for module in declared()[stage] if not any(covered(name, [module]) for name in names)}
+
+
+def test_the_modules_left_out_are_stated_in_the_rules_and_exist() -> None:
+    assert all((PACKAGE / f"{name}.py").exists() for name in INFRASTRUCTURE)
+    assert not INFRASTRUCTURE & {module for modules in declared().values() for module in modules}
