@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lacuna.images import as_pixels
 from lacuna.models import build_model
 from lacuna.names import parse_model
 from lacuna.training import resumable
@@ -193,6 +195,31 @@ def test_training_learns_a_separable_problem(net: str, tmp_path: Path) -> None:
     assert right.double().mean() > 0.95
     assert torch.equal(labels, before)
     assert [line.partition(",")[0] for line in lines] == [f"{net}: epoch {k} of 6" for k in range(1, 7)]
+
+
+@pytest.mark.parametrize("schedule", [ONECYCLE, MULTISTEP], ids=lambda schedule: schedule["name"])
+def test_epochs_show_every_image_once_in_new_orders_and_step_as_torchs_sgd_at_the_scheduled_rate(
+    schedule: dict[str, Any], tmp_path: Path
+) -> None:
+    (images, labels), how, seen = problem(), recipe(schedule=schedule, augmentation={"pad": 0, "flip": False}), []
+    model, replay = network("vgg19-standard-s0"), network("vgg19-standard-s0").train()
+    model.register_forward_pre_hook(lambda _, inputs: seen.append((inputs[0] * 255).round().to(torch.uint8)))
+    state = Resumable(tmp_path / "state", "d")
+    train(model, images, labels, how, name="net", seed=0, state=state, say=lambda _: None)
+    numbers = {image.numpy().tobytes(): i for i, image in enumerate(images)}
+    batches = [torch.tensor([numbers[image.numpy().tobytes()] for image in batch]) for batch in seen]
+    epochs = [torch.cat(batches[i : i + 3]).tolist() for i in range(0, 3 * EPOCHS, 3)]
+    assert all(sorted(epoch) == list(range(44)) for epoch in epochs)
+    assert len(set(map(tuple, epochs))) == EPOCHS
+    optimiser = torch.optim.SGD(replay.parameters(), lr=1, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    for i, batch in enumerate(batches):
+        optimiser.param_groups[0]["lr"] = learning_rate(how, i // 3 + (i % 3) * 16 / 44)
+        optimiser.zero_grad()
+        F.cross_entropy(replay(as_pixels(images[batch])), labels[batch]).backward()
+        optimiser.step()
+    assert len(batches) == 3 * EPOCHS
+    for name, tensor in replay.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], tensor, msg=name)
 
 
 @pytest.mark.parametrize("net", NETWORKS)

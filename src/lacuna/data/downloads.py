@@ -34,7 +34,9 @@ def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for line in lines:
         _verify(DOWNLOADS / line["file"], line)
     splits = {"train": True, "test": False}
-    loaded = {split: getattr(datasets, dataset)(DOWNLOADS, train=train, download=True) for split, train in splits.items()}
+    loaded = {
+        split: getattr(datasets, dataset)(DOWNLOADS, train=train, download=True) for split, train in splits.items()
+    }
     return {split: (np.asarray(data.data), np.asarray(data.targets)) for split, data in loaded.items()}
 
 
@@ -62,7 +64,7 @@ def _fetch(dataset: Any, missing: list[dict[str, str]]) -> None:
             for path in (DOWNLOADS / line["file"], DOWNLOADS / f"{line['file']}.gz"):
                 path.unlink(missing_ok=True)
         raise LacunaError(
-            f"{files} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
+            f"{missing[0]['dataset']}: {files} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
             f"put it there (.gz is unpacked), from {missing[0]['source']}"
         ) from None
 

@@ -11,7 +11,9 @@ from lacuna.errors import LacunaError
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
 
 
-def read_folder(source: dict[str, Any], image: list[int], classes: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def read_folder(
+    source: dict[str, Any], image: list[int], classes: list[str]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images uint8 (N, H, W) or (N, H, W, 3) and labels of the splits train and test, ordered by class and name.
 
     ``source`` has path, train, test and resize; ``classes`` are the names of the class folders. Raises

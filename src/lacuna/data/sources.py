@@ -1,6 +1,5 @@
-"""Where a dataset's images come from: the embedded file, or torchvision's downloads."""
+"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, or an image folder."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,12 @@ import torch
 from torch import Tensor
 
 from lacuna.artefacts import sha256
+from lacuna.data.downloads import read_arrays
+from lacuna.data.folder import read_folder
 from lacuna.errors import LacunaError
 
-DOWNLOADS = Path("results/downloads")
 Split = tuple[Tensor, Tensor]
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
@@ -21,40 +22,29 @@ def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     ``settings`` is the dataset's entry in config/datasets.yaml. Raises `LacunaError` where a file is missing or
     altered, or where the images are not what the entry says.
     """
-    readers: dict[str, Callable[[dict[str, Any]], dict[str, Split]]] = {
-        "embedded": _embedded,
-        "torchvision": _torchvision,
-    }
-    splits = readers[settings["source"]["kind"]](settings["source"])
+    splits = {split: _split(*arrays) for split, arrays in _arrays(settings).items()}
     for split, (images, labels) in splits.items():
         _check(name, split, images, labels, settings)
     return splits
 
 
-def _embedded(source: dict[str, Any]) -> dict[str, Split]:
+def _arrays(settings: dict[str, Any]) -> Arrays:
+    source = settings["source"]
+    if source["kind"] == "torchvision":
+        return read_arrays(source["name"])
+    if source["kind"] == "folder":
+        return read_folder(source, settings["image"], settings["classes"])
+    return _embedded(source)
+
+
+def _embedded(source: dict[str, Any]) -> Arrays:
     """The file in the repository, whose sha256 stands in the configuration."""
-    if sha256(source["file"]) != source["sha256"]:
+    if not Path(source["file"]).is_file() or sha256(source["file"]) != source["sha256"]:
         raise LacunaError(
             f"{source['file']} is not the published file (its sha256 differs); restore it with git checkout"
         )
     with np.load(source["file"], allow_pickle=False) as arrays:
-        return {split: _split(arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")}
-
-
-def _torchvision(source: dict[str, Any]) -> dict[str, Split]:
-    """A dataset of torchvision, fetched once into results/downloads and checked by torchvision's own hashes."""
-    from torchvision import datasets
-
-    try:
-        splits = [getattr(datasets, source["name"])(DOWNLOADS, train=train, download=True) for train in (True, False)]
-    except (OSError, RuntimeError) as error:
-        raise LacunaError(
-            f"dataset {source['name']} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
-            f"put the official {source['files']} there"
-        ) from None
-    return {
-        key: _split(np.asarray(s.data), np.asarray(s.targets)) for key, s in zip(("train", "test"), splits, strict=True)
-    }
+        return {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")}
 
 
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
