@@ -33,10 +33,8 @@ def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         _fetch(getattr(datasets, dataset), missing)
     for line in lines:
         _verify(DOWNLOADS / line["file"], line)
-    splits = {"train": True, "test": False}
-    loaded = {
-        split: getattr(datasets, dataset)(DOWNLOADS, train=train, download=True) for split, train in splits.items()
-    }
+    read = getattr(datasets, dataset)
+    loaded = {split: read(DOWNLOADS, train=split == "train", download=True) for split in ("train", "test")}
     return {split: (np.asarray(data.data), np.asarray(data.targets)) for split, data in loaded.items()}
 
 
@@ -63,8 +61,9 @@ def _fetch(dataset: Any, missing: list[dict[str, str]]) -> None:
         for line in missing:
             for path in (DOWNLOADS / line["file"], DOWNLOADS / f"{line['file']}.gz"):
                 path.unlink(missing_ok=True)
+        name, reason = missing[0]["dataset"], type(error).__name__
         raise LacunaError(
-            f"{missing[0]['dataset']}: {files} is not in {DOWNLOADS} and could not be fetched ({type(error).__name__}); "
+            f"{name}: {files} is not in {DOWNLOADS} and could not be fetched ({reason}); "
             f"put it there (.gz is unpacked), from {missing[0]['source']}"
         ) from None
 
