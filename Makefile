@@ -1,6 +1,6 @@
 # make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
-.PHONY: help install demo test format lock clean
+.PHONY: help install demo test test-slurm format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -49,7 +49,16 @@ test: install
 	$(BIN)/snakefmt --check Snakefile rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slurm"
+
+# Starts a private Slurm cluster on this machine; installs Debian's packages for it where they are missing.
+test-slurm: install
+	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v munged >/dev/null || { \
+		echo "Installing the Debian packages slurm-wlm and munge"; \
+		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends slurm-wlm munge >/dev/null; \
+	}
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m slurm tests/workflow
 
 format: install
 	$(BIN)/ruff format .

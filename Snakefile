@@ -16,6 +16,7 @@ include: "rules/attack.smk"
 include: "rules/evaluate.smk"
 include: "rules/cells.smk"
 include: "rules/publish.smk"
+include: "rules/export.smk"
 
 
 rule all:

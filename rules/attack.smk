@@ -16,7 +16,6 @@ rule attack:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
         runtime=120,
         batch=125,
     params:

@@ -1,8 +1,10 @@
 """Helpers of all rules: the validated configuration, and what each rule needs from it."""
 
+import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config import load
+from lacuna.cost import estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
@@ -17,6 +19,10 @@ try:
     PLAN = Plan(load(ROOT, config))
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
+
+if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+    ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
+    print(estimate(PLAN, ASKED or PLAN.tables), file=sys.stderr)
 
 # Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
 # the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
@@ -42,10 +48,20 @@ MODULES = {
         "networks",
         "seeding",
     ],
-    "evaluate": ["evaluation", "images", "models", "names", "networks", "seeding"],
+    "adopt": ["models", "names", "networks", "seeding"],
+    "evaluate": [
+        "defenses",
+        "evaluation",
+        "images",
+        "models",
+        "names",
+        "networks",
+        "seeding",
+    ],
     "cells": ["cells", "names", "statistics"],
     "table": ["reporting/pattern", "reporting/tables", "statistics"],
     "figure": ["reporting/figures"],
+    "export": ["export"],
 }
 
 
@@ -56,6 +72,7 @@ wildcard_constraints:
     source="[a-z0-9.-]+",
     attack="[a-z0-9_]+",
     suite="[a-z0-9_]+",
+    target="[a-z0-9.-]+",
     selection="[a-z0-9_]+(-[a-z0-9.-]+)?",
 
 

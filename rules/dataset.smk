@@ -15,7 +15,6 @@ rule dataset:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
         runtime=60,
     params:
         settings=named(PLAN.dataset_settings, "dataset"),

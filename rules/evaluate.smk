@@ -4,22 +4,21 @@
 rule evaluate:
     input:
         images=results("dataset", "test.safetensors"),
-        checkpoint=results("train", "{model}.safetensors"),
+        checkpoint=named(PLAN.target_checkpoint, "dataset", "target"),
         adversarial=named(PLAN.suite_sets, "dataset", "suite"),
         code=code("evaluate"),
     output:
-        outcomes=results("evaluate", "{suite}/{model}.parquet"),
-        provenance=results("evaluate", "{suite}/{model}.parquet.prov.json"),
+        outcomes=results("evaluate", "{suite}/{target}.parquet"),
+        provenance=results("evaluate", "{suite}/{target}.parquet.prov.json"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/evaluate/{{suite}}/{{model}}.log",
+        f"logs/{PLAN.config.scale}/{{dataset}}/evaluate/{{suite}}/{{target}}.log",
     conda:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
         runtime=60,
         batch=500,
     params:
-        settings=named(PLAN.evaluate_settings, "dataset", "suite", "model"),
+        settings=named(PLAN.evaluate_settings, "dataset", "suite", "target"),
     script:
         "../workflow/scripts/evaluate.py"

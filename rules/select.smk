@@ -15,7 +15,6 @@ rule select:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=8000,
         runtime=60,
         batch=500,
     params:

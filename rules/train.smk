@@ -1,4 +1,4 @@
-"""train: one network from its name. One rule per architecture, so that the longest trainings start first."""
+"""train: one network from its name, one rule per architecture, so that the longest start first; adopt: a user's own."""
 
 for ARCH in ARCHITECTURES:
 
@@ -20,9 +20,30 @@ for ARCH in ARCHITECTURES:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=8000,
             runtime=train_minutes,
         params:
             settings=named(PLAN.train_settings, "dataset", "model"),
         script:
             "../workflow/scripts/train.py"
+
+
+rule adopt:
+    input:
+        weights=named(PLAN.adopt_checkpoint, "model"),
+        code=code("adopt"),
+    output:
+        checkpoint=results("train", "{model}.safetensors"),
+        provenance=results("train", "{model}.safetensors.prov.json"),
+    log:
+        f"logs/{PLAN.config.scale}/{{dataset}}/adopt/{{model}}.log",
+    wildcard_constraints:
+        model="own-[a-z0-9.-]+",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        runtime=30,
+    params:
+        settings=named(PLAN.adopt_settings, "dataset", "model"),
+    script:
+        "../workflow/scripts/adopt.py"

@@ -30,7 +30,7 @@ def tiny(arch: str, seed: int, keep: str = "") -> nn.Module:
     spec = parse_model(f"{arch}{keep}-standard-s{seed}{'m1' if keep else ''}")
     mean, std = torch.full((shape[0], 1, 1), 0.4), torch.full((shape[0], 1, 1), 0.3)
     place = ("released_code", "paper")[seed % 2]
-    model = build_model(spec, shape, CLASSES, width=Fraction(1, 16), mask_place=place, seed=seed, mean=mean, std=std)
+    model = build_model(spec, shape, CLASSES, width=Fraction(1, 8), mask_place=place, seed=seed, mean=mean, std=std)
     for norm in model.modules():
         if isinstance(norm, nn.BatchNorm2d):
             norm.momentum = 1.0

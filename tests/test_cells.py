@@ -162,7 +162,8 @@ def small(adversarial: list[int], clean: list[int], other_clean: list[int]) -> t
     """Two targets, six test images labelled 0; images 5 to 1 are attacked, image 1 does not fool the source."""
     attack = {"suite": "p", "attack": "a", "source": S, "metric": "defense_rate", "row": "r", "column": "c"}
     accuracy = attack | {"attack": "none", "source": "", "metric": "test_accuracy", "column": "t"}
-    cells = [cell | {"model": model} for model in (T, U) for cell in (attack, accuracy)]
+    models = ({"model": model, "target": model, "defense": ""} for model in (T, U))
+    cells = [cell | model for model in models for cell in (attack, accuracy)]
     outcomes = {}
     for model, right in ((T, clean), (U, other_clean)):
         rows: list[tuple[Any, ...]] = [("none", "", i, 0, right[i], right[i], -1, -1) for i in range(6)]

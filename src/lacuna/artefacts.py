@@ -126,6 +126,8 @@ def provenance_digest(path: Path | str) -> str:
 def verify(path: Path | str) -> None:
     """Raises `LacunaError` unless the artefact's bytes are those its provenance recorded."""
     recorded = stable_part(path).get("sha256")
+    if not Path(path).is_file():
+        raise LacunaError(f"{path} is gone though its provenance is there; run again with it as the target")
     if sha256(path) != recorded:
         raise LacunaError(
             f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); delete it and run again"

@@ -25,13 +25,13 @@ def compute_cells(
     """All cells of one table in printed order, columns as documented in docs/trace.md.
 
     ``settings`` are those of the rule cells; ``outcomes`` and ``digests`` (provenance) are keyed by (suite,
-    model); ``printed`` has the paper's cells, with row, column, target, attack and value.
+    target); ``printed`` has the paper's cells, with row, column, target, attack and value.
     """
     right_on_all = _right_on_all_rows(outcomes)
     paper = {(p.row, p.column, p.target): p for p in printed.itertuples()}
     lines = []
     for cell in settings["cells"]:
-        spec, key = parse_model(cell["model"]), (cell["suite"], cell["model"])
+        spec, key = parse_model(cell["model"]), (cell["suite"], cell["target"])
         line = _identity(cell, spec) | _measure(cell, outcomes[key], right_on_all)
         line |= _against_paper(cell, line["value"], paper.get((cell["row"], cell["column"], spec.arch)), settings)
         line |= {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"]}
@@ -45,7 +45,7 @@ def _identity(cell: Mapping[str, str], spec: ModelSpec) -> dict[str, Any]:
         "column": cell["column"],
         "target": spec.arch,
         "keep_prob": spec.keep_prob,
-        "variant": spec.variant,
+        "variant": "+".join(filter(None, [spec.variant, cell["defense"]])),
         "source": source_code(cell["source"], cell["model"]),
         "attack": cell["attack"],
         "metric": cell["metric"],

@@ -1,11 +1,11 @@
 """What JSON Schema cannot say: names that must exist elsewhere, and networks that must differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES, METHODS, ModelSpec, attack_code, parse_model, parse_pixels
+from lacuna.names import ARCHITECTURES, METHODS, OWN, ModelSpec, attack_code, parse_model, parse_pixels
 
 CLEAN_SUITE = "clean"
 
@@ -50,10 +50,14 @@ def check_papers(
 ) -> None:
     """Every paper's file: models, attacks, suites, tables and figures, and image counts of the scale."""
     seen: dict[str, str] = {}
+    own = {name for content in papers.values() for name in content.get("networks", {})}
     for paper, content in papers.items():
         file = f"config/papers/{paper}.yaml"
         if content["paper"] != paper:
             raise LacunaError(f"{file}, key paper: '{content['paper']}' is not the file's name; allowed: {paper}")
+        for key, model in _mentioned(content):
+            if _model(file, key, model).training == OWN:
+                _known(file, key, model, own)
         _check_attacks(file, content)
         for table, exhibit in content["tables"].items():
             _check_table(file, table, exhibit, content, scale, settings, datasets)
@@ -65,10 +69,16 @@ def check_papers(
             seen[exhibit] = file
 
 
+def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every place of a paper's file that names a model, and the name."""
+    for kind in ("selections", "suites"):
+        for name, body in content[kind].items():
+            yield from ((f"{kind}.{name}.sources[{i}]", source) for i, source in enumerate(body["sources"]))
+    for name, body in content["tables"].items():
+        yield from ((f"tables.{name}.rows[{i}].model", row["model"]) for i, row in enumerate(body["rows"]))
+
+
 def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
-    for name, selection in content["selections"].items():
-        for i, source in enumerate(selection["sources"]):
-            _model(file, f"selections.{name}.sources[{i}]", source)
     for name, attack in content["attacks"].items():
         key = f"attacks.{name}"
         _known(file, f"{key}.selection", attack["selection"], content["selections"])
@@ -82,16 +92,15 @@ def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
         _known(file, f"{key}.attack", suite["attack"], content["attacks"])
         selection = content["selections"][content["attacks"][suite["attack"]]["selection"]]
         for i, source in enumerate(suite["sources"]):
-            _model(file, f"{key}.sources[{i}]", source)
             _known(file, f"{key}.sources[{i}]", source, selection["sources"])
 
 
 def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
-    allowed = METHODS[method]
+    allowed = METHODS.get(method, [name for name in ("epsilon", "arguments") if name in budget])
     if set(budget) != set(allowed):
         raise LacunaError(f"{file}, key {key}: has {', '.join(sorted(budget))}; {method} takes {', '.join(allowed)}")
     for name in allowed:
-        if name != "steps" and parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
+        if name in ("epsilon", "step") and parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
             raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
 
 
@@ -106,8 +115,10 @@ def _check_table(
 ) -> None:
     key = f"tables.{table}"
     _known(file, f"{key}.dataset", exhibit["dataset"], settings["datasets"])
-    models = [_model(file, f"{key}.rows[{i}].model", row["model"]) for i, row in enumerate(exhibit["rows"])]
-    _once(file, f"{key}.rows", [(m.arch, row["row"]) for m, row in zip(models, exhibit["rows"], strict=True)])
+    _once(file, f"{key}.rows", [(parse_model(row["model"]).arch, row["row"]) for row in exhibit["rows"]])
+    for i, row in enumerate(exhibit["rows"]):
+        if "defense" in row:
+            _known(file, f"{key}.rows[{i}].defense", row["defense"], content.get("defenses", {}))
     _once(file, f"{key}.columns", [column["column"] for column in exhibit["columns"]])
     for i, column in enumerate(exhibit["columns"]):
         _check_column(file, f"{key}.columns[{i}]", column, content)

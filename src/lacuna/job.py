@@ -47,10 +47,12 @@ def prepare_torch(threads: int) -> str:
     """
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
+    if not torch.cuda.is_available():
+        return "cpu"  # one thread is deterministic; asking for it would cost a second of imports
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda"

@@ -11,6 +11,7 @@ from lacuna.errors import LacunaError
 ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")
 PLACES = ("bottom", "top", "dc", "sm")
 TRAININGS = ("standard",)
+OWN = "own"  # training of a network that the user brings; its name is own-<name>
 GRAMMAR = "<arch>[x2][-<bottom|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
@@ -18,6 +19,7 @@ _MODEL = re.compile(
     r"(?P<parts>(?:-(?:bottom|top|dc|sm)[0-9.]+)*)"
     r"-(?P<training>[a-z][a-z0-9]*)-s(?P<seed>[0-9]+)(?:m(?P<mask_seed>[0-9]+))?"
 )
+_OWN = re.compile(r"own-[a-z0-9][a-z0-9.-]*")
 _PART = re.compile(r"-(bottom|top|dc|sm)([0-9.]+)")
 _DECIMAL = re.compile(r"0\.[0-9]*[1-9]|1")
 
@@ -38,6 +40,8 @@ class ModelSpec:
     mask_seed: int | None = None
 
     def __str__(self) -> str:
+        if self.training == OWN:
+            return self.arch
         parts = "".join(f"-{place}{keep}" for place, keep in self.keep)
         masks = "" if self.mask_seed is None else f"m{self.mask_seed}"
         return f"{self.arch}{'x2' if self.wide else ''}{parts}-{self.training}-s{self.seed}{masks}"
@@ -55,6 +59,8 @@ class ModelSpec:
     @property
     def variant(self) -> str:
         """Variant code of the printed tables: standard, bottom, top, bottom+top, bottom_dc, ..."""
+        if self.training == OWN:
+            return OWN
         codes = {"dc": "bottom_dc", "sm": "bottom_sm"}
         base = "+".join(codes.get(place, place) for place, _ in self.keep) or "standard"
         return f"{base}_x2" if self.wide else base
@@ -62,6 +68,8 @@ class ModelSpec:
 
 def parse_model(name: str) -> ModelSpec:
     """The specification behind a model's name. Raises `LacunaError` naming the part that is not allowed."""
+    if _OWN.fullmatch(name):
+        return ModelSpec(arch=name, training=OWN, seed=0)
     match = _MODEL.fullmatch(name)
     if match is None:
         raise LacunaError(f"model {name!r} does not read as {GRAMMAR}, for example resnet18-bottom0.5-standard-s1m1")
@@ -122,10 +130,16 @@ METHODS: dict[str, tuple[str, ...]] = {"fgsm": ("epsilon",), "pgd": ("epsilon", 
 
 
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:
-    """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``."""
+    """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``.
+
+    An attack of the user's own, ``module:name``, has its name, epsilon and arguments: ``deepfool_e16_steps50``.
+    """
     letters = {"epsilon": "e", "step": "a", "steps": "t"}
-    values = (
+    values = [
         f"{letters[key]}{budget[key] if key == 'steps' else plain(parse_pixels(budget[key], key))}"
-        for key in METHODS[method]
-    )
-    return "_".join([method, *values])
+        for key in METHODS.get(method, ("epsilon",))
+        if key in budget
+    ]
+    own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
+    name = method.rpartition(":")[2].lower()
+    return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])

@@ -1,18 +1,26 @@
-"""Trained networks from their checkpoints."""
+"""Networks: this project's from their names, a user's own from a factory; trained ones from checkpoints."""
 
+import importlib
 from fractions import Fraction
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lacuna.artefacts import read_tensors
+from lacuna.errors import LacunaError
 from lacuna.models.build import build_model, load_weights
+from lacuna.models.layers import Normalise
 from lacuna.names import parse_model
 
 
 def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Sequential:
     """The untrained network that a plan's network settings describe."""
+    if "factory" in settings:
+        network = imported(settings["factory"])(**settings["arguments"])
+        return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
     return build_model(
         parse_model(settings["model"]),
         tuple(settings["image"]),
@@ -35,3 +43,54 @@ def trained_network(settings: dict[str, Any], checkpoint: str, device: str) -> n
     network = new_network(settings, mean, std)
     load_weights(network, tensors, checkpoint)
     return network.eval().to(device)
+
+
+def imported(reference: str) -> Any:
+    """The object behind ``module:name``. Raises `LacunaError` where there is none."""
+    module, _, name = reference.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise LacunaError(f"'{reference}' cannot be imported ({error}); allowed: module:name, on PYTHONPATH") from None
+
+
+def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
+    """A user's network with its own weights (.safetensors, or .pt with tensors only), checked with a forward pass.
+
+    ``settings`` has factory, arguments, mean and std (per channel; images come in [0, 1]), image and classes.
+    Raises `LacunaError` where weights, input or output do not fit.
+    """
+    channels = settings["image"][0]
+    mean, std = (
+        torch.tensor(settings[key], dtype=torch.float32).expand(channels).view(-1, 1, 1) for key in ("mean", "std")
+    )
+    network = new_network(settings, mean, std)
+    load_weights(network[1], _read_weights(weights), str(weights))
+    with torch.no_grad():
+        try:
+            logits = network.eval()(torch.zeros(2, *settings["image"]))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise LacunaError(f"{settings['factory']} does not take images {settings['image']}: {reason}") from None
+    if tuple(logits.shape) != (2, settings["classes"]):
+        wanted = f"(2, {settings['classes']})"
+        raise LacunaError(f"{settings['factory']} gives {tuple(logits.shape)} for two images, not logits {wanted}")
+    return network
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    """Named tensors; a pickle with anything else in it is refused, since reading it could run code."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise LacunaError(f"{path} does not exist; it is the checkpoint of a network of your own") from None
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError):
+        raise LacunaError(
+            f"{path} is not a checkpoint of tensors; allowed: .safetensors, or .pt with a state dict"
+        ) from None
+    return dict(loaded)

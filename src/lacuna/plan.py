@@ -8,7 +8,7 @@ from typing import Any
 from lacuna.checks import CLEAN_SUITE
 from lacuna.config import Config
 from lacuna.errors import LacunaError
-from lacuna.names import attack_code, parse_model
+from lacuna.names import OWN, attack_code, parse_model
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,12 @@ class Cell:
     suite: str
     attack: str = "none"
     source: str = ""
+    defense: str = ""
+
+    @property
+    def target(self) -> str:
+        """Name of what is evaluated: the network, and the defense before it if there is one."""
+        return f"{self.model}--{self.defense}" if self.defense else self.model
 
 
 class Plan:
@@ -62,20 +68,29 @@ class Plan:
         place = (row["row"], column["column"], column["metric"], row["model"])
         if "suite" not in column:
             suites = [c["suite"] for c in self.tables[table][1]["columns"] if "suite" in c]
-            return Cell(*place, suite=suites[0] if suites else CLEAN_SUITE)
+            return Cell(*place, suite=suites[0] if suites else CLEAN_SUITE, defense=row.get("defense", ""))
         attack = self.attack_of(column["suite"])
         codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
-        return Cell(*place, column["suite"], column.get("attack", codes[0]), column["source"])
+        attacked = (column["suite"], column.get("attack", codes[0]), column["source"])
+        return Cell(*place, *attacked, defense=row.get("defense", ""))
 
     def outcomes(self, table: str) -> list[str]:
         """The outcome files that a table is computed from: one per target and suite."""
         dataset = self.dataset_of(table)
-        pairs = dict.fromkeys((cell.suite, cell.model) for cell in self.cells(table))
-        return [self.path(dataset, "evaluate", f"{suite}/{model}.parquet") for suite, model in pairs]
+        pairs = dict.fromkeys((cell.suite, cell.target) for cell in self.cells(table))
+        return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for suite, target in pairs]
+
+    def target_checkpoint(self, dataset: str, target: str) -> str:
+        """The checkpoint of the network that a target consists of."""
+        return self.path(dataset, "train", f"{target.partition('--')[0]}.safetensors")
+
+    def attack(self, name: str) -> dict[str, Any]:
+        """An attack as its paper's file describes it."""
+        return self._named("attacks", name)
 
     def attack_of(self, suite: str) -> dict[str, Any]:
         """The attack behind a suite."""
-        return dict(self._stages["attacks"][self._stages["suites"][suite]["attack"]])
+        return self.attack(self._named("suites", suite)["attack"])
 
     def suite_sources(self, suite: str) -> list[tuple[str, str]]:
         """(attack, source) of every adversarial set in a suite; none for the suite of clean images."""
@@ -141,18 +156,20 @@ class Plan:
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
-        recipe = dict(self.config.settings["recipes"][dataset])
-        epochs_of = recipe.pop("epochs_of", {})
-        recipe["epochs"] = epochs_of.get(parse_model(model).arch, recipe["epochs"])
+        recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
+        recipe.pop("epochs_of", None)
         return canonical({**self.network_settings(dataset, model), "recipe": recipe})
 
     def network_settings(self, dataset: str, model: str) -> dict[str, Any]:
         """What is needed to build a network before its checkpoint is loaded."""
         data = self.config.datasets[dataset]
+        shared = {"model": model, "image": data["image"], "classes": len(data["classes"])}
+        if parse_model(model).training == OWN:
+            body = self._named("networks", model)
+            rest = {"arguments": body.get("arguments", {}), "mean": body.get("mean", [0]), "std": body.get("std", [1])}
+            return {**shared, "factory": body["factory"], **rest}
         return {
-            "model": model,
-            "image": data["image"],
-            "classes": len(data["classes"]),
+            **shared,
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
@@ -186,10 +203,22 @@ class Plan:
             }
         )
 
-    def evaluate_settings(self, dataset: str, suite: str, model: str) -> str:
-        """Settings of the rule evaluate: the target network and the suite's sources, in order."""
-        sources = [source for _, source in self.suite_sources(suite)]
-        return canonical({"network": self.network_settings(dataset, model), "sources": sources})
+    def adopt_checkpoint(self, model: str) -> str:
+        """The weights of a network of the user's own."""
+        return str(self._named("networks", model)["checkpoint"])
+
+    def adopt_settings(self, dataset: str, model: str) -> str:
+        """Settings of the rule adopt: how the user's network is built."""
+        return canonical(self.network_settings(dataset, model))
+
+    def evaluate_settings(self, dataset: str, suite: str, target: str) -> str:
+        """Settings of the rule evaluate: the target's network and defense, and the suite's sources in order."""
+        model, _, defense = target.partition("--")
+        settings = {
+            "network": self.network_settings(dataset, model),
+            "sources": [source for _, source in self.suite_sources(suite)],
+        }
+        return canonical(settings | ({"defense": self._named("defenses", defense)} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""
@@ -201,7 +230,7 @@ class Plan:
                 "dataset": self.dataset_of(table),
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
-                "cells": [vars(cell) for cell in self.cells(table)],
+                "cells": [vars(cell) | {"target": cell.target} for cell in self.cells(table)],
                 "seed": self.config.seed,
             }
         )
@@ -215,18 +244,24 @@ class Plan:
         """Settings of the rule figure: which plot, and its title."""
         return canonical({"exhibit": figure, **self.figures[figure][1]})
 
+    def epochs(self, dataset: str, model: str) -> int:
+        """Epochs that a model is trained for at this scale."""
+        recipe = self.config.settings["recipes"][dataset]
+        return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale, from the scale's cost table."""
         return int(self.config.settings["seconds"][parse_model(model).arch])
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:
-    kinds: dict[str, dict[str, Any]] = {"selections": {}, "attacks": {}, "suites": {}}
+    names = ("selections", "attacks", "suites", "networks", "defenses")
+    kinds: dict[str, dict[str, Any]] = {name: {} for name in names}
     for paper, content in config.papers.items():
         for kind, known in kinds.items():
-            if twice := sorted(known.keys() & content[kind].keys()):
+            if twice := sorted(known.keys() & content.get(kind, {}).keys()):
                 raise LacunaError(f"config/papers/{paper}.yaml: {kind}.{twice[0]} is also defined by another paper")
-            known.update(content[kind])
+            known.update(content.get(kind, {}))
     return kinds
 
 

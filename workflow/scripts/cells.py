@@ -19,7 +19,7 @@ with job(snakemake):
     paths = list(snakemake.input.outcomes)
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
-    keys = list(dict.fromkeys((cell["suite"], cell["model"]) for cell in settings["cells"]))
+    keys = list(dict.fromkeys((cell["suite"], cell["target"]) for cell in settings["cells"]))
     outcomes = {key: read_frame(path) for key, path in zip(keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
     printed = pd.read_csv(snakemake.input.printed)

@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.defenses import Defended
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
 from lacuna.job import job, prepare_torch
 from lacuna.networks import trained_network
@@ -20,6 +21,8 @@ with job(snakemake) as say:
     record = Record("evaluate", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_tensors(snakemake.input.images)
     model = trained_network(settings["network"], snakemake.input.checkpoint, device)
+    if "defense" in settings:
+        model = Defended(settings["defense"], model)
     clean = predict(model, data["images"].to(device), batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
@@ -31,4 +34,4 @@ with job(snakemake) as say:
     accuracy = clean.eq(data["labels"]).double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
     write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
-    say(f"evaluate {settings['network']['model']} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")
+    say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

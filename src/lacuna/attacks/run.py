@@ -6,19 +6,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.gradient import fgsm, pgd
+from lacuna.attacks.gradient import fgsm, frozen, pgd
+from lacuna.attacks.own import own_attack
 from lacuna.images import as_pixels, to_bytes
+from lacuna.models.folding import folded
 from lacuna.names import METHODS, parse_pixels
 from lacuna.progress import Progress, Say
 
 ATTACKS: dict[str, Callable[..., Tensor]] = {"fgsm": fgsm, "pgd": pgd}
 
 
-def parameters(method: str, budget: dict[str, Any]) -> dict[str, float | int]:
+def parameters(method: str, budget: dict[str, Any]) -> dict[str, Any]:
     """An attack's keyword arguments from its budget as written in the configuration."""
-    return {
-        key: int(budget[key]) if key == "steps" else float(parse_pixels(budget[key], key)) for key in METHODS[method]
-    }
+    keys = METHODS.get(method, ("epsilon",))
+    pixels = {key: float(parse_pixels(budget[key], key)) for key in keys if key in budget and key != "steps"}
+    steps = {"steps": int(budget["steps"])} if "steps" in budget else {}
+    return pixels | steps | budget.get("arguments", {})
 
 
 def adversarial_images(
@@ -36,10 +39,12 @@ def adversarial_images(
 
     ``batch`` decides speed and memory only.
     """
-    attack, arguments = ATTACKS[method], parameters(method, budget)
+    with frozen(model):
+        victim = folded(model)
+    attack, arguments = ATTACKS.get(method) or own_attack(method), parameters(method, budget)
     progress, results = Progress(name, "image", len(images), say), []
     for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        results.append(to_bytes(attack(model, as_pixels(images[part]), labels[part], **arguments)))
+        results.append(to_bytes(attack(victim, as_pixels(images[part]), labels[part], **arguments)))
         progress.step(min(start + batch, len(images)))
     return torch.cat(results)

@@ -15,6 +15,8 @@ class Dense(nn.Module):
     Masks may stand after the first BN (kind input) and on the 3 x 3 convolution's output (kind conv).
     """
 
+    FOLDABLE = (("conv1", "bn2"),)
+
     def __init__(self, site: Site, block: int, size: int, inputs: int, growth: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)

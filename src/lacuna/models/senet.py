@@ -18,6 +18,8 @@ class SqueezeExcite(nn.Module):
     Masks stand after both BNs, before ReLU (kinds bn1, bn2).
     """
 
+    FOLDABLE = (("conv1", "bn2"),)
+
     def __init__(
         self, site: Site, block: int, sizes: tuple[int, int], inputs: int, outputs: int, squeezed: int, stride: int
     ) -> None:

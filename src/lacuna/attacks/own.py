@@ -1,0 +1,50 @@
+"""Attacks that a user brings: a function, or a class of foolbox."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.attacks.gradient import frozen
+from lacuna.errors import LacunaError
+from lacuna.networks import imported
+
+
+def own_attack(reference: str) -> Callable[..., Tensor]:
+    """The attack behind ``module:name``, checked on each batch.
+
+    A function takes (model, images in [0, 1], labels, **budget) and gives images of the same shape in [0, 1]. A
+    class of foolbox.attacks is built with the budget's arguments and called with its epsilon.
+    """
+    from foolbox.attacks.base import Attack
+
+    target = imported(reference)
+    attack = partial(_foolbox, target) if isinstance(target, type) and issubclass(target, Attack) else target
+    return partial(_checked, reference, attack)
+
+
+def _foolbox(attack: Any, model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, **arguments: Any) -> Tensor:
+    from foolbox.criteria import Misclassification
+    from foolbox.models.pytorch import PyTorchModel
+
+    victim = PyTorchModel(model, bounds=(0, 1), device=x.device)
+    _, adversarial, _ = attack(**arguments)(victim, x, Misclassification(labels), epsilons=epsilon)
+    return adversarial
+
+
+def _checked(
+    reference: str, attack: Callable[..., Tensor], model: nn.Module, x: Tensor, labels: Tensor, **budget: Any
+) -> Tensor:
+    with frozen(model):
+        adversarial = attack(model, x, labels, **budget)
+    if adversarial.shape != x.shape or not torch.isfinite(adversarial).all():
+        raise LacunaError(
+            f"{reference} gave {tuple(adversarial.shape)} or values not finite for images {tuple(x.shape)}"
+        )
+    if adversarial.min() < 0 or adversarial.max() > 1:
+        raise LacunaError(
+            f"{reference} gave pixels in [{adversarial.min():.3g}, {adversarial.max():.3g}], not in [0, 1]"
+        )
+    return adversarial.detach()

@@ -1,0 +1,33 @@
+"""Batch normalisation folded into the convolution before it: the same function in evaluation, faster to attack."""
+
+import copy
+from itertools import pairwise
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+def folded(model: nn.Module) -> nn.Module:
+    """A copy of a model in evaluation mode, convolutions followed at once by batch normalisation made one.
+
+    Equal up to float rounding. Pairs are neighbours in an nn.Sequential, or attributes that a module names in
+    ``FOLDABLE``; a batch normalisation before its convolution stays. Raises ValueError in training mode.
+    """
+    if model.training:
+        raise ValueError("batch statistics can be folded in evaluation mode only")
+    copied = copy.deepcopy(model)
+    for module in list(copied.modules()):
+        for conv, norm in _pairs(module):
+            before, after = module.get_submodule(conv), module.get_submodule(norm)
+            assert isinstance(before, nn.Conv2d)
+            assert isinstance(after, nn.BatchNorm2d)
+            module.set_submodule(conv, fuse_conv_bn_eval(before, after))
+            module.set_submodule(norm, nn.Identity())
+    return copied.eval()  # the identities too
+
+
+def _pairs(module: nn.Module) -> list[tuple[str, str]]:
+    if not isinstance(module, nn.Sequential):
+        return list(getattr(module, "FOLDABLE", ()))
+    neighbours = pairwise(module.named_children())
+    return [(a, b) for (a, x), (b, y) in neighbours if isinstance(x, nn.Conv2d) and isinstance(y, nn.BatchNorm2d)]
