@@ -84,6 +84,10 @@ CONF
 }
 
 up() {
+    if (echo >/dev/tcp/127.0.0.1/16817) 2>/dev/null; then
+        echo "port 16817 is taken: another test cluster is running; stop it first" >&2
+        exit 1
+    fi
     configure
     export SLURM_CONF=$home/etc/slurm.conf
     munged --force --key-file="$home/etc/munge.key" --socket="$home/run/munge.socket" --num-threads=2 \
