@@ -1,6 +1,6 @@
 # make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
-.PHONY: help install demo test test-slurm format lock clean
+.PHONY: help install demo test test-slurm slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -52,13 +52,22 @@ test: install
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slurm"
 
 # Starts a private Slurm cluster on this machine; installs Debian's packages for it where they are missing.
-test-slurm: install
+test-slurm: install slurm-packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m slurm tests/workflow
+
+slurm-packages:
 	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v munged >/dev/null || { \
 		echo "Installing the Debian packages slurm-wlm and munge"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends slurm-wlm munge >/dev/null; \
 	}
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m slurm tests/workflow
+
+# Needs the network once more, for the peers.
+benchmark: install
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r benchmarks/requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
+	$(BIN)/python benchmarks/attack_throughput.py
 
 format: install
 	$(BIN)/ruff format .

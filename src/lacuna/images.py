@@ -6,7 +6,7 @@ from torch import Tensor
 
 def as_pixels(images: Tensor) -> Tensor:
     """Images uint8 (B, C, H, W) as float32 in [0, 1], in the memory layout that convolutions are fastest on."""
-    return images.float().div_(255).contiguous(memory_format=torch.channels_last)
+    return (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
 
 def to_bytes(pixels: Tensor) -> Tensor:

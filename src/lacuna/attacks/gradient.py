@@ -48,7 +48,7 @@ def pgd(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, step: fl
     the result is clipped to the ball around ``x`` and to [0, 1]. Raises `LacunaError` for a model in training
     mode and ValueError for images outside [0, 1].
     """
-    if x.min() < 0 or x.max() > 1:
+    if not (x.min() >= 0 and x.max() <= 1):  # also refuses NaN
         raise ValueError(f"images must lie in [0, 1], not [{float(x.min())}, {float(x.max())}]")
     lowest, highest = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
     adversarial = x

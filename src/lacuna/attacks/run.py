@@ -37,7 +37,7 @@ def adversarial_images(
 ) -> Tensor:
     """Adversarial images uint8 (N, C, H, W) for images uint8 and labels int64 on the model's device.
 
-    ``batch`` decides speed and memory only.
+    ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     """
     with frozen(model):
         victim = folded(model)

@@ -6,11 +6,13 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.models.layers import Site, global_average
+from lacuna.models.layers import Pointwise, Site, global_average
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Convolution without bias, then batch normalisation."""
+    if kernel == 1:
+        return nn.Sequential(Pointwise(inputs, outputs, stride, bias=False), nn.BatchNorm2d(outputs))
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.models.layers import Site, global_average
+from lacuna.models.layers import Pointwise, Site, global_average
 from lacuna.models.resnet import conv_bn
 
 REDUCTION = 16
@@ -35,7 +35,7 @@ class SqueezeExcite(nn.Module):
         self.excite = nn.Conv2d(squeezed, outputs, 1)
         self.shortcut: nn.Module | None = None
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+            self.shortcut = Pointwise(inputs, outputs, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         active = F.relu(self.mask1(self.bn1(x)), inplace=True)

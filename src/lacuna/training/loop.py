@@ -64,10 +64,10 @@ def _epoch(
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images), generator=generator).to(images.device)
     total = torch.zeros((), device=images.device)
-    for start in range(0, len(order), recipe["batch_size"]):
-        rate = learning_rate(recipe, epoch + start / len(order))
-        optimiser.param_groups[0]["lr"] = rate
-        chosen = order[start : start + recipe["batch_size"]]
+    done = 0
+    for chosen in batches(order, recipe["batch_size"]):
+        optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch + done / len(order))
+        done += len(chosen)
         batch = augment(images[chosen], recipe, generator)
         loss = F.cross_entropy(model(as_pixels(batch)), labels[chosen])
         optimiser.zero_grad()
@@ -75,6 +75,14 @@ def _epoch(
         optimiser.step()
         total += loss.detach() * len(chosen)
     return float(total) / len(images)
+
+
+def batches(order: Tensor, size: int) -> list[Tensor]:
+    """Image ids in batches; a last batch of one, which has no batch statistics, joins the one before."""
+    parts = list(torch.split(order, size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
 
 
 def _snapshot(model: nn.Module, optimiser: torch.optim.SGD) -> dict[str, Tensor]:

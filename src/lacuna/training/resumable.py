@@ -1,5 +1,6 @@
 """State of a long loop, so that a killed job goes on where it stopped and ends with the same bytes."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,16 +28,26 @@ class Resumable:
                 note = json.loads(file.metadata()["state"])
                 if note["digest"] != self.digest:
                     return 0, {}
-                return note["done"], {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return (note["done"], tensors) if note["content"] == _content(tensors) else (0, {})
         except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError):
             return 0, {}
 
     def save(self, done: int, tensors: Mapping[str, Tensor]) -> None:
         """Replaces the state by ``tensors`` after ``done`` steps."""
-        note = json.dumps({"digest": self.digest, "done": done}, sort_keys=True)
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        note = json.dumps({"content": _content(kept), "digest": self.digest, "done": done}, sort_keys=True)
         with atomic(self.path) as temporary:
-            save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, {"state": note})
+            save_file(kept, temporary, {"state": note})
 
     def finish(self) -> None:
         """Removes the state: the result is complete."""
         self.path.unlink(missing_ok=True)
+
+
+def _content(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names and bytes, so that a damaged state is not picked up."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].numpy().tobytes())
+    return digest.hexdigest()
