@@ -20,9 +20,9 @@ import seaborn as sns
 import torch
 from torch import Tensor, nn
 
+from lacuna.attacks.folding import folded
 from lacuna.attacks.gradient import pgd
 from lacuna.models import build_model
-from lacuna.models.folding import folded
 from lacuna.names import parse_model
 
 EPSILON, STEP = 16 / 255, 1 / 255

@@ -7,6 +7,7 @@ rule attack:
         checkpoint=results("train", "{source}.safetensors"),
         selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
         code=code("attack"),
+        own=named(PLAN.attack_own_code, "attack", "source"),
     output:
         adversarial=results("attack", "{attack}/{source}.safetensors"),
         provenance=results("attack", "{attack}/{source}.safetensors.prov.json"),

@@ -26,11 +26,21 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
 
 # Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
 # the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
-# (artefacts, job, progress, errors) decide no number and are left out.
+# (artefacts, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
 MODULES = {
     "dataset": ["data"],
-    "train": ["data", "images", "models", "names", "networks", "seeding", "training"],
+    "train": [
+        "device",
+        "data",
+        "images",
+        "models",
+        "names",
+        "networks",
+        "seeding",
+        "training",
+    ],
     "select": [
+        "device",
         "evaluation",
         "images",
         "models",
@@ -40,6 +50,7 @@ MODULES = {
         "selection",
     ],
     "attack": [
+        "device",
         "attacks",
         "evaluation",
         "images",
@@ -48,8 +59,9 @@ MODULES = {
         "networks",
         "seeding",
     ],
-    "adopt": ["models", "names", "networks", "seeding"],
+    "adopt": ["device", "models", "names", "networks", "seeding"],
     "evaluate": [
+        "device",
         "defenses",
         "evaluation",
         "images",
@@ -100,6 +112,10 @@ def named(function, *names):
             return function(*(wildcards[name] for name in names))
         except LacunaError as error:
             raise WorkflowError(str(error)) from None
+        except KeyError as error:
+            raise WorkflowError(
+                f"{error} is not in the configuration of scale {PLAN.config.scale}"
+            ) from None
 
     return ask
 

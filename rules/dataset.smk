@@ -3,6 +3,7 @@
 
 rule dataset:
     input:
+        source=named(PLAN.dataset_files, "dataset"),
         code=code("dataset"),
     output:
         train=results("dataset", "train.safetensors"),

@@ -7,6 +7,7 @@ rule evaluate:
         checkpoint=named(PLAN.target_checkpoint, "dataset", "target"),
         adversarial=named(PLAN.suite_sets, "dataset", "suite"),
         code=code("evaluate"),
+        own=named(PLAN.target_own_code, "target"),
     output:
         outcomes=results("evaluate", "{suite}/{target}.parquet"),
         provenance=results("evaluate", "{suite}/{target}.parquet.prov.json"),

@@ -31,6 +31,7 @@ rule adopt:
     input:
         weights=named(PLAN.adopt_checkpoint, "model"),
         code=code("adopt"),
+        own=named(PLAN.target_own_code, "model"),
     output:
         checkpoint=results("train", "{model}.safetensors"),
         provenance=results("train", "{model}.safetensors.prov.json"),

@@ -291,7 +291,7 @@ def test_bytes_to_pixels_and_back_changes_nothing() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_one_step_on_cuda_is_the_cpus_on_nearly_all_pixels(arch: str) -> None:
-    from lacuna.job import prepare_torch
+    from lacuna.device import prepare_torch
 
     assert prepare_torch(1) == "cuda"
     model, (x, labels) = tiny(arch, 0), images(0, 32)

@@ -179,3 +179,9 @@ def test_stated_constants_are_used_as_they_are(name: str) -> None:
     assert mean.shape == std.shape == (settings["image"][0], 1, 1)
     assert mean.flatten().tolist() == pytest.approx(settings["normalisation"]["mean"])
     assert std.flatten().tolist() == pytest.approx(settings["normalisation"]["std"])
+
+
+def test_the_papers_mean_image_is_used_even_where_constants_stand() -> None:
+    images = torch.randint(0, 256, (20, 1, 4, 4), dtype=torch.uint8)
+    stated = {"kind": "pixel_mean", "mean": [0.5], "std": [0.5]}
+    assert torch.equal(normalisation(stated, images)[0], normalisation({"kind": "pixel_mean"}, images)[0])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lacuna.attacks.folding import folded
 from lacuna.models.build import build_model
-from lacuna.models.folding import folded
 from lacuna.names import ARCHITECTURES, parse_model
 
 

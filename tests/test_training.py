@@ -341,7 +341,7 @@ def test_networks_of_few_channels_train_on_processors_without_avx512(name: str, 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", [f"{arch}-standard-s0" for arch in ("resnet18", "densenet121", "senet18", "vgg19")])
 def test_training_on_cuda_twice_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
-    from lacuna.job import prepare_torch
+    from lacuna.device import prepare_torch
 
     assert prepare_torch(1) == "cuda"
     results = []

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-LIBRARIES = ("lacuna", "numpy", "pandas", "safetensors", "scipy", "torch")
+LIBRARIES = (
+    *("foolbox", "lacuna", "numpy", "pandas", "pillow", "pyarrow"),
+    *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
+)
 
 
 def sha256(path: Path | str) -> str:
@@ -53,10 +56,11 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 @dataclass
 class Record:
-    """What goes into an artefact's provenance besides its own sha256.
+    """What goes into an artefact's provenance besides its own sha256. Make it before anything is read.
 
-    ``settings`` is canonical JSON; ``inputs`` are the artefacts read; ``facts`` are further stable numbers, such
-    as parameter counts; ``volatile`` is what may differ between equal runs (device, seconds).
+    ``stage`` is the rule; ``settings`` is canonical JSON; ``inputs`` are the artefacts read, ``code`` the modules
+    that run; ``facts`` are further stable numbers, such as parameter counts; ``volatile`` is what may differ
+    between equal runs (device, seconds); ``started`` is a Unix time.
     """
 
     stage: str
@@ -70,10 +74,13 @@ class Record:
     def __post_init__(self) -> None:
         # At the start: a commit or an edit while the job runs does not change what it runs.
         self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
+        self.digests = {name: sha256(name) for name in sorted(self.inputs)}
+        self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
-    def input_digests(self) -> dict[str, str]:
-        """sha256 of every input, by path."""
-        return {name: sha256(name) for name in sorted(self.inputs)}
+    def everything(self) -> str:
+        """Digest of all that decides the result: settings, inputs, code and versions. What is resumed must share it."""
+        parts = {"inputs": self.digests, "code": self.volatile["code"], "versions": self.versions}
+        return text_digest(self.settings + json.dumps(parts, sort_keys=True))
 
     def write(self, path: str) -> None:
         """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete."""
@@ -82,8 +89,8 @@ class Record:
             "stage": self.stage,
             "settings": json.loads(self.settings),
             "settings_digest": text_digest(self.settings),
-            "inputs": self.input_digests(),
-            "versions": {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+            "inputs": self.digests,
+            "versions": self.versions,
             "facts": self.facts,
             "sha256": sha256(path),
         }

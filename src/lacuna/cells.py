@@ -46,17 +46,17 @@ def _identity(cell: Mapping[str, str], spec: ModelSpec) -> dict[str, Any]:
         "target": spec.arch,
         "keep_prob": spec.keep_prob,
         "variant": "+".join(filter(None, [spec.variant, cell["defense"]])),
-        "source": source_code(cell["source"], cell["model"]),
+        "source": source_code(cell["source"]),
         "attack": cell["attack"],
         "metric": cell["metric"],
         "unit": "percent",
     }
 
 
-def source_code(source: str, target: str) -> str:
-    """Code of a source as in the printed tables: the architecture, ``bottom_0.5`` for a masked one, ``self``."""
-    if source in ("", target):
-        return "self" if source else ""
+def source_code(source: str) -> str:
+    """Code of a source as in the printed tables: the architecture, ``bottom_0.5`` for a masked one; empty for none."""
+    if not source:
+        return ""
     spec = parse_model(source)
     return spec.arch if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
 

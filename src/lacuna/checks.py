@@ -35,9 +35,10 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
     for dataset, recipe in settings["recipes"].items():
         _known(file, "recipes", dataset, datasets)
         milestones = recipe["schedule"].get("milestones", [])
-        if milestones != sorted(set(milestones)):
+        if milestones != sorted(set(milestones)) or any(epoch >= recipe["epochs"] for epoch in milestones):
             where = f"{file}, key recipes.{dataset}.schedule.milestones"
-            raise LacunaError(f"{where}: {milestones} is not allowed; allowed: epochs in rising order")
+            limit = f"epochs in rising order, below epochs ({recipe['epochs']})"
+            raise LacunaError(f"{where}: {milestones} is not allowed; allowed: {limit}")
         for arch in recipe.get("epochs_of", {}):
             _known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
     for arch in ARCHITECTURES:
@@ -50,6 +51,9 @@ def check_papers(
 ) -> None:
     """Every paper's file: models, attacks, suites, tables and figures, and image counts of the scale."""
     seen: dict[str, str] = {}
+    selections = [name for content in papers.values() for name in content["selections"]]
+    for name in settings["images"]:
+        _known(f"config/scales/{scale}.yaml", "images", name, selections)
     own = {name for content in papers.values() for name in content.get("networks", {})}
     for paper, content in papers.items():
         file = f"config/papers/{paper}.yaml"

@@ -22,6 +22,7 @@ class Config:
     scale: str
     seed: int
     mask_place: str
+    fold_batch_norm: bool
     settings: Mapping[str, Any]
     datasets: Mapping[str, Any]
     papers: Mapping[str, Any]
@@ -72,7 +73,9 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     check_datasets("config/datasets.yaml", datasets)
     check_scale(f"config/scales/{chosen['scale']}.yaml", settings, datasets)
     check_papers(papers, chosen["scale"], settings, datasets)
-    return Config(chosen["scale"], chosen["seed"], chosen["mask_place"], settings, datasets, papers)
+    return Config(
+        chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"], settings, datasets, papers
+    )
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:

@@ -31,8 +31,8 @@ class Cost:
     def __str__(self) -> str:
         """One sentence; hours are of one device, as the scale's cost table assumes it."""
         if not self.trainings + self.attacks:
-            return "Cost: no training and no attack is missing."
-        what = f"{self.trainings} trainings and {self.attacks} attacks are missing"
+            return "Cost: the files of every training and attack are there."
+        what = f"the files of {self.trainings} trainings and {self.attacks} attacks are not there yet"
         return (
             f"Cost: {what}: about {self.seconds / 3600:.1f} hours on one device and {self.bytes / 1e9:.2f} GB of disk."
         )

@@ -1,6 +1,5 @@
-"""What every workflow script does around its one library call: log, threads, and errors as one sentence."""
+"""What every workflow script does around its one library call: a log, and errors as one sentence."""
 
-import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 def job(snakemake: "Snakemake") -> Iterator[Say]:
     """Runs a rule's script; yields the function that reports progress.
 
-    A `LacunaError` ends the job with one sentence on stderr; the traceback of any error goes to the rule's log.
+    A `LacunaError` ends the job with one sentence on stderr and in the rule's log; the traceback of any other error
+    goes to the log too.
     """
-    os.environ["OMP_NUM_THREADS"] = str(snakemake.threads)
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
@@ -38,21 +37,3 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         except Exception:
             traceback.print_exc(file=file)
             raise
-
-
-def prepare_torch(threads: int) -> str:
-    """Sets up deterministic arithmetic and returns the device: ``cuda`` where there is one, else ``cpu``.
-
-    The thread count changes bytes, so it comes from the rule and is one everywhere.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    if not torch.cuda.is_available():
-        return "cpu"  # one thread is deterministic; asking for it would cost a second of imports
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = False
-    return "cuda"

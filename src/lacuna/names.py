@@ -19,7 +19,7 @@ _MODEL = re.compile(
     r"(?P<parts>(?:-(?:bottom|top|dc|sm)[0-9.]+)*)"
     r"-(?P<training>[a-z][a-z0-9]*)-s(?P<seed>[0-9]+)(?:m(?P<mask_seed>[0-9]+))?"
 )
-_OWN = re.compile(r"own-[a-z0-9][a-z0-9.-]*")
+_OWN = re.compile(r"own-[a-z0-9.]+(-[a-z0-9.]+)*")
 _PART = re.compile(r"-(bottom|top|dc|sm)([0-9.]+)")
 _DECIMAL = re.compile(r"0\.[0-9]*[1-9]|1")
 
@@ -132,7 +132,7 @@ METHODS: dict[str, tuple[str, ...]] = {"fgsm": ("epsilon",), "pgd": ("epsilon", 
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``.
 
-    An attack of the user's own, ``module:name``, has its name, epsilon and arguments: ``deepfool_e16_steps50``.
+    An attack of the user's own, ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
     """
     letters = {"epsilon": "e", "step": "a", "steps": "t"}
     values = [
@@ -141,5 +141,5 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
         if key in budget
     ]
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
-    name = method.rpartition(":")[2].lower()
+    name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])

@@ -19,7 +19,10 @@ from lacuna.names import parse_model
 def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Sequential:
     """The untrained network that a plan's network settings describe."""
     if "factory" in settings:
-        network = imported(settings["factory"])(**settings["arguments"])
+        try:
+            network = imported(settings["factory"])(**settings["arguments"])
+        except TypeError as error:
+            raise LacunaError(f"{settings['factory']} does not take {settings['arguments']}: {error}") from None
         return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
     return build_model(
         parse_model(settings["model"]),
@@ -61,6 +64,9 @@ def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
     Raises `LacunaError` where weights, input or output do not fit.
     """
     channels = settings["image"][0]
+    for key in ("mean", "std"):
+        if len(settings[key]) not in (1, channels):
+            raise LacunaError(f"{key} of {settings['model']} is {settings[key]}; allowed: one number, or {channels}")
     mean, std = (
         torch.tensor(settings[key], dtype=torch.float32).expand(channels).view(-1, 1, 1) for key in ("mean", "std")
     )

@@ -1,8 +1,10 @@
 """From an exhibit's YAML to the files it needs: what each rule's inputs and settings are. No torch here."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from typing import Any
 
 from lacuna.checks import CLEAN_SUITE
@@ -154,6 +156,29 @@ class Plan:
         """Settings of the rule dataset, as canonical JSON."""
         return canonical(self.config.datasets[dataset])
 
+    def dataset_files(self, dataset: str) -> list[str]:
+        """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
+        source = self.config.datasets[dataset]["source"]
+        return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
+
+    def own_code(self, *references: str) -> list[str]:
+        """Source files of the ``module:name`` references, without those of installed packages."""
+        files = (own_file(reference) for reference in references if ":" in reference)
+        return [file for file in files if file]
+
+    def attack_own_code(self, attack: str, source: str) -> list[str]:
+        """Code of the user's own that decides an adversarial set."""
+        return self.own_code(self.attack(attack)["method"], *self._factories(source))
+
+    def target_own_code(self, target: str) -> list[str]:
+        """Code of the user's own that decides a target's outcomes."""
+        model, _, defense = target.partition("--")
+        functions = [self._named("defenses", defense)["function"]] if defense else []
+        return self.own_code(*self._factories(model), *functions)
+
+    def _factories(self, model: str) -> list[str]:
+        return [self._named("networks", model)["factory"]] if parse_model(model).training == OWN else []
+
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
         recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
@@ -200,6 +225,8 @@ class Plan:
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": self.network_settings(dataset, source),
+                "seed": self.config.seed,
+                "fold_batch_norm": self.config.fold_batch_norm and parse_model(source).training != OWN,
             }
         )
 
@@ -231,7 +258,6 @@ class Plan:
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
                 "cells": [vars(cell) | {"target": cell.target} for cell in self.cells(table)],
-                "seed": self.config.seed,
             }
         )
 
@@ -268,3 +294,18 @@ def _by_name(config: Config) -> dict[str, dict[str, Any]]:
 def canonical(settings: Any) -> str:
     """JSON with sorted keys: equal settings give equal text, the base of digests and of rerun decisions."""
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+
+def own_file(reference: str) -> str | None:
+    """The source file behind ``module:name``, found without importing it; None for installed or unknown modules."""
+    places: list[str] | None = None
+    spec = None
+    parts = reference.partition(":")[0].split(".")
+    for i in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:i]), places)
+        if spec is None:
+            return None
+        places = list(spec.submodule_search_locations or [])
+    if spec is None or spec.origin is None or "site-packages" in spec.origin:
+        return None
+    return os.path.relpath(spec.origin) if os.path.exists(spec.origin) else None

@@ -12,47 +12,50 @@ from lacuna.errors import LacunaError
 
 def find(digits: str, results: Path) -> str:
     """The artefact below ``results`` whose provenance has these first digits. Raises `LacunaError` if none has."""
+    if len(digits) < 6:
+        raise LacunaError(f"'{digits}' is too short; allowed: at least 6 digits of a cell's provenance")
     for path in sorted(results.glob("**/*.prov.json")):
         artefact = str(path).removesuffix(".prov.json")
-        if provenance_digest(artefact).startswith(digits):
-            return artefact
+        try:
+            if provenance_digest(artefact).startswith(digits):
+                return artefact
+        except LacunaError as error:
+            print(f"passed over: {error}", file=sys.stderr)
     raise LacunaError(
         f"no artefact below {results}/ has provenance {digits}; it was made elsewhere or made again since"
     )
 
 
-def chain(artefact: str, depth: int = 0) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """The artefact and, depth first, every artefact it was made from, with their provenance (empty for plain files)."""
+def describe(artefact: str, depth: int = 0, seen: set[str] | None = None) -> Iterator[str]:
+    """Lines about the artefact and, indented below, all it was made from; what was shown before is only named.
+
+    Files that are gone, or whose bytes are not those recorded, are marked in capitals.
+    """
+    seen = set() if seen is None else seen
+    indent = "  " * depth
+    if artefact in seen:
+        yield f"{indent}{artefact} (above)"
+        return
+    seen.add(artefact)
     path = provenance_path(artefact)
     provenance = json.loads(path.read_text()) if path.exists() else {}
-    yield depth, artefact, provenance
+    yield from (indent + line for line in _block(artefact, provenance))
     for name in provenance.get("stable", {}).get("inputs", {}):
-        yield from chain(name, depth + 1)
-
-
-def describe(artefact: str) -> Iterator[str]:
-    """One block of lines per artefact of the chain, each artefact once; files whose bytes changed are named."""
-    seen: set[str] = set()
-    for depth, name, provenance in chain(artefact):
-        indent = "  " * depth
-        if name in seen:
-            yield f"{indent}{name} (above)"
-            continue
-        seen.add(name)
-        yield from (indent + line for line in _block(name, provenance))
+        yield from describe(name, depth + 1, seen)
 
 
 def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
-    digest = sha256(name)
+    digest = sha256(name) if Path(name).is_file() else None
+    shown = f"sha256 {digest[:16]}" if digest else "GONE"
     if not provenance:
-        yield f"{name}  sha256 {digest[:16]}"
+        yield f"{name}  {shown}"
         return
     stable, volatile = provenance["stable"], provenance["volatile"]
     state = "as made" if digest == stable["sha256"] else "CHANGED SINCE IT WAS MADE"
     dirty = " with uncommitted changes" if volatile["dirty"] else ""
-    yield f"{name}  sha256 {digest[:16]}, {state}"
+    yield f"{name}  {shown}, {state}"
     yield f"    settings {stable['settings_digest'][:16]}: {json.dumps(_short(stable['settings']), sort_keys=True)}"
-    versions = ", ".join(f"{name} {number}" for name, number in sorted(stable["versions"].items()))
+    versions = ", ".join(f"{key} {value}" for key, value in sorted(stable["versions"].items()))
     yield f"    commit {str(volatile['commit'])[:12]}{dirty}, {volatile['seconds']} s on {volatile['host']}; {versions}"
 
 
@@ -63,6 +66,6 @@ def _short(settings: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        print("\n".join(describe(find(sys.argv[1], Path("results")))))
+        print("\n".join(describe(find("".join(sys.argv[1:2]), Path("results")))))
     except LacunaError as error:
         sys.exit(f"error: {error}")

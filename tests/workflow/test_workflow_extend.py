@@ -109,8 +109,8 @@ def test_a_foreign_network_that_does_not_fit_is_one_sentence(
 @pytest.mark.parametrize(
     ("method", "arguments", "code"),
     [
-        ("mine:negative", {}, "negative_e16"),
-        ("foolbox.attacks:LinfDeepFoolAttack", {"steps": 3}, "linfdeepfoolattack_e16_steps3"),
+        ("mine:negative", {}, "own_negative_e16"),
+        ("foolbox.attacks:LinfDeepFoolAttack", {"steps": 3}, "own_linfdeepfoolattack_e16_steps3"),
     ],
 )
 def test_an_attack_of_ones_own_is_a_column_by_one_entry(

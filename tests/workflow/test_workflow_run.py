@@ -124,12 +124,12 @@ def follow(tree: "Tree", name: str, found: dict[str, set[str]]) -> None:
     found.setdefault(record["stage"], set()).add(name)
     if record["stage"] == "dataset":
         source = record["settings"]["source"]
-        assert source["sha256"] == sha256(tree / source["file"])
-    else:
-        assert record["inputs"]
+        assert record["inputs"] == {source["file"]: source["sha256"]} == record["facts"]["files"]
+    assert record["inputs"]
     for input_, recorded in record["inputs"].items():
         assert recorded == sha256(tree / input_)
-        follow(tree, input_, found)
+        if record["stage"] != "dataset":
+            follow(tree, input_, found)
 
 
 def test_volatile_facts_stand_apart_and_commit_is_null_without_git(finished: "Tree") -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors
-from lacuna.job import job, prepare_torch
+from lacuna.device import prepare_torch
+from lacuna.job import job
 from lacuna.models.build import parameter_count
 from lacuna.networks import adopted_network
 
@@ -18,7 +19,7 @@ with job(snakemake) as say:
     prepare_torch(snakemake.threads)
     settings = json.loads(snakemake.params.settings)
     weights = snakemake.input.weights
-    record = Record("adopt", snakemake.params.settings, [weights], list(snakemake.input.code))
+    record = Record("adopt", snakemake.params.settings, [weights], [*snakemake.input.code, *snakemake.input.own])
     network = adopted_network(settings, Path(weights))
     record.facts = {"parameters": parameter_count(network)}
     write_tensors(snakemake.output.checkpoint, network.state_dict(), record)

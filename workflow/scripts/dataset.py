@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors
-from lacuna.data.sources import load_splits
+from lacuna.data.sources import load_splits, source_files
 from lacuna.job import job
 
 if TYPE_CHECKING:
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     name = snakemake.wildcards.dataset
-    splits = load_splits(name, json.loads(snakemake.params.settings))
+    settings = json.loads(snakemake.params.settings)
+    splits = load_splits(name, settings)
     for split, (images, labels) in splits.items():
         path = snakemake.output[split]
-        record = Record("dataset", snakemake.params.settings, code=list(snakemake.input.code))
+        record = Record("dataset", snakemake.params.settings, list(snakemake.input.source), list(snakemake.input.code))
+        record.facts = {"files": source_files(settings["source"])}
         write_tensors(path, {"images": images, "labels": labels}, record)
         say(f"dataset {name}: {len(images)} {split} images")

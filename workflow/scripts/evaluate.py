@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, read_tensors, write_frame
 from lacuna.defenses import Defended
+from lacuna.device import prepare_torch
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
-from lacuna.job import job, prepare_torch
+from lacuna.job import job
 from lacuna.networks import trained_network
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, snakemake.input.checkpoint, *snakemake.input.adversarial]
-    record = Record("evaluate", snakemake.params.settings, inputs, list(snakemake.input.code))
+    record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
     data = read_tensors(snakemake.input.images)
     model = trained_network(settings["network"], snakemake.input.checkpoint, device)
     if "defense" in settings:

@@ -3,7 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic
+from lacuna.artefacts import atomic, provenance_path, verify
 from lacuna.job import job
 
 if TYPE_CHECKING:
@@ -13,5 +13,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     for source, target in zip(snakemake.input.files, snakemake.output, strict=True):
+        if provenance_path(source).exists():
+            verify(source)
         with atomic(target) as temporary:
             shutil.copyfile(source, temporary)

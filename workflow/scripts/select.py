@@ -4,8 +4,9 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
-from lacuna.job import job, prepare_torch
+from lacuna.job import job
 from lacuna.networks import trained_network
 from lacuna.selection import select_images
 

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, read_tensors, text_digest, write_tensors
+from lacuna.artefacts import Record, read_tensors, write_tensors
 from lacuna.data.sources import normalisation
-from lacuna.job import job, prepare_torch
+from lacuna.device import prepare_torch
+from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.networks import new_network
 from lacuna.training.loop import train
@@ -27,8 +28,7 @@ with job(snakemake) as say:
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
 
     checkpoint = Path(snakemake.output.checkpoint)
-    inputs = text_digest(snakemake.params.settings + json.dumps(record.input_digests()))
-    state = Resumable(checkpoint.parent / "state" / checkpoint.name, inputs)
+    state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
     images, labels = data["images"].to(device), data["labels"].to(device)
     name = settings["model"]
     train(network, images, labels, settings["recipe"], name=name, seed=settings["seed"], state=state, say=say)

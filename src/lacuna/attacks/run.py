@@ -6,10 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.gradient import fgsm, frozen, pgd
+from lacuna.attacks.gradient import fgsm, pgd
 from lacuna.attacks.own import own_attack
 from lacuna.images import as_pixels, to_bytes
-from lacuna.models.folding import folded
 from lacuna.names import METHODS, parse_pixels
 from lacuna.progress import Progress, Say
 
@@ -39,12 +38,10 @@ def adversarial_images(
 
     ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     """
-    with frozen(model):
-        victim = folded(model)
     attack, arguments = ATTACKS.get(method) or own_attack(method), parameters(method, budget)
     progress, results = Progress(name, "image", len(images), say), []
     for start in range(0, len(images), batch):
         part = slice(start, start + batch)
-        results.append(to_bytes(attack(victim, as_pixels(images[part]), labels[part], **arguments)))
+        results.append(to_bytes(attack(model, as_pixels(images[part]), labels[part], **arguments)))
         progress.step(min(start + batch, len(images)))
     return torch.cat(results)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lacuna.artefacts import sha256
-from lacuna.data.downloads import read_arrays
+from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import read_folder
 from lacuna.errors import LacunaError
 
@@ -47,6 +47,13 @@ def _embedded(source: dict[str, Any]) -> Arrays:
         return {split: (arrays[f"{split}_images"], arrays[f"{split}_labels"]) for split in ("train", "test")}
 
 
+def source_files(source: dict[str, Any]) -> dict[str, str]:
+    """sha256 of the published files that a dataset was read from, by name; empty for a folder of images."""
+    if source["kind"] == "torchvision":
+        return {line["file"]: line["sha256"] for line in registered(source["name"])}
+    return {source["file"]: source["sha256"]} if source["kind"] == "embedded" else {}
+
+
 def _split(images: np.ndarray, labels: np.ndarray) -> Split:
     pixels = torch.from_numpy(np.ascontiguousarray(images))
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
@@ -69,9 +76,9 @@ def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Ten
     Kind ``channel`` (released code) takes stated constants or computes them per channel; kind ``pixel_mean``
     (paper, appendix D) subtracts the mean image and divides by one.
     """
-    if "mean" in settings:
-        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
     pixels = images.double() / 255
     if settings["kind"] == "pixel_mean":
         return pixels.mean(0).float(), torch.ones(images.shape[1], 1, 1)
+    if "mean" in settings:
+        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
     return pixels.mean((0, 2, 3)).float().view(-1, 1, 1), pixels.std((0, 2, 3)).float().view(-1, 1, 1)

@@ -35,14 +35,15 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
     values = values.reindex(index=pd.MultiIndex.from_tuples(rows), columns=columns)
     clean = set(cells.loc[cells["metric"] == "test_accuracy", "column"])
     plain = [name in clean for name in columns]
-    labels = [row if row[0].isalpha() else f"{row}  " for _, row in rows]
+    first = [i == 0 or rows[i - 1][0] != target for i, (target, _) in enumerate(rows)]
+    labels = [row if leads else f"{row}  " for (_, row), leads in zip(rows, first, strict=True)]
     shared = {"annot": True, "fmt": ".1f", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
     sns.heatmap(values, mask=values.isna() | plain, vmin=0, vmax=100, cmap="viridis", **shared)
     if any(plain):
         greys = sns.color_palette(["0.93"], as_cmap=True)
         sns.heatmap(values, mask=values.isna() | [not p for p in plain], cmap=greys, **shared)
-    for i, (_, row) in enumerate(rows[1:], start=1):
-        if row[0].isalpha():
+    for i in range(1, len(rows)):
+        if first[i]:
             axis.axhline(i, color="white", linewidth=3)
     axis.tick_params(length=0)
     axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")

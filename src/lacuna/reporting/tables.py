@@ -12,7 +12,7 @@ _MARKDOWN = _TEXT.from_string("""\
 
 {{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Each cell: paper | ours | difference, in percent.
 {% if not comparable %}
-Dataset or attack are not the paper's: no difference is given, **this is no reproduction of the printed numbers**.
+Scale, dataset or attack are not the paper's: **this is no reproduction of the printed numbers**.
 {% endif %}
 
 | {{ head | join(" | ") }} |

@@ -10,8 +10,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def folded(model: nn.Module) -> nn.Module:
     """A copy of a model in evaluation mode, convolutions followed at once by batch normalisation made one.
 
-    Equal up to float rounding. Pairs are neighbours in an nn.Sequential, or attributes that a module names in
-    ``FOLDABLE``; a batch normalisation before its convolution stays. Raises ValueError in training mode.
+    Equal up to float rounding, which is why the configuration says whether attacks use it (fold_batch_norm). For
+    this project's networks: a user's own may normalise in ways that cannot be recognised. Pairs are neighbours in an
+    nn.Sequential, or attributes that a module names in ``FOLDABLE``; a batch normalisation before its convolution
+    stays. Raises ValueError in training mode.
     """
     if model.training:
         raise ValueError("batch statistics can be folded in evaluation mode only")
@@ -27,7 +29,7 @@ def folded(model: nn.Module) -> nn.Module:
 
 
 def _pairs(module: nn.Module) -> list[tuple[str, str]]:
-    if not isinstance(module, nn.Sequential):
+    if type(module) is not nn.Sequential:
         return list(getattr(module, "FOLDABLE", ()))
     neighbours = pairwise(module.named_children())
-    return [(a, b) for (a, x), (b, y) in neighbours if isinstance(x, nn.Conv2d) and isinstance(y, nn.BatchNorm2d)]
+    return [(a, b) for (a, x), (b, y) in neighbours if isinstance(x, nn.Conv2d) and type(y) is nn.BatchNorm2d]
