@@ -147,18 +147,6 @@ def test_a_mistyped_key_is_named_with_the_key_that_was_meant(
     assert right in sentence.split("allowed: ")[1].split(", ")
 
 
-def test_the_mean_image_goes_without_stated_constants(project: Project) -> None:
-    project.edit("config/datasets.yaml", lambda content: content["cifar10"]["normalisation"].update(kind="pixel_mean"))
-    with pytest.raises(LacunaError, match=r"config/datasets.yaml, key cifar10.normalisation.*pixel_mean alone"):
-        project.load()
-
-
-def test_a_selection_that_no_paper_has_is_named_in_the_scale(project: Project) -> None:
-    project.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
-    with pytest.raises(LacunaError, match="key images: 'transfre' is not known; allowed: transfer"):
-        project.load()
-
-
 def test_a_mistyped_dataset_is_named_where_a_scale_asks_for_it(project: Project) -> None:
     project.edit(DATASETS, rename("fashion-mnist-subset", "fashion-mnist-subste"))
     sentence = refusal(project)

@@ -290,3 +290,9 @@ def test_two_papers_cannot_define_one_suite(project: Project) -> None:
 def test_expected_seconds_are_those_of_the_architecture(plan: Plan) -> None:
     seconds = plan.config.settings["seconds"]
     assert [plan.seconds(source) for source in SOURCES] == [seconds[arch] for arch in ARCHITECTURES]
+
+
+def test_a_selection_that_no_paper_has_is_named_in_the_scale(project: Project) -> None:
+    project.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
+    with pytest.raises(LacunaError, match="key images: 'transfre' is not known; allowed: transfer"):
+        project.load()

@@ -4,7 +4,7 @@ import csv
 import gzip
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from PIL import Image
 from lacuna.data import downloads
 from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
+
+if TYPE_CHECKING:
+    from conftest import Project
 
 CLASSES = ["ant", "bee"]
 
@@ -213,3 +216,9 @@ def test_the_registry_names_every_dataset_that_the_configuration_can() -> None:
         assert lines
         assert all(len(line["sha256"]) == 64 and int(line["bytes"]) > 0 for line in lines)
         assert all(line["licence"] and line["source"].startswith("http") for line in lines)
+
+
+def test_the_mean_image_goes_without_stated_constants(project: "Project") -> None:
+    project.edit("config/datasets.yaml", lambda content: content["cifar10"]["normalisation"].update(kind="pixel_mean"))
+    with pytest.raises(LacunaError, match=r"config/datasets.yaml, key cifar10.normalisation.*pixel_mean alone"):
+        project.load()

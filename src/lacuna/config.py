@@ -32,6 +32,7 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key written twice, which plain YAML lets the later one win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping; raises `LacunaError` naming a key that stands in it twice."""
         merge = "tag:yaml.org,2002:merge"  # `<<: *anchor`, which may be overridden on purpose
         keys = [self.construct_object(key, deep) for key, _ in node.value if key.tag != merge]
         for key in keys:
