@@ -88,7 +88,8 @@ def measure(width: str, batch: int, steps: int, rounds: int) -> list[dict[str, o
     attacks = {}
     for name, make in ENGINES.items():
         try:
-            attacks[name] = make(network(width), steps)
+            layout = torch.channels_last if name == "lacuna" else torch.contiguous_format  # what their users have
+            attacks[name] = make(network(width).to(memory_format=layout), steps)
         except ImportError as error:
             print(f"{name} is not installed ({error}); left out", flush=True)
     results = {name: attack(x, y) for name, attack in attacks.items()}  # also the warm-up
