@@ -9,7 +9,6 @@ from typing import Any
 from lacuna.errors import LacunaError
 
 ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")
-PLACES = ("bottom", "top", "dc", "sm")
 TRAININGS = ("standard",)
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 GRAMMAR = "<arch>[x2][-<bottom|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"

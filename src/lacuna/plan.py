@@ -134,7 +134,7 @@ class Plan:
 
     def selection_of(self, attack: str, source: str) -> str:
         """Name of the selection an attack runs on: one list for all sources, or the source's own."""
-        name = self._named("attacks", attack)["selection"]
+        name = self.attack(attack)["selection"]
         rule = self._stages["selections"][name]["rule"]
         return name if rule == "right_on_all_sources" else f"{name}-{source}"
 
@@ -219,7 +219,7 @@ class Plan:
 
     def attack_settings(self, dataset: str, attack: str, source: str) -> str:
         """Settings of the rule attack: the method with its whole grid of budgets, and the source network."""
-        body = self._named("attacks", attack)
+        body = self.attack(attack)
         return canonical(
             {
                 "method": body["method"],
