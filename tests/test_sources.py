@@ -3,6 +3,8 @@
 import csv
 import gzip
 import hashlib
+import io
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,8 +212,37 @@ def test_a_failed_download_leaves_nothing(mnist: dict[str, bytes], monkeypatch: 
     assert not [path for path in downloads.DOWNLOADS.rglob("*") if path.is_file()]
 
 
+def test_the_archive_of_stl10_is_unpacked_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in with the archive's layout: images column by column, channels first, labels from 1."""
+    from torchvision import datasets
+
+    draw, md5 = np.random.default_rng(0), {}
+    images = draw.integers(0, 256, (3, 3, 96, 96)).astype(np.uint8)  # image, channel, column, row
+    contents = {"X": images.tobytes(), "y": bytes([1, 2, 1])}
+    with tarfile.open(tmp_path / "stl10_binary.tar.gz", "w:gz") as archive:
+        for name in ("train_X", "train_y", "unlabeled_X", "test_X", "test_y"):
+            content = contents[name[-1]]
+            md5[name] = [f"{name}.bin", hashlib.md5(content).hexdigest()]
+            info = tarfile.TarInfo(f"stl10_binary/{name}.bin")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    packed = (tmp_path / "stl10_binary.tar.gz").read_bytes()
+    line = ["STL10", "stl10_binary.tar.gz", len(packed), hashlib.sha256(packed).hexdigest(), "none", "http://a.org"]
+    header = "dataset,file,bytes,sha256,licence,source"
+    (tmp_path / "registry.csv").write_text("\n".join([header, ",".join(map(str, line))]))
+    monkeypatch.setattr(downloads, "REGISTRY", tmp_path / "registry.csv")
+    monkeypatch.setattr(downloads, "DOWNLOADS", tmp_path)
+    monkeypatch.setattr(datasets.STL10, "tgz_md5", hashlib.md5(packed).hexdigest())
+    monkeypatch.setattr(datasets.STL10, "train_list", [md5["train_X"], md5["train_y"], md5["unlabeled_X"]])
+    monkeypatch.setattr(datasets.STL10, "test_list", [md5["test_X"], md5["test_y"]])
+    settings = {"source": {"kind": "torchvision", "name": "STL10"}, "image": [3, 96, 96], "classes": CLASSES}
+    splits = load_splits("stl10", settings | {"train": 3, "test": 3})
+    assert splits["train"][1].tolist() == [0, 1, 0]
+    assert splits["test"][0].numpy().tobytes() == images.transpose(0, 1, 3, 2).tobytes()
+
+
 def test_the_registry_names_every_dataset_that_the_configuration_can() -> None:
-    for name in ("CIFAR10", "MNIST", "FashionMNIST"):
+    for name in ("CIFAR10", "MNIST", "FashionMNIST", "STL10"):
         lines = downloads.registered(name)
         assert lines
         assert all(len(line["sha256"]) == 64 and int(line["bytes"]) > 0 for line in lines)

@@ -33,9 +33,16 @@ def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         _fetch(getattr(datasets, dataset), missing)
     for line in lines:
         _verify(DOWNLOADS / line["file"], line)
-    read = getattr(datasets, dataset)
-    loaded = {split: read(DOWNLOADS, train=split == "train", download=True) for split in ("train", "test")}
-    return {split: (np.asarray(data.data), np.asarray(data.targets)) for split, data in loaded.items()}
+    return {split: _read(getattr(datasets, dataset), split) for split in ("train", "test")}
+
+
+def _read(dataset: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """One split, channels last; torchvision's STL10 has other names than its siblings, and channels first."""
+    if dataset.__name__ == "STL10":
+        data = dataset(DOWNLOADS, split=split, download=True)
+        return data.data.transpose(0, 2, 3, 1), data.labels
+    data = dataset(DOWNLOADS, train=split == "train", download=True)
+    return np.asarray(data.data), np.asarray(data.targets)
 
 
 def _placed(line: dict[str, str]) -> bool:
