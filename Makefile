@@ -1,6 +1,6 @@
 # make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
-.PHONY: help install demo test test-slurm slurm-packages benchmark format lock clean
+.PHONY: help install demo test test-slurm test-slurm-demo slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -53,7 +53,11 @@ test: install
 
 # Starts a private Slurm cluster on this machine; installs Debian's packages for it where they are missing.
 test-slurm: install slurm-packages
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m slurm tests/workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "slurm and not demo" tests/workflow
+
+# The whole demo on that cluster and locally, compared byte for byte: twenty minutes.
+test-slurm-demo: install slurm-packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m demo tests/workflow
 
 slurm-packages:
 	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v munged >/dev/null || { \
@@ -62,12 +66,12 @@ slurm-packages:
 		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends slurm-wlm munge >/dev/null; \
 	}
 
-# Needs the network once more, for the peers.
+# CSV files and plots in docs/benchmarks. Needs the network once more, for torchattacks, which pins old versions of its
+# dependencies and so is installed without them.
 benchmark: install
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r benchmarks/requirements.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
-	$(BIN)/python benchmarks/attack_throughput.py
+	PATH="$(CURDIR)/$(BIN):$$PATH"; for name in planning agreement steps attacks; do $(BIN)/python benchmarks/$$name.py; done
 
 format: install
 	$(BIN)/ruff format .

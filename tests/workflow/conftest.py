@@ -32,6 +32,7 @@ class Tree:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = TARGETS
+    patience: int = 300  # seconds that one call may take
 
     def __truediv__(self, name: str) -> Path:
         return self.root / name
@@ -54,9 +55,8 @@ class Tree:
 
     def execute(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One call of Snakemake, whatever its exit status."""
-        return subprocess.run(
-            self.command(*arguments), cwd=self.root, env=self.variables(), capture_output=True, text=True, timeout=300
-        )
+        how = {"cwd": self.root, "env": self.variables(), "timeout": self.patience}
+        return subprocess.run(self.command(*arguments), capture_output=True, text=True, **how)
 
     def call(self, *arguments: str) -> tuple[int, str]:
         """One call of Snakemake: its exit status, and what it said on stdout and stderr."""

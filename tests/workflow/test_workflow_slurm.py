@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,18 +41,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         subprocess.run([CLUSTER, "down", folder], check=True, timeout=60)
 
 
-@pytest.fixture
-def remote(small: "Tree", cluster: dict[str, str]) -> "Tree":
-    """The tiny configuration, before any run, with a cluster at hand whose nodes have less memory than real ones."""
-    small.environment |= cluster
+def with_cluster(tree: "Tree", cluster: dict[str, str]) -> "Tree":
+    """The tree with a cluster at hand, whose nodes have less memory than real ones."""
+    tree.environment |= cluster
     for asked, there in (
         ("mem_mb=12000", "mem_mb=2500"),
         ("mem_mb=8000", "mem_mb=2500"),
         ("mem_mb=4000", "mem_mb=1500"),
     ):
-        small.replace("slurm/profile.yaml", asked, there)
-    small.replace("slurm/profile.yaml", "status-checks: 10", "status-checks: 2")
-    return small
+        tree.replace("slurm/profile.yaml", asked, there)
+    tree.replace("slurm/profile.yaml", "status-checks: 10", "status-checks: 2")
+    return tree
+
+
+@pytest.fixture
+def remote(small: "Tree", cluster: dict[str, str]) -> "Tree":
+    """The tiny configuration, before any run, with a cluster at hand."""
+    return with_cluster(small, cluster)
 
 
 def jobs(tree: "Tree") -> Counter[tuple[str, str]]:
@@ -77,3 +83,15 @@ def test_tables_made_on_the_cluster_are_those_of_a_local_run(remote: "Tree", fin
     assert remote.planned() == {}
     networks, sources, targets = 6, 2, 4
     assert jobs(remote) == {("gpu", "COMPLETED"): networks + 1 + sources + targets, ("cpu", "COMPLETED"): 1}
+
+
+@pytest.mark.demo
+def test_the_whole_demo_gives_the_same_table(pristine: "Tree", cluster: dict[str, str], tmp_path: Path) -> None:
+    """Twenty minutes: `make test-slurm-demo`."""
+    pristine.patience = 3600
+    local = replace(pristine, root=Path(shutil.copytree(pristine.root, tmp_path / "local")), environment={})
+    arguments = ("--profile", "slurm", "tables/table3.csv", "--config", "scale=demo")
+    status, said = with_cluster(pristine, cluster).call(*arguments)
+    assert status == 0, said[-4000:]
+    local.run("tables/table3.csv")
+    assert pristine.contents("tables") == local.contents("tables")
