@@ -4,7 +4,7 @@
 rule attack:
     input:
         images=results("dataset", "test.safetensors"),
-        checkpoint=results("train", "{source}.safetensors"),
+        checkpoints=named(PLAN.checkpoints, "dataset", "source"),
         selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
         code=code("attack"),
         own=named(PLAN.attack_own_code, "attack", "source"),

@@ -4,8 +4,8 @@
 rule evaluate:
     input:
         images=results("dataset", "test.safetensors"),
-        checkpoint=named(PLAN.target_checkpoint, "dataset", "target"),
-        adversarial=named(PLAN.suite_sets, "dataset", "suite"),
+        checkpoints=named(PLAN.checkpoints, "dataset", "target"),
+        adversarial=named(PLAN.suite_sets, "dataset", "suite", "target"),
         code=code("evaluate"),
         own=named(PLAN.target_own_code, "target"),
     output:

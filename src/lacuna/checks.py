@@ -5,9 +5,20 @@ from fractions import Fraction
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES, METHODS, OWN, ModelSpec, attack_code, parse_model, parse_pixels
-
-CLEAN_SUITE = "clean"
+from lacuna.exhibits import CLEAN_SUITE, Exhibits
+from lacuna.names import (
+    ARCHITECTURES,
+    ENSEMBLE,
+    METHODS,
+    NO_SOURCE,
+    OWN,
+    SELF,
+    STANDARD,
+    ModelSpec,
+    attack_code,
+    parse_model,
+    parse_pixels,
+)
 
 
 def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
@@ -54,14 +65,12 @@ def check_papers(
     selections = [name for content in papers.values() for name in content["selections"]]
     for name in settings["images"]:
         _known(f"config/scales/{scale}.yaml", "images", name, selections)
-    own = {name for content in papers.values() for name in content.get("networks", {})}
     for paper, content in papers.items():
         file = f"config/papers/{paper}.yaml"
         if content["paper"] != paper:
             raise LacunaError(f"{file}, key paper: '{content['paper']}' is not the file's name; allowed: {paper}")
-        for key, model in _mentioned(content):
-            if _model(file, key, model).training == OWN:
-                _known(file, key, model, own)
+        content = {"networks": {}, "defenses": {}, "ensembles": {}, "trainings": {}, **content}
+        _check_models(file, content, papers)
         _check_attacks(file, content)
         for table, exhibit in content["tables"].items():
             _check_table(file, table, exhibit, content, scale, settings, datasets)
@@ -73,11 +82,31 @@ def check_papers(
             seen[exhibit] = file
 
 
+def _check_models(file: str, content: Mapping[str, Any], papers: Mapping[str, Any]) -> None:
+    """Every model mentioned can be built: its name parses, and what it refers to is defined somewhere."""
+    own, ensembles, trainings = (
+        {name for paper in papers.values() for name in paper.get(kind, {})}
+        for kind in ("networks", "ensembles", "trainings")
+    )
+    for key, model in _mentioned(content):
+        if model in (NO_SOURCE, SELF):
+            continue
+        if model.startswith(ENSEMBLE):
+            _known(file, key, model, ensembles)
+        elif (training := _model(file, key, model).training) == OWN:
+            _known(file, key, model, own)
+        elif training != STANDARD and training not in trainings:
+            allowed = ", ".join([STANDARD, *sorted(trainings)])
+            raise LacunaError(f"{file}, key {key}: model '{model}': unknown training '{training}'; allowed: {allowed}")
+
+
 def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Every place of a paper's file that names a model, and the name."""
     for kind in ("selections", "suites"):
         for name, body in content[kind].items():
-            yield from ((f"{kind}.{name}.sources[{i}]", source) for i, source in enumerate(body["sources"]))
+            yield from ((f"{kind}.{name}.sources[{i}]", source) for i, source in enumerate(body.get("sources", [])))
+    for name, members in content["ensembles"].items():
+        yield from ((f"ensembles.{name}[{i}]", member) for i, member in enumerate(members))
     for name, body in content["tables"].items():
         yield from ((f"tables.{name}.rows[{i}].model", row["model"]) for i, row in enumerate(body["rows"]))
 
@@ -93,10 +122,26 @@ def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
         key = f"suites.{name}"
         if name == CLEAN_SUITE:
             raise LacunaError(f"{file}: key {key} is reserved for clean images; allowed: any other name")
-        _known(file, f"{key}.attack", suite["attack"], content["attacks"])
-        selection = content["selections"][content["attacks"][suite["attack"]]["selection"]]
-        for i, source in enumerate(suite["sources"]):
-            _known(file, f"{key}.sources[{i}]", source, selection["sources"])
+        for i, attack in enumerate(suite["attacks"]):
+            _known(file, f"{key}.attacks[{i}]", attack, content["attacks"])
+            _check_sources(file, key, suite, attack, content)
+        codes = [
+            attack_code(content["attacks"][attack]["method"], budget)
+            for attack in suite["attacks"]
+            for budget in content["attacks"][attack]["budgets"]
+        ]
+        _once(file, f"{key}.attacks", codes)
+
+
+def _check_sources(file: str, key: str, suite: Mapping[str, Any], attack: str, content: Mapping[str, Any]) -> None:
+    """Sets made without a network have the source none, and only those."""
+    body = content["attacks"][attack]
+    made_without = body["method"] in METHODS and not METHODS[body["method"]].network
+    for i, source in enumerate(suite["sources"]):
+        where = f"{key}.sources[{i}]"
+        if (source == NO_SOURCE) != made_without:
+            allowed = NO_SOURCE if made_without else "networks"
+            raise LacunaError(f"{file}, key {where}: '{source}' does not go with {body['method']}; allowed: {allowed}")
 
 
 def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
@@ -119,23 +164,27 @@ def _check_table(
 ) -> None:
     key = f"tables.{table}"
     _known(file, f"{key}.dataset", exhibit["dataset"], settings["datasets"])
-    _once(file, f"{key}.rows", [(parse_model(row["model"]).arch, row["row"]) for row in exhibit["rows"]])
+    exhibits = Exhibits(content)
+    _once(file, f"{key}.rows", [(exhibits.codes_of(row)["target"], row["row"]) for row in exhibit["rows"]])
+    models = [row["model"] for row in exhibit["rows"]]
     for i, row in enumerate(exhibit["rows"]):
         if "defense" in row:
-            _known(file, f"{key}.rows[{i}].defense", row["defense"], content.get("defenses", {}))
+            _known(file, f"{key}.rows[{i}].defense", row["defense"], content["defenses"])
+        if "pair" in row:
+            _known(file, f"{key}.rows[{i}].pair", row["pair"], models)
     _once(file, f"{key}.columns", [column["column"] for column in exhibit["columns"]])
     for i, column in enumerate(exhibit["columns"]):
-        _check_column(file, f"{key}.columns[{i}]", column, content)
-        if column.get("source") in [row["model"] for row in exhibit["rows"]]:
-            where = f"{file}, key {key}.columns[{i}].source: '{column['source']}'"
-            raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>)")
+        _check_column(file, f"{key}.columns[{i}]", column, exhibit["rows"], exhibits)
         if "suite" in column:
-            attack = content["attacks"][content["suites"][column["suite"]]["attack"]]
             dataset = settings["datasets"][exhibit["dataset"]]
-            _check_images(f"config/scales/{scale}.yaml", attack["selection"], settings, dataset, datasets)
+            for attack in content["suites"][column["suite"]]["attacks"]:
+                selection = content["attacks"][attack]["selection"]
+                _check_images(f"config/scales/{scale}.yaml", selection, settings, dataset, datasets)
 
 
-def _check_column(file: str, key: str, column: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+def _check_column(
+    file: str, key: str, column: Mapping[str, Any], rows: list[dict[str, str]], exhibits: Exhibits
+) -> None:
     needs = column["metric"] != "test_accuracy"
     for name in ("suite", "source"):
         if needs and name not in column:
@@ -144,15 +193,30 @@ def _check_column(file: str, key: str, column: Mapping[str, Any], content: Mappi
         if extra := sorted({"suite", "source", "attack"} & set(column)):
             raise LacunaError(f"{file}: key {key}.{extra[0]} is not known; metric test_accuracy takes none")
         return
-    _known(file, f"{key}.suite", column["suite"], content["suites"])
-    suite = content["suites"][column["suite"]]
-    _known(file, f"{key}.source", column["source"], suite["sources"])
-    attack = content["attacks"][suite["attack"]]
-    codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
+    _known(file, f"{key}.suite", column["suite"], exhibits.parts["suites"])
+    _check_source(file, key, column, [row["model"] for row in rows], exhibits)
+    codes = exhibits.codes(column["suite"])
+    single = [name for name in codes.values() if [*codes.values()].count(name) == 1]
     if "attack" in column:
-        _known(file, f"{key}.attack", column["attack"], codes)
+        _known(file, f"{key}.attack", column["attack"], [*codes, *single])
     elif len(codes) > 1:
-        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join(codes)}")
+        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join([*codes, *single])}")
+    for i, row in enumerate(rows):
+        if column["metric"] == "conditional_accuracy" and "pair" not in row:
+            where = key.partition(".columns")[0]
+            raise LacunaError(f"{file}: key {where}.rows[{i}].pair is missing; metric conditional_accuracy needs it")
+
+
+def _check_source(file: str, key: str, column: Mapping[str, Any], models: list[str], exhibits: Exhibits) -> None:
+    """A source is in its suite, and is no row's network: that would be a white box, which is written ``self``."""
+    sources = exhibits.parts["suites"][column["suite"]]["sources"]
+    _known(file, f"{key}.source", column["source"], sources)
+    if column["source"] == SELF:
+        return
+    used = {member for model in models for member in exhibits.members(model)}
+    if used & set(exhibits.members(column["source"])):
+        where = f"{file}, key {key}.source: '{column['source']}'"
+        raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>), or self for a white box")
 
 
 def _check_images(

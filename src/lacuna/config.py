@@ -72,11 +72,28 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     settings = _checked(scales[chosen["scale"]], "scale", root)
     papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
     check_datasets("config/datasets.yaml", datasets)
-    check_scale(f"config/scales/{chosen['scale']}.yaml", settings, datasets)
+    scale_file = f"config/scales/{chosen['scale']}.yaml"
+    check_scale(scale_file, settings, datasets)
+    papers = _scaled(papers, settings, scale_file, root)
     check_papers(papers, chosen["scale"], settings, datasets)
     return Config(
         chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"], settings, datasets, papers
     )
+
+
+def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:
+    """The papers' files with what the scale changes of their attacks; the result must be valid too."""
+    changes = settings.get("attacks", {})
+    known = sorted(name for content in papers.values() for name in content["attacks"])
+    for name in changes:
+        if name not in known:
+            raise LacunaError(f"{scale_file}, key attacks: '{name}' is not known; allowed: {', '.join(known)}")
+    scaled = {}
+    for paper, content in papers.items():
+        attacks = {name: {**body, **changes.get(name, {})} for name, body in content["attacks"].items()}
+        scaled[paper] = {**content, "attacks": attacks}
+        check_schema(scaled[paper], "paper", f"config/papers/{paper}.yaml with attacks of {scale_file}", root)
+    return scaled
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:

@@ -44,10 +44,10 @@ def estimate(plan: Plan, tables: Iterable[str]) -> Cost:
     trainings, attacks = set[tuple[str, str]](), set[tuple[str, str, str]]()
     for table in tables:
         dataset = plan.dataset_of(table)
-        suites = {cell.suite for cell in plan.cells(table)}
-        attacks |= {(dataset, *pair) for suite in suites for pair in plan.suite_sources(suite)}
-        trainings |= {(dataset, cell.model) for cell in plan.cells(table)}
-    trainings |= {(dataset, source) for dataset, _, source in attacks}
+        met = {(cell.suite, cell.target) for cell in plan.cells(table)}
+        attacks |= {(dataset, *pair) for suite, target in met for pair in plan.suite_sources(suite, target)}
+        models = {cell.model for cell in plan.cells(table)} | {source for _, _, source in attacks}
+        trainings |= {(dataset, member) for model in models for member in plan.exhibits.members(model)}
     for dataset, model in sorted(trainings):
         if not Path(plan.path(dataset, "train", f"{model}.safetensors")).exists():
             _add_training(plan, cost, model)

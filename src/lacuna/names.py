@@ -11,6 +11,9 @@ from lacuna.errors import LacunaError
 ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")
 TRAININGS = ("standard",)
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
+ENSEMBLE = "ensemble-"  # how the names of ensembles begin
+SELF = "self"  # source of a column: each row's own network, the white box
+NO_SOURCE = "none"  # source of sets that are made without a network
 GRAMMAR = "<arch>[x2][-<bottom|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
@@ -142,3 +145,9 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
     name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])
+
+
+def class_count(dataset: Mapping[str, Any]) -> int:
+    """How many classes a dataset has: its entry names them, or says how many folders do."""
+    classes = dataset["classes"]
+    return classes if isinstance(classes, int) else len(classes)

@@ -1,6 +1,7 @@
 """Networks: this project's from their names, a user's own from a factory; trained ones from checkpoints."""
 
 import importlib
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,16 +37,22 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
     )
 
 
-def trained_network(settings: dict[str, Any], checkpoint: str, device: str) -> nn.Module:
-    """The network in evaluation mode on ``device``, weights and masks from a verified checkpoint.
+def trained_network(settings: dict[str, Any], checkpoints: Sequence[str], device: str) -> nn.Module:
+    """The network, or ensemble, in evaluation mode on ``device``, weights and masks from verified checkpoints.
 
-    Raises `LacunaError` where the checkpoint was altered or belongs to another network.
+    Raises `LacunaError` where a checkpoint was altered or belongs to another network.
     """
+    members = settings.get("members", [settings])
+    networks = [_trained(*member) for member in zip(members, checkpoints, strict=True)]
+    return (Ensemble(networks) if "members" in settings else networks[0]).eval().to(device)
+
+
+def _trained(settings: dict[str, Any], checkpoint: str) -> nn.Module:
     tensors = read_tensors(checkpoint)
     mean, std = tensors.get("0.mean", torch.zeros(1)), tensors.get("0.std", torch.ones(1))
     network = new_network(settings, mean, std)
     load_weights(network, tensors, checkpoint)
-    return network.eval().to(device)
+    return network
 
 
 def imported(reference: str) -> Any:

@@ -3,36 +3,13 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from typing import Any
 
-from lacuna.checks import CLEAN_SUITE
 from lacuna.config import Config
 from lacuna.errors import LacunaError
-from lacuna.names import OWN, attack_code, parse_model
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number of a table: which row and column, of which network, under which attack on which source.
-
-    ``suite`` is where its outcomes are; ``attack`` is ``none`` and ``source`` empty for clean images.
-    """
-
-    row: str
-    column: str
-    metric: str
-    model: str
-    suite: str
-    attack: str = "none"
-    source: str = ""
-    defense: str = ""
-
-    @property
-    def target(self) -> str:
-        """Name of what is evaluated: the network, and the defense before it if there is one."""
-        return f"{self.model}--{self.defense}" if self.defense else self.model
+from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
+from lacuna.names import NO_SOURCE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
 
 
 class Plan:
@@ -45,6 +22,7 @@ class Plan:
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
         self._stages = _by_name(config)
+        self.exhibits = Exhibits(self._stages)
 
     # Paths -------------------------------------------------------------------------------------------------
 
@@ -61,20 +39,7 @@ class Plan:
 
     def cells(self, table: str) -> Iterator[Cell]:
         """The cells of a table in printed order, row by row."""
-        body = self.tables[table][1]
-        for row in body["rows"]:
-            for column in body["columns"]:
-                yield self._cell(table, row, column)
-
-    def _cell(self, table: str, row: dict[str, str], column: dict[str, str]) -> Cell:
-        place = (row["row"], column["column"], column["metric"], row["model"])
-        if "suite" not in column:
-            suites = [c["suite"] for c in self.tables[table][1]["columns"] if "suite" in c]
-            return Cell(*place, suite=suites[0] if suites else CLEAN_SUITE, defense=row.get("defense", ""))
-        attack = self.attack_of(column["suite"])
-        codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
-        attacked = (column["suite"], column.get("attack", codes[0]), column["source"])
-        return Cell(*place, *attacked, defense=row.get("defense", ""))
+        return self.exhibits.cells(self.tables[table][1])
 
     def outcomes(self, table: str) -> list[str]:
         """The outcome files that a table is computed from: one per target and suite."""
@@ -82,28 +47,29 @@ class Plan:
         pairs = dict.fromkeys((cell.suite, cell.target) for cell in self.cells(table))
         return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for suite, target in pairs]
 
-    def target_checkpoint(self, dataset: str, target: str) -> str:
-        """The checkpoint of the network that a target consists of."""
-        return self.path(dataset, "train", f"{target.partition('--')[0]}.safetensors")
+    def checkpoints(self, dataset: str, target: str) -> list[str]:
+        """The checkpoints of the networks that a source or target consists of."""
+        members = self.exhibits.members(target.partition("--")[0])
+        return [self.path(dataset, "train", f"{model}.safetensors") for model in members]
 
     def attack(self, name: str) -> dict[str, Any]:
-        """An attack as its paper's file describes it."""
+        """An attack as its paper's file describes it, or as the scale changes it."""
         return self._named("attacks", name)
 
-    def attack_of(self, suite: str) -> dict[str, Any]:
-        """The attack behind a suite."""
-        return self.attack(self._named("suites", suite)["attack"])
+    def suite_sources(self, suite: str, target: str) -> list[tuple[str, str]]:
+        """(attack, source) of every adversarial set that a target meets in a suite; none for clean images.
 
-    def suite_sources(self, suite: str) -> list[tuple[str, str]]:
-        """(attack, source) of every adversarial set in a suite; none for the suite of clean images."""
+        In a suite of white-box attacks the source is the target's own network.
+        """
         if suite == CLEAN_SUITE:
             return []
-        body = self._named("suites", suite)
-        return [(body["attack"], source) for source in body["sources"]]
+        body, model = self._named("suites", suite), target.partition("--")[0]
+        sources = [model if source == SELF else source for source in body["sources"]]
+        return [(attack, source) for attack in body["attacks"] for source in sources]
 
-    def suite_sets(self, dataset: str, suite: str) -> list[str]:
-        """The adversarial sets of a suite."""
-        sets = self.suite_sources(suite)
+    def suite_sets(self, dataset: str, suite: str, target: str) -> list[str]:
+        """The adversarial sets that a target meets in a suite."""
+        sets = self.suite_sources(suite, target)
         return [self.path(dataset, "attack", f"{attack}/{source}.safetensors") for attack, source in sets]
 
     def attack_selection(self, dataset: str, attack: str, source: str) -> str:
@@ -112,7 +78,7 @@ class Plan:
 
     def select_checkpoints(self, dataset: str, selection: str) -> list[str]:
         """Checkpoints of the networks that decide a selection."""
-        return [self.path(dataset, "train", f"{m}.safetensors") for m in self.selection_sources(selection)]
+        return [path for model in self.selection_sources(selection) for path in self.checkpoints(dataset, model)]
 
     def printed_file(self, table: str) -> str:
         """The paper's printed cells."""
@@ -136,12 +102,12 @@ class Plan:
         """Name of the selection an attack runs on: one list for all sources, or the source's own."""
         name = self.attack(attack)["selection"]
         rule = self._stages["selections"][name]["rule"]
-        return name if rule == "right_on_all_sources" else f"{name}-{source}"
+        return f"{name}-{source}" if rule == "right_on_source" else name
 
     def selection_sources(self, selection: str) -> list[str]:
-        """The networks whose clean predictions decide a selection."""
+        """The networks whose clean predictions decide a selection; none where all images are taken."""
         name, _, source = selection.partition("-")
-        return [source] if source else list(self._named("selections", name)["sources"])
+        return [source] if source else list(self._named("selections", name).get("sources", []))
 
     def _named(self, kind: str, name: str) -> dict[str, Any]:
         if name not in self._stages[kind]:
@@ -177,7 +143,8 @@ class Plan:
         return self.own_code(*self._factories(model), *functions)
 
     def _factories(self, model: str) -> list[str]:
-        return [self._named("networks", model)["factory"]] if parse_model(model).training == OWN else []
+        own = [name for name in self.exhibits.members(model) if parse_model(name).training == OWN]
+        return [self._named("networks", name)["factory"] for name in own]
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
@@ -186,20 +153,30 @@ class Plan:
         return canonical({**self.network_settings(dataset, model), "recipe": recipe})
 
     def network_settings(self, dataset: str, model: str) -> dict[str, Any]:
-        """What is needed to build a network before its checkpoint is loaded."""
+        """What is needed to build a network, or each member of an ensemble, before checkpoints are loaded."""
+        members = self.exhibits.members(model)
+        if members != [model]:
+            return {"model": model, "members": self.networks(dataset, members)}
         data = self.config.datasets[dataset]
-        shared = {"model": model, "image": data["image"], "classes": len(data["classes"])}
+        shared = {"model": model, "image": data["image"], "classes": class_count(data)}
         if parse_model(model).training == OWN:
             body = self._named("networks", model)
             rest = {"arguments": body.get("arguments", {}), "mean": body.get("mean", [0]), "std": body.get("std", [1])}
             return {**shared, "factory": body["factory"], **rest}
+        training = parse_model(model).training
+        defined = {} if training == STANDARD else {"training": self._training(training)}
         return {
             **shared,
+            **defined,
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
             "seed": self.config.seed,
         }
+
+    def _training(self, name: str) -> dict[str, Any]:
+        """How a training differs from the standard one; its printed name decides no number."""
+        return {key: value for key, value in self._named("trainings", name).items() if key != "variant"}
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
         """`network_settings` of several models, in order."""
@@ -224,9 +201,9 @@ class Plan:
             {
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
-                "network": self.network_settings(dataset, source),
+                "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
                 "seed": self.config.seed,
-                "fold_batch_norm": self.config.fold_batch_norm and parse_model(source).training != OWN,
+                "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
             }
         )
 
@@ -243,7 +220,7 @@ class Plan:
         model, _, defense = target.partition("--")
         settings = {
             "network": self.network_settings(dataset, model),
-            "sources": [source for _, source in self.suite_sources(suite)],
+            "sources": [source for _, source in self.suite_sources(suite, target)],
         }
         return canonical(settings | ({"defense": self._named("defenses", defense)} if defense else {}))
 
@@ -276,12 +253,14 @@ class Plan:
         return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
 
     def seconds(self, model: str) -> int:
-        """Expected seconds to train a model at this scale, from the scale's cost table."""
-        return int(self.config.settings["seconds"][parse_model(model).arch])
+        """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
+        spec = parse_model(model)
+        attack = {} if spec.training in (STANDARD, OWN) else self._training(spec.training).get("attack", {})
+        return int(self.config.settings["seconds"][spec.arch]) * (1 + attack.get("steps", 0)) * (2 if spec.wide else 1)
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:
-    names = ("selections", "attacks", "suites", "networks", "defenses")
+    names = ("selections", "attacks", "suites", "networks", "defenses", "ensembles", "trainings")
     kinds: dict[str, dict[str, Any]] = {name: {} for name in names}
     for paper, content in config.papers.items():
         for kind, known in kinds.items():

@@ -11,7 +11,8 @@ from lacuna.seeding import derive
 def select_images(
     labels: Tensor, predictions: dict[str, Tensor], images: int, selection: str, seed: int
 ) -> pd.DataFrame:
-    """The first ``images`` ids of a seeded permutation that every network in ``predictions`` classifies correctly.
+    """The first ``images`` ids of a seeded permutation that every network in ``predictions`` classifies correctly;
+    without networks, of all images.
 
     Labels and predictions are int64 (N,). Returns columns image and label in the order drawn. Raises
     `LacunaError` where too few images qualify. The paper does not publish its list (Section 4.1.1, appendix A.7);
@@ -19,7 +20,7 @@ def select_images(
     """
     generator = torch.Generator().manual_seed(derive(seed, "selection", selection))
     order = torch.randperm(len(labels), generator=generator)
-    right = torch.stack([labels.eq(predicted) for predicted in predictions.values()]).all(0)
+    right = torch.stack([torch.ones_like(labels, dtype=torch.bool), *map(labels.eq, predictions.values())]).all(0)
     ids = order[right[order]][:images]
     if len(ids) < images:
         raise LacunaError(

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
-    inputs = [snakemake.input.images, snakemake.input.checkpoint, *snakemake.input.adversarial]
+    inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
     record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
     data = read_tensors(snakemake.input.images)
-    model = trained_network(settings["network"], snakemake.input.checkpoint, device)
+    model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = Defended(settings["defense"], model)
     clean = predict(model, data["images"].to(device), batch)

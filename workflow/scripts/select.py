@@ -1,6 +1,7 @@
 """Rule select: the ids of the test images that an attack runs on."""
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, read_tensors, write_frame
@@ -22,8 +23,9 @@ with job(snakemake) as say:
     record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_tensors(snakemake.input.images)
     images, predictions = data["images"].to(device), {}
-    for network, checkpoint in zip(settings["networks"], snakemake.input.checkpoints, strict=True):
-        model = trained_network(network, checkpoint, device)
+    checkpoints = iter(snakemake.input.checkpoints)
+    for network in settings["networks"]:
+        model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)
         predictions[network["model"]] = predict(model, images, snakemake.resources.batch)
         accuracy = predictions[network["model"]].eq(data["labels"]).double().mean().item()
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")

@@ -12,15 +12,23 @@ ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
 
 
 def read_folder(
-    source: dict[str, Any], image: list[int], classes: list[str]
+    source: dict[str, Any], image: list[int], classes: list[str] | int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images uint8 (N, H, W) or (N, H, W, 3) and labels of the splits train and test, ordered by class and name.
 
-    ``source`` has path, train, test and resize; ``classes`` are the names of the class folders. Raises
-    `LacunaError` naming the folder or file that does not fit.
+    ``source`` has path, train, test and resize; ``classes`` are the names of the class folders, or
+    how many there are, in the order of their names. Raises `LacunaError` naming the folder or file that does not fit.
     """
     root = Path(source["path"])
-    return {split: _read_split(root / source[split], source["resize"], image, classes) for split in ("train", "test")}
+    names = _class_names(root / source["train"], classes) if isinstance(classes, int) else classes
+    return {split: _read_split(root / source[split], source["resize"], image, names) for split in ("train", "test")}
+
+
+def _class_names(folder: Path, count: int) -> list[str]:
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if len(names) != count:
+        raise LacunaError(f"{folder} has {len(names)} class folders, not {count} as config/datasets.yaml says")
+    return names
 
 
 def _read_split(folder: Path, resize: str, image: list[int], classes: list[str]) -> tuple[np.ndarray, np.ndarray]:

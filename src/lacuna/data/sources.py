@@ -11,6 +11,7 @@ from lacuna.artefacts import sha256
 from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import read_folder
 from lacuna.errors import LacunaError
+from lacuna.names import class_count
 
 Split = tuple[Tensor, Tensor]
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -64,9 +65,9 @@ def _check(name: str, split: str, images: Tensor, labels: Tensor, settings: dict
     wanted = (settings[split], *settings["image"])
     if tuple(images.shape) != wanted or images.dtype != torch.uint8:
         raise LacunaError(f"config/datasets.yaml, key {name}: {split} images are {tuple(images.shape)}, not {wanted}")
-    if len(labels) != len(images) or labels.min() < 0 or labels.max() >= len(settings["classes"]):
+    if len(labels) != len(images) or labels.min() < 0 or labels.max() >= class_count(settings):
         raise LacunaError(
-            f"config/datasets.yaml, key {name}: {split} labels do not fit its {len(settings['classes'])} classes"
+            f"config/datasets.yaml, key {name}: {split} labels do not fit its {class_count(settings)} classes"
         )
 
 
