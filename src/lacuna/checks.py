@@ -1,11 +1,11 @@
 """What JSON Schema cannot say: names that must exist elsewhere, and networks that must differ."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES, METHODS, OWN, ModelSpec, attack_code, parse_model, parse_pixels
+from lacuna.names import ARCHITECTURES, METHODS, OWN, STANDARD, ModelSpec, attack_code, parse_model, parse_pixels
 
 CLEAN_SUITE = "clean"
 
@@ -59,8 +59,9 @@ def check_papers(
         file = f"config/papers/{paper}.yaml"
         if content["paper"] != paper:
             raise LacunaError(f"{file}, key paper: '{content['paper']}' is not the file's name; allowed: {paper}")
+        trainings = (STANDARD, *content.get("trainings", {}))
         for key, model in _mentioned(content):
-            if _model(file, key, model).training == OWN:
+            if _model(file, key, model, trainings).training == OWN:
                 _known(file, key, model, own)
         _check_attacks(file, content)
         for table, exhibit in content["tables"].items():
@@ -166,9 +167,9 @@ def _check_images(
         raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: {limit}")
 
 
-def _model(file: str, key: str, name: str) -> ModelSpec:
+def _model(file: str, key: str, name: str, trainings: Collection[str]) -> ModelSpec:
     try:
-        return parse_model(name)
+        return parse_model(name, trainings)
     except LacunaError as error:
         raise LacunaError(f"{file}, key {key}: {error}") from None
 
