@@ -30,6 +30,8 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
 MODULES = {
     "dataset": ["data"],
     "train": [
+        "attacks/gradient",
+        "attacks/thermometer",
         "device",
         "data",
         "images",

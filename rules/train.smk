@@ -11,6 +11,8 @@ for ARCH in ARCHITECTURES:
         output:
             checkpoint=results("train", "{model}.safetensors"),
             provenance=results("train", "{model}.safetensors.prov.json"),
+            history=results("train", "{model}.history.csv"),
+            history_provenance=results("train", "{model}.history.csv.prov.json"),
         log:
             f"logs/{PLAN.config.scale}/{{dataset}}/train/{{model}}.log",
         wildcard_constraints:

@@ -46,7 +46,8 @@ def test_folding_changes_neither_logits_nor_image_gradients(arch: str, variant: 
 
 
 @pytest.mark.parametrize(
-    ("arch", "left"), [("resnet18", 0), ("resnet50", 0), ("vgg19", 0), ("senet18", 8), ("densenet121", 62)]
+    ("arch", "left"),
+    [("resnet18", 0), ("resnet50", 0), ("wrn32", 0), ("vgg19", 0), ("senet18", 8), ("densenet121", 62)],
 )
 def test_only_normalisation_before_a_convolution_stays(arch: str, left: int) -> None:
     kinds = [type(module) for module in folded(network(f"{arch}-standard-s0", 0)).modules()]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES, TRAININGS, ModelSpec, attack_code, parse_model, parse_pixels, plain
+from lacuna.names import ARCHITECTURES, ModelSpec, attack_code, parse_model, parse_pixels, plain, printed_arch
 from lacuna.seeding import derive
 
 PRINTED = pd.read_csv(
@@ -34,7 +34,7 @@ def random_specs(count: int) -> list[ModelSpec]:
         specs.add(
             ModelSpec(
                 arch=arch,
-                training=draw.choice(TRAININGS),
+                training=draw.choice(["standard", "at", "th16", "x"]),
                 seed=draw.choice([0, 1, 7, 10, 123]),
                 keep=tuple((place, draw.choice(KEEP)) for place in places),
                 wide=wide,
@@ -98,7 +98,7 @@ def test_a_name_with_one_character_changed_is_refused_or_names_another_network()
         "resnet18_standard_s1",
         "RESNET18-standard-s1",
         "resnet19-standard-s1",
-        "resnet18-nosuch-s1",
+        "resnet18-own-s1",
         "resnet18-standard-s01",
         "resnet18-standard-s1m0",
         "resnet18-bottom0.5-standard-s1",
@@ -251,3 +251,17 @@ def test_derived_seeds_fit_into_generators_and_do_not_collide() -> None:
 @pytest.mark.parametrize("other", [(1, "a", "b"), (0, "b", "a"), (0, "ab"), (0, "a"), (0, "a", "b", "")])
 def test_any_change_of_a_name_changes_the_seed(other: tuple[int, str]) -> None:
     assert derive(0, "a", "b") != derive(*other)
+
+
+def test_a_training_is_any_word_unless_the_ones_that_exist_are_given() -> None:
+    assert parse_model("resnet18-th16-s1").training == "th16"
+    assert parse_model("resnet18-th16-s1", ("standard", "th16")) == parse_model("resnet18-th16-s1")
+    with pytest.raises(LacunaError, match=r"^model 'vgg19-at-s1': unknown training 'at'; allowed: standard, th16$"):
+        parse_model("vgg19-at-s1", ("standard", "th16"))
+    assert parse_model("own-net", ("standard",)).training == "own"
+
+
+def test_architectures_have_the_codes_of_the_printed_tables() -> None:
+    codes = {printed_arch(arch) for arch in ARCHITECTURES}
+    assert len(codes) == len(ARCHITECTURES)
+    assert codes == set(PRINTED["target"]) - {""}

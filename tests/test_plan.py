@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCALES = {"demo": "fashion-mnist-subset", "laptop": "cifar10", "paper": "cifar10"}
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
-SOURCES = [f"{arch}-standard-s0" for arch in ARCHITECTURES]
+SOURCES = [f"{arch}-standard-s0" for arch in ARCHITECTURES if arch != "wrn32"]  # those of Table 3
 DEFECTIVE, DEMO = "config/papers/defective.yaml", "config/scales/demo.yaml"
 DATASET = "fashion-mnist-subset"
 MODEL = "resnet18-bottom0.5-standard-s1m1"
@@ -289,7 +289,8 @@ def test_two_papers_cannot_define_one_suite(project: Project) -> None:
 
 def test_expected_seconds_are_those_of_the_architecture(plan: Plan) -> None:
     seconds = plan.config.settings["seconds"]
-    assert [plan.seconds(source) for source in SOURCES] == [seconds[arch] for arch in ARCHITECTURES]
+    models = [f"{arch}-bottom0.5-standard-s1m1" for arch in ARCHITECTURES]
+    assert [plan.seconds(model) for model in models] == [seconds[arch] for arch in ARCHITECTURES]
 
 
 def test_a_selection_that_no_paper_has_is_named_in_the_scale(project: Project) -> None:

@@ -1,6 +1,6 @@
 """What JSON Schema cannot say: names that must exist elsewhere, and networks that must differ."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -93,11 +93,8 @@ def _check_models(file: str, content: Mapping[str, Any], papers: Mapping[str, An
             continue
         if model.startswith(ENSEMBLE):
             _known(file, key, model, ensembles)
-        elif (training := _model(file, key, model).training) == OWN:
+        elif _model(file, key, model, [STANDARD, *sorted(trainings)]).training == OWN:
             _known(file, key, model, own)
-        elif training != STANDARD and training not in trainings:
-            allowed = ", ".join([STANDARD, *sorted(trainings)])
-            raise LacunaError(f"{file}, key {key}: model '{model}': unknown training '{training}'; allowed: {allowed}")
 
 
 def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -230,9 +227,9 @@ def _check_images(
         raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: {limit}")
 
 
-def _model(file: str, key: str, name: str) -> ModelSpec:
+def _model(file: str, key: str, name: str, trainings: Collection[str]) -> ModelSpec:
     try:
-        return parse_model(name)
+        return parse_model(name, trainings)
     except LacunaError as error:
         raise LacunaError(f"{file}, key {key}: {error}") from None
 

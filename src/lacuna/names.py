@@ -1,28 +1,29 @@
 """Names that parse back to what they name: models and attacks. No torch here: the workflow imports this."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from lacuna.errors import LacunaError
 
-ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")
-TRAININGS = ("standard",)
+ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
+REGULARISED = ("resnet18", "wrn32")  # have places for spatial dropout and DropBlock
+STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
 SELF = "self"  # source of a column: each row's own network, the white box
 NO_SOURCE = "none"  # source of sets that are made without a network
-GRAMMAR = "<arch>[x2][-<bottom|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
+GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
     r"(?P<arch>[a-z]+[0-9]+)(?P<wide>x2)?"
-    r"(?P<parts>(?:-(?:bottom|top|dc|sm)[0-9.]+)*)"
+    r"(?P<parts>(?:-(?:bottom|nostem|top|dc|sm)[0-9.]+)*)"
     r"-(?P<training>[a-z][a-z0-9]*)-s(?P<seed>[0-9]+)(?:m(?P<mask_seed>[0-9]+))?"
 )
 _OWN = re.compile(r"own-[a-z0-9.]+(-[a-z0-9.]+)*")
-_PART = re.compile(r"-(bottom|top|dc|sm)([0-9.]+)")
+_PART = re.compile(r"-(bottom|nostem|top|dc|sm)([0-9.]+)")
 _DECIMAL = re.compile(r"0\.[0-9]*[1-9]|1")
 
 
@@ -63,13 +64,16 @@ class ModelSpec:
         """Variant code of the printed tables: standard, bottom, top, bottom+top, bottom_dc, ..."""
         if self.training == OWN:
             return OWN
-        codes = {"dc": "bottom_dc", "sm": "bottom_sm"}
+        codes = {"dc": "bottom_dc", "sm": "bottom_sm", "nostem": "bottom_nostem"}
         base = "+".join(codes.get(place, place) for place, _ in self.keep) or "standard"
         return f"{base}_x2" if self.wide else base
 
 
-def parse_model(name: str) -> ModelSpec:
-    """The specification behind a model's name. Raises `LacunaError` naming the part that is not allowed."""
+def parse_model(name: str, trainings: Collection[str] | None = None) -> ModelSpec:
+    """The specification behind a model's name. Raises `LacunaError` naming the part that is not allowed.
+
+    ``trainings`` are the names of trainings that exist; without it any word of the grammar is taken.
+    """
     if _OWN.fullmatch(name):
         return ModelSpec(arch=name, training=OWN, seed=0)
     match = _MODEL.fullmatch(name)
@@ -83,21 +87,23 @@ def parse_model(name: str) -> ModelSpec:
         wide=match["wide"] is not None,
         mask_seed=None if match["mask_seed"] is None else int(match["mask_seed"]),
     )
-    _check(name, spec)
+    _check(name, spec, trainings)
     return spec
 
 
-def _check(name: str, spec: ModelSpec) -> None:
+def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> None:
     places = [place for place, _ in spec.keep]
     problem = None
     if spec.arch not in ARCHITECTURES:
         problem = f"unknown architecture '{spec.arch}'; allowed: {', '.join(ARCHITECTURES)}"
-    elif spec.training not in TRAININGS:
-        problem = f"unknown training '{spec.training}'; allowed: {', '.join(TRAININGS)}"
+    elif spec.training == OWN:
+        problem = f"training '{OWN}' is that of networks named own-<name>; allowed: any other word"
+    elif trainings is not None and spec.training not in trainings:
+        problem = f"unknown training '{spec.training}'; allowed: {', '.join(trainings)}"
     elif bad := [keep for _, keep in spec.keep if not _DECIMAL.fullmatch(keep)]:
         problem = f"keep probability '{bad[0]}' must be a decimal in (0, 1] without trailing zeros"
-    elif tuple(places) not in {(), ("bottom",), ("top",), ("bottom", "top"), ("dc",), ("sm",)}:
-        problem = f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, dc, sm"
+    elif tuple(places) not in {(), ("bottom",), ("top",), ("bottom", "top"), ("nostem",), ("dc",), ("sm",)}:
+        problem = f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, nostem, dc, sm"
     elif spec.arch != "resnet18" and (spec.wide or "dc" in places):
         problem = "x2 and dc exist for resnet18 only"
     elif spec.wide and places not in ([], ["bottom"]):
@@ -108,6 +114,11 @@ def _check(name: str, spec: ModelSpec) -> None:
         problem = f"write it as '{spec}'"
     if problem:
         raise LacunaError(f"model {name!r}: {problem}")
+
+
+def printed_arch(arch: str) -> str:
+    """Code of an architecture in the printed tables; other names than ours where the paper's is misleading."""
+    return {"wrn32": "wrn32_4"}.get(arch, arch)
 
 
 def parse_pixels(text: str, key: str) -> Fraction:

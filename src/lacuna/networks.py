@@ -34,6 +34,7 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
         seed=settings["seed"],
         mean=mean,
         std=std,
+        training=settings.get("training"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The networks: CIFAR forms of five architectures, with defective layers."""
+"""The networks: CIFAR forms of six architectures, with defective layers."""
 
 from lacuna.models.build import build_model
 

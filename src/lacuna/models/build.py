@@ -1,8 +1,9 @@
 """From a model's name to a network: widths, and which neurons are masked where."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 from lacuna.errors import LacunaError
 from lacuna.models.densenet import DenseNet
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
-from lacuna.models.resnet import ResNet
+from lacuna.models.regularisers import regularised
+from lacuna.models.resnet import ResNet, he_normal
 from lacuna.models.senet import SENet
+from lacuna.models.thermometer import Thermometer
 from lacuna.models.vgg import VGG
-from lacuna.names import ModelSpec
+from lacuna.names import ARCHITECTURES, ModelSpec
 from lacuna.seeding import derive
 
 MINIMUM_WIDTH = 4
@@ -28,6 +31,7 @@ MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
         "densenet121": frozenset({"input", "transition"}),
         "senet18": frozenset({"bn1", "bn2"}),
         "vgg19": frozenset({"conv"}),
+        "wrn32": frozenset({"stem", "conv1", "conv2"}),
     },
     "paper": {
         "resnet18": frozenset({"stem", "conv1", "sum"}),
@@ -35,9 +39,10 @@ MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
         "densenet121": frozenset({"stem", "conv"}),
         "senet18": frozenset({"stem", "bn1", "bn2"}),
         "vgg19": frozenset({"conv"}),
+        "wrn32": frozenset({"stem", "conv1", "sum"}),
     },
 }
-BOTTOM_BLOCKS = frozenset({0, 1, 2})
+BOTTOM_BLOCKS = dict.fromkeys(ARCHITECTURES, frozenset({0, 1, 2})) | {"wrn32": frozenset({0, 1})}
 
 
 def build_model(
@@ -50,30 +55,42 @@ def build_model(
     seed: int,
     mean: Tensor,
     std: Tensor,
+    training: Mapping[str, Any] | None = None,
 ) -> nn.Sequential:
     """The untrained network: normalisation, then the architecture. Takes pixels (B, C, H, W) in [0, 1], gives logits.
 
     ``width`` multiplies every channel count (1 is the paper's); ``mask_place`` is a key of `MASK_PLACES`;
     ``seed`` is the configuration's. Initial weights depend on the whole name, masks on the architecture, the
     keep probabilities and the mask seed only, so that networks may share masks (Table 8).
+
+    ``training`` is the definition behind the name's training: ``spatial_dropout`` and ``drop_block`` put layers into
+    the network, ``thermometer`` (a number of levels) is the first layer in place of the normalisation. Raises
+    `LacunaError` for dropout in an architecture that has no place for it.
     """
+    training = training or {}
     site = mask_sites(spec, MASK_PLACES[mask_place][spec.arch], seed)
+    site = regularised(site, spec.arch, training)
+    first: nn.Module = Normalise(mean, std)
+    if levels := training.get("thermometer"):
+        first, image = Thermometer(levels), (image[0] * levels, *image[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "init", str(spec)))
         network = _network(spec, site, image, classes, width)
-    return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
+    return nn.Sequential(first, network).to(memory_format=torch.channels_last)
 
 
 def mask_sites(spec: ModelSpec, kinds: frozenset[str], seed: int) -> Site:
     """The function that puts a mask, or nothing, at each place of the network as it is built."""
     keep = {place: Fraction(p) for place, p in spec.keep}
     masks = "+".join(f"{place}{p}" for place, p in spec.keep)
+    bottom = BOTTOM_BLOCKS[spec.arch]
     drawn = 0
 
     def site(block: int, kind: str, shape: Shape) -> nn.Module:
         nonlocal drawn
-        place = "top" if block not in BOTTOM_BLOCKS else "sm" if "sm" in keep else "bottom"
-        if place not in keep or kind not in kinds:
+        below = next((name for name in ("sm", "nostem") if name in keep), "bottom")
+        place = below if block in bottom else "top"
+        if place not in keep or kind not in kinds or (place == "nostem" and block == 0):
             return nn.Identity()
         drawn += 1
         mask_seed = derive(seed, "mask", spec.arch, masks, spec.mask_seed or 0, drawn)
@@ -92,6 +109,7 @@ def _network(spec: ModelSpec, site: Site, image: Shape, classes: int, width: Fra
         "densenet121": lambda: DenseNet(site, image, classes, *scaled(32)),
         "senet18": lambda: SENet(site, image, classes, scaled(64, 128, 256, 512), MINIMUM_WIDTH),
         "vgg19": lambda: VGG(site, image, classes, scaled(64, 128, 256, 512, 512)),
+        "wrn32": lambda: _wrn32(site, image, classes, *scaled(16, 64, 128, 256)),
     }
     return builders[spec.arch]()
 
@@ -102,6 +120,13 @@ def _resnet18(spec: ModelSpec, site: Site, image: Shape, classes: int, scaled: C
     widths = scaled(ceil(64 * factor), ceil(128 * factor), 256, 512)
     extra = spec.wide or any(place == "dc" for place, _ in spec.keep)
     return ResNet(site, image, classes, widths, (2, 2, 2, 2), extra_projection=extra)
+
+
+def _wrn32(site: Site, image: Shape, classes: int, stem: int, *widths: int) -> ResNet:
+    """Three stages of five blocks; the convolutions' initial weights are He-normal in the fan-out (released code)."""
+    network = ResNet(site, image, classes, widths, (5, 5, 5), stem=stem)
+    he_normal(network)
+    return network
 
 
 def mask_report(model: nn.Module) -> list[dict[str, object]]:

@@ -1,4 +1,7 @@
-"""ResNet-18 and ResNet-50 for small images: 3 x 3 stem, no max-pooling, strides 1, 2, 2, 2 (released code)."""
+"""ResNets for small images: 3 x 3 stem, no max-pooling, stride 2 at each stage after the first (released code).
+
+ResNet-18 and ResNet-50 have four stages; "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times as wide.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,19 +12,29 @@ from torch import Tensor, nn
 from lacuna.models.layers import Pointwise, Site, global_average
 
 
-def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Convolution without bias, then batch normalisation."""
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, between: nn.Module | None = None) -> nn.Sequential:
+    """Convolution without bias, then ``between`` where there is one, then batch normalisation."""
     if kernel == 1:
-        return nn.Sequential(Pointwise(inputs, outputs, stride, bias=False), nn.BatchNorm2d(outputs))
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs))
+        conv: nn.Module = Pointwise(inputs, outputs, stride, bias=False)
+    else:
+        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    if between is None or isinstance(between, nn.Identity):
+        return nn.Sequential(conv, nn.BatchNorm2d(outputs))
+    return nn.Sequential(conv, between, nn.BatchNorm2d(outputs))
+
+
+def he_normal(model: nn.Module) -> None:
+    """Draws every convolution's weights anew from a normal distribution of variance 2 / fan-out."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
 class Residual(nn.Module):
     """A residual block: a chain of conv-BN-ReLU, added to the shortcut, then ReLU.
 
     Masks may stand after each BN of the chain (kinds conv1, conv2, ...), on the projection, and on
-    the activation after the addition (kind sum).
+    the activation after the addition (kind sum); regularisers also before a BN (kinds before_bn1, ...).
     """
 
     def __init__(
@@ -41,7 +54,8 @@ class Residual(nn.Module):
         self.convs, self.masks = nn.ModuleList(), nn.ModuleList()
         for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
             side = before if i < strided else size
-            self.convs.append(conv_bn(fan_in, fan_out, chain[i][1], stride if i == strided else 1))
+            between = site(block, f"before_bn{i + 1}", (fan_out, side, side))
+            self.convs.append(conv_bn(fan_in, fan_out, chain[i][1], stride if i == strided else 1, between))
             self.masks.append(site(block, f"conv{i + 1}", (fan_out, side, side)))
         shape = (widths[-1], size, size)
         self.projection: nn.Module = nn.Identity()
@@ -60,7 +74,7 @@ class Residual(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem and four stages; ``widths`` are the stages' base channels, the first also the stem's."""
+    """Stem and stages; ``widths`` are the stages' base channels, the first also the stem's unless ``stem`` is given."""
 
     def __init__(
         self,
@@ -71,13 +85,14 @@ class ResNet(nn.Module):
         depths: Sequence[int],
         bottleneck: bool = False,
         extra_projection: bool = False,
+        stem: int | None = None,
     ) -> None:
         super().__init__()
         channels, size, _ = image
-        self.stem = conv_bn(channels, widths[0], 3)
-        self.stem_mask = site(0, "stem", (widths[0], size, size))
+        inputs = widths[0] if stem is None else stem
+        self.stem = conv_bn(channels, inputs, 3)
+        self.stem_mask = site(0, "stem", (inputs, size, size))
         blocks: list[nn.Module] = []
-        inputs = widths[0]
         for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
             chain = [(width, 1), (width, 3), (4 * width, 1)] if bottleneck else [(width, 3), (width, 3)]
             for position in range(depth):

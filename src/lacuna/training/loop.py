@@ -1,14 +1,18 @@
-"""The training loop: SGD on cross-entropy, one pass per epoch, state kept after each."""
+"""The training loop: SGD on an objective, one pass per epoch, state kept after each."""
 
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
 from lacuna.seeding import derive
+from lacuna.training.history import measure
+from lacuna.training.objective import Objective
 from lacuna.training.recipe import augment, learning_rate
 from lacuna.training.resumable import Resumable
 
@@ -23,12 +27,19 @@ def train(
     seed: int,
     state: Resumable,
     say: Say,
-) -> None:
+    training: Mapping[str, Any] | None = None,
+    tests: tuple[Tensor, Tensor] | None = None,
+) -> list[list[float]]:
     """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on the model's device.
 
-    Every draw of an epoch is a function of (seed, name, epoch), so a training resumed from ``state`` ends with
-    the same bytes as one that was never killed. The last epoch's weights are the result (the released code
-    keeps the best epoch on the test set, which selects on test data).
+    ``training`` is a training's definition (`Objective`), none for standard training. Every draw of an epoch is a
+    function of (seed, name, epoch), so a training resumed from ``state`` ends with the same bytes as one that was
+    never killed. The last epoch's weights are the result (the released code keeps the best epoch on the test set,
+    which selects on test data).
+
+    Returns the history, a line per epoch: learning rate of its last step, training loss and training accuracy, and,
+    where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
+    loss is not finite.
     """
     optimiser = torch.optim.SGD(
         model.parameters(),
@@ -37,44 +48,59 @@ def train(
         weight_decay=recipe["weight_decay"],
         nesterov=recipe["nesterov"],
     )
+    objective = Objective(training or {})
     done, tensors = state.load()
+    history: list[list[float]] = []
     if done:
-        _restore(model, optimiser, tensors)
+        history = _restore(model, optimiser, tensors)
         say(f"{name}: going on after epoch {done}")
     progress = Progress(name, "epoch", recipe["epochs"], say, done)
     for epoch in range(done, recipe["epochs"]):
-        loss = _epoch(model, optimiser, images, labels, recipe, epoch, derive(seed, "epoch", name, epoch))
-        progress.step(epoch + 1, f"loss {loss:.3f}")
+        line = _epoch(model, optimiser, objective, images, labels, recipe, epoch, derive(seed, "epoch", name, epoch))
+        _refuse_divergence(name, epoch + 1, recipe, *line[:2])
+        history.append([*line, *(measure(model, *tests) if tests else ())])
+        progress.step(epoch + 1, f"loss {line[1]:.3f}")
         if epoch + 1 < recipe["epochs"]:
-            state.save(epoch + 1, _snapshot(model, optimiser))
+            state.save(epoch + 1, _snapshot(model, optimiser, history))
+    return history
 
 
 def _epoch(
     model: nn.Module,
     optimiser: torch.optim.SGD,
+    objective: Objective,
     images: Tensor,
     labels: Tensor,
     recipe: dict[str, Any],
     epoch: int,
     seed: int,
-) -> float:
-    """One pass over the images in random order; returns the mean loss."""
+) -> list[float]:
+    """One pass over the images in random order; returns the last learning rate, mean loss and accuracy in percent."""
     model.train()
-    torch.manual_seed(seed)  # for layers that draw, such as dropout
+    torch.manual_seed(seed)  # for layers that draw, such as dropout, and for random starts
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images), generator=generator).to(images.device)
-    total = torch.zeros((), device=images.device)
+    totals = torch.zeros(2, device=images.device)  # read once, so that steps do not wait for the device
     done = 0
     for chosen in batches(order, recipe["batch_size"]):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch + done / len(order))
         done += len(chosen)
-        batch = augment(images[chosen], recipe, generator)
-        loss = F.cross_entropy(model(as_pixels(batch)), labels[chosen])
+        batch, truth = augment(images[chosen], recipe, generator), labels[chosen]
+        loss, logits = objective(model, as_pixels(batch), truth)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        total += loss.detach() * len(chosen)
-    return float(total) / len(images)
+        totals += torch.stack([loss.detach() * len(chosen), logits.detach().argmax(1).eq(truth).sum()])
+    loss_sum, right = totals.tolist()
+    return [optimiser.param_groups[0]["lr"], loss_sum / len(images), 100 * right / len(images)]
+
+
+def _refuse_divergence(name: str, epoch: int, recipe: dict[str, Any], rate: float, loss: float) -> None:
+    if not isfinite(loss):
+        reached = f"the loss of epoch {epoch} of {recipe['epochs']} is {loss}, at learning rate {rate:.3g}"
+        raise LacunaError(
+            f"training {name} diverged: {reached}; allowed: a smaller learning_rate in the scale's recipe"
+        )
 
 
 def batches(order: Tensor, size: int) -> list[Tensor]:
@@ -85,18 +111,19 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-def _snapshot(model: nn.Module, optimiser: torch.optim.SGD) -> dict[str, Tensor]:
+def _snapshot(model: nn.Module, optimiser: torch.optim.SGD, history: list[list[float]]) -> dict[str, Tensor]:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         if (buffer := optimiser.state[parameter].get("momentum_buffer")) is not None:
             tensors[f"momentum.{name}"] = buffer
-    return tensors
+    return tensors | {"history": torch.tensor(history, dtype=torch.float64)}
 
 
-def _restore(model: nn.Module, optimiser: torch.optim.SGD, tensors: dict[str, Tensor]) -> None:
+def _restore(model: nn.Module, optimiser: torch.optim.SGD, tensors: dict[str, Tensor]) -> list[list[float]]:
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     model.load_state_dict(weights)
     for name, parameter in model.named_parameters():
         if (buffer := tensors.get(f"momentum.{name}")) is not None:
             kept = torch.empty_like(parameter).copy_(buffer)  # keeps the parameter's memory layout
             optimiser.state[parameter]["momentum_buffer"] = kept
+    return list(tensors["history"].tolist())

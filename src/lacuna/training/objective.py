@@ -1,0 +1,37 @@
+"""What one training step minimises."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.training.adversarial import perturbation
+
+
+class Objective:
+    """Cross-entropy on the images, or what a training's definition makes of it; ``{}`` is standard training.
+
+    ``label_smoothing`` is the share of mass on wrong classes, ``attack`` an inner maximisation (`perturbation`) whose
+    images replace the clean ones.
+    """
+
+    def __init__(self, training: Mapping[str, Any]) -> None:
+        self.smoothing = float(training.get("label_smoothing", 0))
+        self.perturb = perturbation(training["attack"]) if "attack" in training else None
+
+    def __call__(self, model: nn.Module, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean loss, and logits (B, K), of images (B, C, H, W) in [0, 1] on the model as it is being trained."""
+        if self.perturb:
+            x = self.perturb(model, x, labels)
+        logits = model(x)
+        return smoothed_cross_entropy(logits, labels, self.smoothing), logits
+
+
+def smoothed_cross_entropy(logits: Tensor, labels: Tensor, share: float) -> Tensor:
+    """Mean cross-entropy with 1 - ``share`` on the true class and share / (K - 1) on each other one (released code).
+
+    Torch spreads its smoothing over all K classes, the true one included, so it is given share * K / (K - 1).
+    """
+    classes = logits.shape[1]
+    return F.cross_entropy(logits, labels, label_smoothing=share * classes / (classes - 1))
