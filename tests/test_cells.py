@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.cells import COLUMNS, compute_cells, source_code
+from lacuna.cells import COLUMNS, compute_cells
+from lacuna.codes import source_code
 from lacuna.config import load
 from lacuna.plan import Plan
 from lacuna.statistics import rank_correlation, wilson
@@ -45,7 +46,8 @@ def printed(root: Path) -> pd.DataFrame:
 def frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     """An outcome frame with the columns and types of the artefact."""
     names = ["attack", "source", "image", "label", "clean", "adversarial", "source_clean", "source_adversarial"]
-    return pd.DataFrame(rows, columns=names).astype({"attack": "category", "source": "category"})
+    outcomes = pd.DataFrame(rows, columns=names).assign(valid=True, distance=np.float32(0))
+    return outcomes.astype({"attack": "category", "source": "category"})
 
 
 def random_outcomes(settings: dict[str, Any], seed: int, skill: float = 0.7) -> Frames:

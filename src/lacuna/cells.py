@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.names import ModelSpec, parse_model
-from lacuna.statistics import wilson
+from lacuna.codes import Ensembles, arch_code, network_of, source_code, variant_code
+from lacuna.metrics import DISTANCE, PERCENT, digits, fooled, percent, rows_of, sample, summarise, with_source
 
 COLUMNS = [
     *("exhibit", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric"),
@@ -24,72 +24,56 @@ def compute_cells(
 ) -> pd.DataFrame:
     """All cells of one table in printed order, columns as documented in docs/trace.md.
 
-    ``settings`` are those of the rule cells; ``outcomes`` and ``digests`` (provenance) are keyed by (suite,
-    target); ``printed`` has the paper's cells, with row, column, target, attack and value.
+    ``settings`` are those of the rule cells; its ``ensembles`` (optional) name the members of every ensemble among
+    the cells' models. ``outcomes`` and ``digests`` (provenance) are keyed by (suite, target); ``printed`` has the
+    paper's cells, with row, column, target (empty where the paper does not name it), attack and value.
     """
     right_on_all = _right_on_all_rows(outcomes)
-    paper = {(p.row, p.column, p.target): p for p in printed.itertuples()}
+    paper = {(p.row, p.column, "" if pd.isna(p.target) else p.target): p for p in printed.itertuples()}
     lines = []
     for cell in settings["cells"]:
-        spec, key = parse_model(cell["model"]), (cell["suite"], cell["target"])
-        line = _identity(cell, spec) | _measure(cell, outcomes[key], right_on_all)
-        line |= _against_paper(cell, line["value"], paper.get((cell["row"], cell["column"], spec.arch)), settings)
+        line = identity(cell, settings.get("ensembles", {})) | _measure(cell, outcomes, right_on_all)
+        place = (cell["row"], cell["column"])
+        theirs = paper.get((*place, line["target"]), paper.get((*place, "")))
+        line |= _against_paper(cell, line, theirs, settings)
         line |= {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"]}
-        lines.append(line | {"seeds": 1, "provenance": digests[key]})
+        lines.append(line | {"seeds": 1, "provenance": digests[cell["suite"], cell["target"]]})
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _identity(cell: Mapping[str, str], spec: ModelSpec) -> dict[str, Any]:
+def identity(cell: Mapping[str, Any], ensembles: Ensembles) -> dict[str, Any]:
+    """What a cell is a number of, in the codes of the printed tables; ``self`` is a white-box source."""
+    model, source = cell["model"], cell["source"]
+    spec = network_of(model, ensembles)
     return {
         "row": cell["row"],
         "column": cell["column"],
-        "target": spec.arch,
+        "target": arch_code(spec.arch),
         "keep_prob": spec.keep_prob,
-        "variant": "+".join(filter(None, [spec.variant, cell["defense"]])),
-        "source": source_code(cell["source"]),
+        "variant": "+".join(filter(None, [variant_code(model, source, ensembles), cell["defense"]])),
+        "source": "self" if source == model else source_code(source, ensembles),
         "attack": cell["attack"],
         "metric": cell["metric"],
-        "unit": "percent",
+        "unit": DISTANCE if cell["metric"] == "boundary_score" else PERCENT,
     }
 
 
-def source_code(source: str) -> str:
-    """Code of a source as in the printed tables: the architecture, ``bottom_0.5`` for a masked one; empty for none."""
-    if not source:
-        return ""
-    spec = parse_model(source)
-    return spec.arch if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
-
-
-def _measure(cell: Mapping[str, str], outcomes: pd.DataFrame, right_on_all: set[int]) -> dict[str, Any]:
-    """Value, n and interval of one cell, and its companions.
-
-    Defense rate: the share of adversarial examples labelled correctly, over those whose clean image the target
-    gets right and that fool the source (Section 4 and appendix A.7). Test accuracy: over the whole test set.
-    """
-    rows = outcomes[(outcomes["attack"] == cell["attack"]) & (outcomes["source"] == cell["source"])]
-    right, survived = rows["clean"] == rows["label"], rows["adversarial"] == rows["label"]
-    if cell["metric"] == "test_accuracy":
-        return _share(right)
-    fooled = rows["source_adversarial"] != rows["label"]
-    common = rows["image"].isin(right_on_all)
-    return _share(survived[right & fooled]) | {
-        "robust_accuracy_all": percent(survived),
-        "sdr_common": percent(survived[common & fooled]),
-        "fooled_source_share": percent(fooled),
-    }
-
-
-def _share(hits: pd.Series) -> dict[str, Any]:
-    if not len(hits):
-        return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
-    low, high = wilson(int(hits.sum()), len(hits))
-    return {"value": percent(hits), "n": len(hits), "ci_low": round(100 * low, 4), "ci_high": round(100 * high, 4)}
-
-
-def percent(hits: pd.Series) -> float | None:
-    """Share of true values in percent, four digits; None of nothing."""
-    return round(100 * float(hits.mean()), 4) if len(hits) else None
+def _measure(
+    cell: Mapping[str, Any], outcomes: Mapping[tuple[str, str], pd.DataFrame], right_on_all: set[int]
+) -> dict[str, Any]:
+    """Value, n and interval of one cell, and its companions."""
+    measured = summarise(sample(cell, outcomes))
+    rows = rows_of(cell, outcomes)
+    if cell["metric"] == "test_accuracy" or not with_source(rows).any():
+        return measured
+    fools = fooled(rows)
+    measured["fooled_source_share"] = percent(fools)
+    if cell["metric"] == "defense_rate":
+        survived = (rows["adversarial"] == rows["label"]).to_numpy()
+        common = rows["image"].isin(right_on_all).to_numpy()
+        measured["robust_accuracy_all"] = percent(survived[rows["valid"].to_numpy()])
+        measured["sdr_common"] = percent(survived[common & fools])
+    return measured
 
 
 def _right_on_all_rows(outcomes: Mapping[tuple[str, str], pd.DataFrame]) -> set[int]:
@@ -102,11 +86,14 @@ def _right_on_all_rows(outcomes: Mapping[tuple[str, str], pd.DataFrame]) -> set[
 
 
 def _against_paper(
-    cell: Mapping[str, str], value: float | None, printed: Any, settings: Mapping[str, Any]
+    cell: Mapping[str, Any], line: Mapping[str, Any], printed: Any, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The printed value, and the difference where dataset and attack are the paper's."""
     if printed is None:
         return {"printed": None, "difference": None}
     same = settings["dataset"] == settings["paper_dataset"] and cell["attack"] == printed.attack
-    difference = round(value - printed.value, 4) if same and value is not None else None
-    return {"printed": printed.value, "difference": difference}
+    if not same or line["value"] is None:
+        return {"printed": printed.value, "difference": None}
+    difference = line["value"] - printed.value
+    rounded = digits(difference) if line["unit"] == DISTANCE else round(difference, 4)
+    return {"printed": printed.value, "difference": rounded}

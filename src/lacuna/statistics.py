@@ -1,9 +1,35 @@
-"""Intervals and rank agreement, from statsmodels and scipy."""
+"""Intervals, rank agreement and the bootstrap, on numpy, scipy and statsmodels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.stats import spearmanr
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom, norm, spearmanr, t
 from statsmodels.stats.proportion import proportion_confint
+
+Array = NDArray[Any]
+RESAMPLES, BLOCK = 2000, 1000  # resamples of every bootstrap; images whose weights are drawn together
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The images that one number counts.
+
+    ``images`` (n,) int64 are their ids, each once; ``values`` (n,) are booleans of a share or, where ``median`` is
+    set, the numbers whose median is taken.
+    """
+
+    images: Array
+    values: Array
+    median: bool = False
+
+    def estimate(self) -> float:
+        """The share in [0, 1], or the median; NaN of nothing."""
+        if not len(self.values):
+            return float("nan")
+        return float(np.median(self.values) if self.median else np.mean(self.values))
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -14,8 +40,137 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def median_interval(values: ArrayLike) -> tuple[float, float]:
+    """Interval of a median between two order statistics, exact for any continuous distribution.
+
+    The k-th smallest and the k-th largest value, with the largest k for which fewer than k of n values lie below
+    the median with probability of at most 2.5 % (binomial with 1/2), so that coverage is at least 95 %. Below six
+    values no two order statistics reach that: (NaN, NaN).
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))
+    k = int(binom.ppf(0.025, len(ordered), 0.5))
+    while k > 0 and binom.cdf(k - 1, len(ordered), 0.5) > 0.025:
+        k -= 1
+    return (float(ordered[k - 1]), float(ordered[-k])) if k else (float("nan"), float("nan"))
+
+
 def rank_correlation(ours: ArrayLike, printed: ArrayLike) -> float:
     """Spearman's rank correlation; NaN where one side is constant or has fewer than two values."""
     if len(np.asarray(ours)) < 2 or np.ptp(ours) == 0 or np.ptp(printed) == 0:
         return float("nan")
     return float(spearmanr(ours, printed).statistic)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second metric, with its 95 % bootstrap interval; shares in [0, 1].
+
+    ``levels`` says what was resampled: ``images`` with one training seed, else ``seeds and images``.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    levels: str
+
+
+def bootstrap_difference(first: Sequence[Sample], second: Sequence[Sample], seed: int = 0) -> Difference:
+    """Difference of two metrics, each with one sample per training seed, and its percentile interval.
+
+    Outer level: training seeds, the same for both metrics, so that sources and targets go together; absent with
+    one seed. Inner level: images, paired by id between the two metrics and between seeds; numerator and
+    denominator of a share are resampled together. See `replicates`.
+    """
+    draws = replicates([first, second], seed)
+    low, high = np.quantile(draws[0] - draws[1], [0.025, 0.975])
+    means = [float(np.mean([sample.estimate() for sample in samples])) for samples in (first, second)]
+    return Difference(means[0] - means[1], float(low), float(high), "images" if len(first) == 1 else "seeds and images")
+
+
+def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int = RESAMPLES) -> Array:
+    """Bootstrap replicates (cells, resamples) of the metrics of many cells, each with one sample per training seed.
+
+    Images get exponential weights, one per id for all cells and seeds (the Bayesian bootstrap, Rubin 1981): two rows
+    of the result may be subtracted as they stand and are then paired by image. A share also gets two
+    imagined images of its own, one right and one wrong, with Gamma(1/2) weights; its replicates then follow
+    Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. The metric of
+    several seeds is the mean over seeds, with the weights of `_seed_weights`. NaN where a sample is empty.
+    """
+    seeds = len(cells[0])
+    if any(len(samples) != seeds for samples in cells):
+        raise ValueError("every metric needs one sample per training seed")
+    columns = [sample for samples in cells for sample in samples]
+    parts = np.empty((len(columns), resamples), dtype=np.float32)
+    shares = [i for i, sample in enumerate(columns) if not sample.median]
+    parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
+    for i in set(range(len(columns))) - set(shares):
+        parts[i] = _medians(columns[i], seed, resamples)
+    outer = _seed_weights(seeds, seed, resamples)
+    return np.einsum("csr,sr->cr", parts.reshape(len(cells), seeds, resamples), outer)
+
+
+def _weights(block: int, seed: int, resamples: int) -> Array:
+    """Weights (BLOCK, resamples) of the images with ids from ``block * BLOCK`` on, the same in every call."""
+    return np.random.default_rng([seed, 0, block]).standard_exponential((BLOCK, resamples), dtype=np.float32)
+
+
+def _shares(samples: Sequence[Sample], seed: int, resamples: int) -> Array:
+    """Weighted shares (samples, resamples), by one matrix product per block of images."""
+    right = np.random.default_rng([seed, 1]).gamma(0.5, size=(len(samples), resamples)).astype(np.float32)
+    total = right + np.random.default_rng([seed, 2]).gamma(0.5, size=right.shape).astype(np.float32)
+    ids = [sample.images for sample in samples]
+    for block in np.unique(np.concatenate([np.unique(i // BLOCK) for i in ids])) if ids else []:
+        counted, hits = np.zeros((2, len(samples), BLOCK), dtype=np.float32)
+        for row, sample in enumerate(samples):
+            inside = sample.images // BLOCK == block
+            places = sample.images[inside] % BLOCK
+            counted[row, places], hits[row, places] = 1, sample.values[inside]
+        weights = _weights(int(block), seed, resamples)
+        right += hits @ weights
+        total += counted @ weights
+    right[[not len(i) for i in ids]] = np.nan
+    return right / total
+
+
+def _medians(sample: Sample, seed: int, resamples: int) -> Array:
+    """Weighted medians (resamples,): the value at which half of the weight is reached."""
+    if not len(sample.images):
+        return np.full(resamples, np.nan)
+    order = np.argsort(sample.values)
+    ids, values = sample.images[order], sample.values[order]
+    weights = np.empty((len(ids), resamples), dtype=np.float32)
+    for block in np.unique(ids // BLOCK):
+        inside = ids // BLOCK == block
+        weights[inside] = _weights(int(block), seed, resamples)[ids[inside] % BLOCK]
+    reached = np.cumsum(weights, axis=0, dtype=float)
+    chosen: Array = values[np.argmax(reached >= reached[-1] / 2, axis=0)]
+    return chosen
+
+
+def _seed_weights(seeds: int, seed: int, resamples: int) -> Array:
+    """Weights (seeds, resamples) of the training seeds, each resample's summing to 1; all 1 with one seed.
+
+    Uniform on the simplex, their distance from 1/k stretched. With k values of spread S, plain resampling of so few
+    spreads their mean by less than S/sqrt(k) and knows nothing of the tails; stretched, 1.96 standard deviations of the
+    resampled mean are the t interval with k - 1 degrees of freedom.
+    """
+    if seeds == 1:
+        return np.ones((1, resamples))
+    stretch = np.sqrt((seeds + 1) / (seeds - 1)) * t.ppf(0.975, seeds - 1) / norm.ppf(0.975)
+    uniform = np.random.default_rng([seed, 3]).dirichlet(np.ones(seeds), resamples).T
+    stretched: Array = 1 / seeds + stretch * (uniform - 1 / seeds)
+    return stretched
+
+
+def joint_intervals(draws: Array) -> tuple[Array, Array]:
+    """95 % intervals (m,) of m differences that hold together, from their replicates (m, resamples).
+
+    Mean of the replicates, plus and minus c standard deviations, with one c for all: the 95 % quantile of the largest
+    of the m standardised deviations in a resample (the max-t method). With one difference c is about 2;
+    differences that share images or networks are not counted as if they were independent. NaN stays NaN.
+    """
+    middle, spread = draws.mean(axis=1), draws.std(axis=1)
+    sure = spread > 0
+    deviations = np.abs(draws[sure] - middle[sure, None]) / spread[sure, None]
+    c = float(np.quantile(deviations.max(axis=0), 0.95)) if sure.any() else 0.0
+    return middle - c * spread, middle + c * spread

@@ -1,0 +1,113 @@
+"""What a cell counts: from outcomes to a metric's sample of images, and the number with its interval."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lacuna.statistics import Array, Sample, median_interval, wilson
+
+Cell = Mapping[str, Any]
+Outcomes = Mapping[tuple[str, str], pd.DataFrame]
+PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
+
+
+def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:
+    """Outcomes of the cell's target under its attack on its source; ``outcomes`` are keyed by (suite, target)."""
+    rows = outcomes[cell["suite"], cell["target"]]
+    return rows[(rows["attack"] == cell["attack"]) & (rows["source"] == cell["source"])]
+
+
+def sample(cell: Cell, outcomes: Outcomes) -> Sample:
+    """The images that the cell's metric counts. Invalid examples are never counted.
+
+    The metrics: defense_rate, test_accuracy, adversarial_accuracy, conditional_accuracy (needs the outcomes of both
+    targets in ``cell["pair"]``), boundary_score. Raises KeyError for another one.
+    """
+    return METRICS[cell["metric"]](rows_of(cell, outcomes), cell, outcomes)
+
+
+def fooled(rows: pd.DataFrame) -> Array:
+    """Whether each line is a valid example that fools its source; without a source (label -1) every valid one does."""
+    return (rows["valid"] & (rows["source_adversarial"] != rows["label"])).to_numpy()
+
+
+def with_source(rows: pd.DataFrame) -> Array:
+    """Whether each line's example was made on a network; its label is -1 where none was."""
+    return (rows["source_adversarial"] >= 0).to_numpy()
+
+
+def _clean(rows: pd.DataFrame) -> Array:
+    return (rows["clean"] == rows["label"]).to_numpy()
+
+
+def _sample(rows: pd.DataFrame, counted: Array) -> Sample:
+    """Share of the counted examples that the target labels with the true class."""
+    survived = (rows["adversarial"] == rows["label"]).to_numpy()
+    return Sample(rows["image"].to_numpy()[counted], survived[counted])
+
+
+def _test_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Over the whole clean test set."""
+    return Sample(rows["image"].to_numpy(), _clean(rows))
+
+
+def _defense_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Over examples whose clean image the target gets right and that fool the source (Section 4, appendix A.7)."""
+    return _sample(rows, _clean(rows) & fooled(rows))
+
+
+def _adversarial_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Over all examples, whatever the target says about the clean image (Table 2, Figure 4)."""
+    return _sample(rows, rows["valid"].to_numpy())
+
+
+def _conditional_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Over transformed images whose clean image both networks of a pair get right (Section 3.2, Tables 1, 11)."""
+    both = rows["valid"].to_numpy()
+    for target in cell["pair"]:
+        partner = rows_of({**cell, "target": target}, outcomes)
+        both &= rows["image"].isin(partner.loc[_clean(partner), "image"]).to_numpy()
+    return _sample(rows, both)
+
+
+def _boundary_score(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Median squared l2 distance per value over examples of images the target gets right (Section 4.2.1, Table 4)."""
+    counted = rows["valid"].to_numpy() & _clean(rows)
+    return Sample(rows["image"].to_numpy()[counted], rows["distance"].to_numpy()[counted], median=True)
+
+
+METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
+    "defense_rate": _defense_rate,
+    "test_accuracy": _test_accuracy,
+    "adversarial_accuracy": _adversarial_accuracy,
+    "conditional_accuracy": _conditional_accuracy,
+    "boundary_score": _boundary_score,
+}
+
+
+def summarise(counted: Sample) -> dict[str, Any]:
+    """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; without values where nothing counts.
+
+    Shares are percent with four decimals and a Wilson interval; medians have six digits and the interval between two
+    order statistics, empty for fewer than six images.
+    """
+    n = len(counted.values)
+    if not n:
+        return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
+    if counted.median:
+        low, high = (None if np.isnan(x) else digits(x) for x in median_interval(counted.values))
+        return {"value": digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
+    low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
+    return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
+
+
+def digits(value: float) -> float:
+    """A distance with six significant digits."""
+    return float(f"{value:.6g}")
+
+
+def percent(hits: Sequence[bool] | Array) -> float | None:
+    """Share of true values in percent, four decimals; None of nothing."""
+    return round(100 * float(np.mean(hits)), 4) if len(hits) else None
