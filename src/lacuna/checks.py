@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
+from lacuna.codes import NO_SOURCE, arch_code, network_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Exhibits
 from lacuna.names import (
     ARCHITECTURES,
     ENSEMBLE,
     METHODS,
-    NO_SOURCE,
     OWN,
     SELF,
     STANDARD,
@@ -162,7 +162,7 @@ def _check_table(
     key = f"tables.{table}"
     _known(file, f"{key}.dataset", exhibit["dataset"], settings["datasets"])
     exhibits = Exhibits(content)
-    _once(file, f"{key}.rows", [(exhibits.codes_of(row)["target"], row["row"]) for row in exhibit["rows"]])
+    _once(file, f"{key}.rows", [(_arch(row["model"], content), row["row"]) for row in exhibit["rows"]])
     models = [row["model"] for row in exhibit["rows"]]
     for i, row in enumerate(exhibit["rows"]):
         if "defense" in row:
@@ -177,6 +177,10 @@ def _check_table(
             for attack in content["suites"][column["suite"]]["attacks"]:
                 selection = content["attacks"][attack]["selection"]
                 _check_images(f"config/scales/{scale}.yaml", selection, settings, dataset, datasets)
+
+
+def _arch(model: str, content: Mapping[str, Any]) -> str:
+    return arch_code(network_of(model, content["ensembles"]).arch)
 
 
 def _check_column(

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.names import ENSEMBLE, NO_SOURCE, SELF, attack_code, parse_model, printed_arch
+from lacuna.codes import NO_SOURCE
+from lacuna.names import ENSEMBLE, SELF, attack_code
 
 CLEAN_SUITE = "clean"
 
@@ -23,11 +24,10 @@ class Cell:
     metric: str
     model: str
     suite: str
-    codes: dict[str, str]
     attack: str = "none"
     source: str = ""
     defense: str = ""
-    pair: str = ""
+    pair: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:
@@ -55,10 +55,9 @@ class Exhibits:
 
     def _cell(self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]) -> Cell:
         suite, attack, source = self._attacked(body, row, column)
-        how = {"suite": suite, "attack": attack, "source": source}
-        rest = {"defense": row.get("defense", ""), "pair": row.get("pair", "")}
-        codes = self.codes_of(row) | {"source": self.source_code(column.get("source", ""))}
-        return Cell(row["row"], column["column"], column["metric"], row["model"], codes=codes, **how, **rest)
+        what = (row["row"], column["column"], column["metric"], row["model"])
+        pair = (row["model"], row["pair"]) if column["metric"] == "conditional_accuracy" else ()
+        return Cell(*what, suite, attack, source, row.get("defense", ""), pair)
 
     def _attacked(
         self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]
@@ -81,25 +80,3 @@ class Exhibits:
         """Every attack code of a suite, with the attack it belongs to."""
         attacks = {name: self.parts["attacks"][name] for name in self.parts["suites"][suite]["attacks"]}
         return {attack_code(a["method"], budget): name for name, a in attacks.items() for budget in a["budgets"]}
-
-    def codes_of(self, row: Mapping[str, str]) -> dict[str, str]:
-        """A row's target, keep_prob and variant as the printed tables code them; a row may state its own words."""
-        codes = self._words(row["model"]) | {key: row[key] for key in ("target", "variant") if key in row}
-        return codes | {"variant": "+".join(filter(None, [codes["variant"], row.get("defense", "")]))}
-
-    def _words(self, model: str) -> dict[str, str]:
-        members = self.members(model)
-        spec = parse_model(members[0])
-        words = self.parts["trainings"].get(spec.training, {}).get("variant", "")
-        variant = spec.variant if not words else words if not spec.keep else f"{spec.variant}+{words}"
-        ensemble = "_ensemble" if len(members) > 1 else ""
-        return {"target": printed_arch(spec.arch), "keep_prob": spec.keep_prob, "variant": variant + ensemble}
-
-    def source_code(self, source: str) -> str:
-        """A source as the printed tables code it: resnet18, bottom_0.5, self, ensemble_except_vgg19; empty for none."""
-        if source in ("", NO_SOURCE):
-            return ""
-        if source == SELF or source.startswith(ENSEMBLE):
-            return source.replace("-", "_")
-        spec = parse_model(source)
-        return printed_arch(spec.arch) if not spec.keep else f"{spec.variant}_{spec.keep_prob}"

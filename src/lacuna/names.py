@@ -14,7 +14,6 @@ STANDARD = "standard"  # training on clean images with plain cross-entropy; othe
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
 SELF = "self"  # source of a column: each row's own network, the white box
-NO_SOURCE = "none"  # source of sets that are made without a network
 GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
@@ -103,7 +102,9 @@ def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> Non
     elif bad := [keep for _, keep in spec.keep if not _DECIMAL.fullmatch(keep)]:
         problem = f"keep probability '{bad[0]}' must be a decimal in (0, 1] without trailing zeros"
     elif tuple(places) not in {(), ("bottom",), ("top",), ("bottom", "top"), ("nostem",), ("dc",), ("sm",)}:
-        problem = f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, nostem, dc, sm"
+        problem = (
+            f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, nostem, dc, sm"
+        )
     elif spec.arch != "resnet18" and (spec.wide or "dc" in places):
         problem = "x2 and dc exist for resnet18 only"
     elif spec.wide and places not in ([], ["bottom"]):
@@ -114,11 +115,6 @@ def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> Non
         problem = f"write it as '{spec}'"
     if problem:
         raise LacunaError(f"model {name!r}: {problem}")
-
-
-def printed_arch(arch: str) -> str:
-    """Code of an architecture in the printed tables; other names than ours where the paper's is misleading."""
-    return {"wrn32": "wrn32_4"}.get(arch, arch)
 
 
 def parse_pixels(text: str, key: str) -> Fraction:

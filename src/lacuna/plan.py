@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from typing import Any
 
+from lacuna.codes import NO_SOURCE
 from lacuna.config import Config
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
-from lacuna.names import NO_SOURCE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
+from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
 
 
 class Plan:
@@ -164,7 +165,7 @@ class Plan:
             rest = {"arguments": body.get("arguments", {}), "mean": body.get("mean", [0]), "std": body.get("std", [1])}
             return {**shared, "factory": body["factory"], **rest}
         training = parse_model(model).training
-        defined = {} if training == STANDARD else {"training": self._training(training)}
+        defined = {} if training == STANDARD else {"training": self._named("trainings", training)}
         return {
             **shared,
             **defined,
@@ -173,10 +174,6 @@ class Plan:
             "mask_place": self.config.mask_place,
             "seed": self.config.seed,
         }
-
-    def _training(self, name: str) -> dict[str, Any]:
-        """How a training differs from the standard one; its printed name decides no number."""
-        return {key: value for key, value in self._named("trainings", name).items() if key != "variant"}
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
         """`network_settings` of several models, in order."""
@@ -226,7 +223,8 @@ class Plan:
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""
-        body = self.tables[table][1]
+        body, cells = self.tables[table][1], list(self.cells(table))
+        named = {name for cell in cells for name in (cell.model, cell.source) if name.startswith(ENSEMBLE)}
         return canonical(
             {
                 "exhibit": table,
@@ -234,7 +232,8 @@ class Plan:
                 "dataset": self.dataset_of(table),
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
-                "cells": [vars(cell) | {"target": cell.target} for cell in self.cells(table)],
+                "ensembles": {name: self.exhibits.members(name) for name in named},
+                "cells": [vars(cell) | {"target": cell.target} for cell in cells],
             }
         )
 
@@ -255,7 +254,7 @@ class Plan:
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
         spec = parse_model(model)
-        attack = {} if spec.training in (STANDARD, OWN) else self._training(spec.training).get("attack", {})
+        attack = {} if spec.training in (STANDARD, OWN) else self._named("trainings", spec.training).get("attack", {})
         return int(self.config.settings["seconds"][spec.arch]) * (1 + attack.get("steps", 0)) * (2 if spec.wide else 1)
 
 
