@@ -33,7 +33,8 @@ def ascend_levels(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float
     encoding, network = _parts(model)
     values = encoding.nearest(x)
     allowed = (values - x.permute(0, 2, 3, 1)[..., None]).abs() <= epsilon + ROUNDING
-    logits = torch.randn_like(values).masked_fill_(~allowed, -torch.inf)
+    start = torch.randn(values.shape, dtype=x.dtype, device=x.device)
+    logits = start.masked_fill_(~allowed, -torch.inf)
     for k in range(steps):
         logits.requires_grad_()
         loss = F.cross_entropy(network(encoding.relaxed(logits * ANNEALING**k)), labels, reduction="sum")

@@ -44,6 +44,7 @@ class DropBlock(nn.Module):
         places = (height - size + 1, width - size + 1)
         rate = (1 - self.keep) / size**2 * (height * width) / (places[0] * places[1])
         corners = x.new_empty((*images, *places)).bernoulli_(min(1, rate))
+        corners = corners.contiguous(memory_format=torch.channels_last)  # as activations are; three times faster
         return F.max_pool2d(F.pad(corners, [size - 1] * 4), size, stride=1)
 
 

@@ -47,7 +47,8 @@ def ascend(
     lowest, highest = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
     adversarial = x
     if random_start:
-        adversarial = torch.clamp(x + torch.empty_like(x).uniform_(-epsilon, epsilon), lowest, highest)
+        noise = torch.empty(x.shape, dtype=x.dtype, device=x.device).uniform_(-epsilon, epsilon)
+        adversarial = torch.clamp(x + noise, lowest, highest)
     for _ in range(steps):
         direction = input_gradient(model, adversarial, labels).sign_()
         adversarial = torch.clamp(adversarial.add(direction, alpha=step), lowest, highest)
