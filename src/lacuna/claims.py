@@ -127,9 +127,7 @@ def text(value: Any) -> str:
 
 def matches(selector: Selector, cell: Identity) -> bool:
     """Whether a cell has the selector's codes; a list holds alternatives, and * stands for anything."""
-    return all(
-        any(fnmatchcase(cell[key], pattern) for pattern in _texts(values)) for key, values in selector.items()
-    )
+    return all(any(fnmatchcase(cell[key], pattern) for pattern in _texts(values)) for key, values in selector.items())
 
 
 def keep_bottom(cell: Identity) -> str:
