@@ -29,7 +29,8 @@ def compute_cells(
     paper's cells, with row, column, target (empty where the paper does not name it), attack and value.
     """
     right_on_all = _right_on_all_rows(outcomes)
-    paper = {(p.row, p.column, "" if pd.isna(p.target) else p.target): p for p in printed.itertuples()}
+    targets = printed["target"].astype(object).where(printed["target"].notna(), "")
+    paper = {(p.row, p.column, target): p for p, target in zip(printed.itertuples(), targets, strict=True)}
     lines = []
     for cell in settings["cells"]:
         line = identity(cell, settings.get("ensembles", {})) | _measure(cell, outcomes, right_on_all)

@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from lacuna.metrics import DISTANCE
 from lacuna.statistics import rank_correlation
+
+PLURALS = {"accuracy": "accuracies", "rate": "rates", "score": "scores"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class Pattern:
 
 
 def compare(cells: pd.DataFrame) -> Pattern | None:
-    """The pattern over defense rates that have a printed value; None where there are none."""
-    rated = cells[(cells["metric"] == "defense_rate") & cells["printed"].notna() & cells["value"].notna()]
+    """The pattern over all but clean cells that have a printed value; None where there are none."""
+    rated = _attacked(cells)
+    rated = rated[rated["printed"].notna() & rated["value"].notna()]
     if rated.empty:
         return None
     pairs = [
@@ -47,6 +51,17 @@ def compare(cells: pd.DataFrame) -> Pattern | None:
     )
 
 
+def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of every metric but the clean test accuracy."""
+    return cells[cells["metric"] != "test_accuracy"]
+
+
+def plural(metric: str) -> str:
+    """A metric in words: ``defense rates``."""
+    words = metric.split("_")
+    return " ".join([*words[:-1], PLURALS[words[-1]]])
+
+
 def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
     """Whether two cells differ in the paper's direction, and whether their intervals are apart."""
     same = (a["value"] - b["value"]) * (a["printed"] - b["printed"]) > 0
@@ -54,8 +69,8 @@ def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
 
 
 def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
-    """Mean defense rate, ours and printed, per variant and keep probability, in the order of the rows."""
-    rated = cells[cells["metric"] == "defense_rate"].copy()
+    """Mean metric, ours and printed, per variant and keep probability, in the order of the rows."""
+    rated = _attacked(cells).copy()
     keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) or p == "" else f" {p}")
     rated["network"] = rated["variant"] + keep
     return rated.groupby("network", sort=False)[["value", "printed"]].mean()
@@ -66,12 +81,15 @@ def summary(cells: pd.DataFrame) -> list[str]:
     pattern = compare(cells)
     if pattern is None:
         return ["No cell has a printed value to compare with."]
+    attacked = _attacked(cells)
+    metrics = list(dict.fromkeys(attacked["metric"]))
+    form, unit = (".1e", "") if set(attacked["unit"]) == {DISTANCE} else (".1f", " in percent")
     means = "; ".join(
-        f"{name} {row.value:.1f} (paper {row.printed:.1f})" for name, row in means_by_variant(cells).iterrows()
+        f"{name} {row.value:{form}} (paper {row.printed:{form}})" for name, row in means_by_variant(cells).iterrows()
     )
     return [
-        f"Mean defense rate in percent: {means}.",
+        f"Mean {', '.join(metric.replace('_', ' ') for metric in metrics)}{unit}: {means}.",
         f"Two rows of one architecture differ in the paper's direction in {pattern.agree} of {pattern.pairs} pairs; "
         f"of the {pattern.clear} pairs whose 95 % intervals do not overlap, in {pattern.clear_agree}.",
-        f"Spearman rank correlation with the {pattern.cells} printed defense rates: {pattern.rank_correlation:.2f}.",
+        f"Spearman rank correlation with the {pattern.cells} printed {', '.join(map(plural, metrics))}: {pattern.rank_correlation:.2f}.",
     ]

@@ -3,14 +3,18 @@
 import pandas as pd
 from jinja2 import Environment
 
-from lacuna.reporting.pattern import summary
+from lacuna.metrics import DISTANCE, PERCENT
+from lacuna.reporting.pattern import plural, summary
+
+UNITS = {PERCENT: "percent", DISTANCE: "squared l2 distance per value (median over images)"}
+_FORMATS = {PERCENT: ".2f", DISTANCE: ".2e"}
 
 _TEXT = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
 
 _MARKDOWN = _TEXT.from_string("""\
 # {{ exhibit }}: {{ title }}
 
-{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Each cell: paper | ours | difference, in percent.
+{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Each cell: paper | ours | difference, in {{ unit }}.
 {% if not comparable %}
 Scale, dataset or attack are not the paper's: **this is no reproduction of the printed numbers**.
 {% endif %}
@@ -51,27 +55,42 @@ _LATEX_ESCAPES = str.maketrans(
 
 
 def wide(cells: pd.DataFrame) -> pd.DataFrame:
-    """Rows and columns as the paper prints them, two decimals; first columns target, row, last dataset, scale."""
-    frame = _pivot(cells, cells["value"].map(number)).reset_index()
+    """Rows and columns as the paper prints them; first columns target, row, last dataset, scale.
+
+    Percentages with two decimals, distances in scientific notation. Empty: the target of a table that names none, a
+    value over no image, and a row without that column.
+    """
+    frame = _pivot(cells, _texts(cells, "value"), missing="")
     return frame.assign(dataset=cells["dataset"].iloc[0], scale=cells["scale"].iloc[0])
 
 
-def number(value: float | None) -> str:
-    """A percentage as the papers print it; empty where there is none."""
-    return "" if value is None or pd.isna(value) else f"{value:.2f}"
+def number(value: float | None, unit: str = PERCENT, sign: str = "") -> str:
+    """A value as the papers print it, by its unit; empty where there is none. ``sign`` is ``+`` for differences."""
+    return "" if value is None or pd.isna(value) else format(value, f"{sign}{_FORMATS[unit]}")
 
 
-def _pivot(cells: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
-    """One text per cell, in the order of first appearance of rows and columns."""
-    keyed = cells.assign(text=texts).set_index(["target", "row", "column"])["text"]
-    rows = pd.MultiIndex.from_frame(cells[["target", "row"]].drop_duplicates())
-    return keyed.unstack("column").reindex(index=rows, columns=list(dict.fromkeys(cells["column"])))
+def _texts(cells: pd.DataFrame, column: str, sign: str = "") -> pd.Series:
+    values = [number(value, unit, sign) for value, unit in zip(cells[column], cells["unit"], strict=True)]
+    return pd.Series(values, index=cells.index, dtype=object)
+
+
+def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
+    """One text per cell, in the order of first appearance of rows and columns, with columns target and row first.
+
+    A cell that stands twice (a row printed twice) is shown once; ``missing`` stands where a row lacks a column.
+    """
+    places = cells[["target", "row", "column"]].astype(object).fillna("").assign(text=texts)
+    keyed = places.drop_duplicates(["target", "row", "column"]).set_index(["target", "row", "column"])["text"]
+    rows = pd.MultiIndex.from_frame(places[["target", "row"]].drop_duplicates())
+    columns = list(dict.fromkeys(cells["column"]))
+    return keyed.unstack("column").reindex(index=rows, columns=columns).fillna(missing).reset_index()
 
 
 def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
     """The table for people: paper | ours | difference, and what its pattern says."""
-    parts = [cells["printed"].map(number), cells["value"].map(number), cells["difference"].map(_signed)]
-    frame = _pivot(cells, parts[0] + " \\| " + parts[1] + " \\| " + parts[2]).reset_index()
+    parts = [_texts(cells, "printed").replace("", "-"), _texts(cells, "value")]
+    parts.append(_texts(cells, "difference", "+").replace("", "-"))
+    frame = _pivot(cells, parts[0] + " \\| " + parts[1] + " \\| " + parts[2], missing="-")
     first = cells.iloc[0]
     return _MARKDOWN.render(
         exhibit=first["exhibit"],
@@ -79,6 +98,7 @@ def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
         paper=paper,
         scale=first["scale"],
         dataset=first["dataset"],
+        unit=_units(cells),
         comparable=cells.loc[cells["printed"].notna() & cells["value"].notna(), "difference"].notna().all(),
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
@@ -87,20 +107,25 @@ def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
 
 
 def _counts(cells: pd.DataFrame) -> str:
-    n = cells.loc[cells["metric"] == "defense_rate", "n"]
-    counts = f"Defense rates are over {n.min()} to {n.max()} images each; " if len(n) else ""
-    return f"{counts}n, 95 % Wilson intervals and provenance of every cell are in {cells['exhibit'].iloc[0]}.cells.csv."
+    attacked = cells[cells["metric"] != "test_accuracy"]
+    n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural(metric) for metric in attacked["metric"]))
+    counts = f"{kinds.capitalize()} are over {n.min()} to {n.max()} images each; " if len(n) else ""
+    wilson = "Wilson " if set(cells["unit"]) == {PERCENT} else ""
+    return (
+        f"{counts}n, 95 % {wilson}intervals and provenance of every cell are in {cells['exhibit'].iloc[0]}.cells.csv."
+    )
 
 
-def _signed(value: float | None) -> str:
-    return "-" if value is None or pd.isna(value) else f"{value:+.2f}"
+def _units(cells: pd.DataFrame) -> str:
+    """The units of a table in words."""
+    return ", ".join(dict.fromkeys(UNITS[unit] for unit in cells["unit"]))
 
 
 def latex(cells: pd.DataFrame, title: str, paper: str) -> str:
     """The table for a paper, with booktabs rules; scale and dataset stand in the caption."""
-    frame = _pivot(cells, cells["value"].map(number)).reset_index()
+    frame = _pivot(cells, _texts(cells, "value"), missing="-")
     first = cells.iloc[0]
-    caption = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; percent."
+    caption = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
     rows = [[escape(text) for text in row] for row in frame.to_numpy().tolist()]
     return _LATEX.render(caption=escape(caption), head=[escape(name) for name in frame.columns], rows=rows)
 

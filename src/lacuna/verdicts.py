@@ -1,0 +1,247 @@
+"""Whether a paper's claims hold in cells: comparisons decided by the bootstrap, verdicts by counting them.
+
+docs/claims.md states the rules in words; `lacuna.claims` reads the claims and finds the comparisons.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from lacuna.claims import KEYS, Claim, Claims, Comparison, Identity, find, text
+from lacuna.metrics import PERCENT, digits, sample
+from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
+
+ENOUGH_SEEDS = 3
+HOLDS, CONTRADICTED, UNDECIDED = "holds", "contradicted", "undecided"
+SUPPORTED, HOLDS_HERE, INCONCLUSIVE = "supported", "holds for these networks", "inconclusive"
+NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
+CLAIM_COLUMNS = [
+    *("id", "claim", "section", "stated", "comparisons", "hold", "clear_hold", "clear_against"),
+    *("share_needed", "margin", "verdict", "note", "printed_comparisons", "printed_hold", "printed_verdict"),
+    *("cells", "dataset", "scale", "seeds"),
+]
+COMPARISON_COLUMNS = [
+    *("claim", "left", "relation", "right", "advantage", "low", "high", "hold", "decision"),
+    *("left_provenance", "right_provenance"),
+]
+
+Load = Callable[[str, str, str], pd.DataFrame]  # dataset, suite, target -> outcomes
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Values (cells,) and their replicates (cells, resamples) in the cells' units; NaN where there are none."""
+
+    values: Array
+    draws: Array
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What cells say about one claim: verdict and note, a line per comparison, and the cells that were compared."""
+
+    verdict: str
+    note: str = ""
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[Sample]:
+    """What every cell of the tables counts, in the order of their cells, reading each file of outcomes once.
+
+    ``tables`` are the settings of the rule cells, one per table; ``load(dataset, suite, target)`` gives outcomes.
+    """
+    places = [(settings["dataset"], cell) for settings in tables for cell in settings["cells"]]
+    files: dict[tuple[str, str, str], list[int]] = {}
+    for i, (dataset, cell) in enumerate(places):
+        files.setdefault((dataset, cell["suite"], cell["target"]), []).append(i)
+    samples: dict[int, Sample] = {}
+    for (dataset, suite, target), cells in files.items():
+        partners = [partner for i in cells for partner in places[i][1].get("pair", [])]
+        outcomes = {(suite, name): load(dataset, suite, name) for name in {target: 0} | dict.fromkeys(partners)}
+        samples |= {i: sample(places[i][1], outcomes) for i in cells}
+    return [samples[i] for i in range(len(places))]
+
+
+def measured(cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], seed: int = 0) -> Numbers:
+    """Our numbers: each cell's samples, one per training seed, and their bootstrap replicates, paired by image."""
+    draws = np.full((len(cells), RESAMPLES), np.nan)
+    for places in cells.reset_index(drop=True).groupby("dataset").groups.values():
+        draws[places] = replicates([samples[i] for i in places], seed)
+    values = np.array([np.mean([one.estimate() for one in seeds]) for seeds in samples])
+    unit = np.where(cells["unit"] == PERCENT, 100, 1)
+    return Numbers(values * unit, draws * unit[:, None], len(samples[0]))
+
+
+def printed_numbers(cells: pd.DataFrame, images: Sequence[int | None], seed: int = 0) -> Numbers:
+    """The paper's numbers: shares of ``images`` each, drawn from Jeffreys' Beta distribution, as if not paired.
+
+    Without images, and for what is no share, there are no replicates and so no interval.
+    """
+    values = cells["value"].to_numpy(dtype=float)
+    known = [n is not None and unit == PERCENT for n, unit in zip(images, cells["unit"], strict=True)]
+    n = np.array([n for n, kept in zip(images, known, strict=True) if kept], dtype=float)[:, None]
+    right = values[known][:, None] / 100 * n
+    draws = np.full((len(cells), RESAMPLES), np.nan)
+    draws[known] = 100 * np.random.default_rng(seed).beta(right + 0.5, n - right + 0.5, size=(len(n), RESAMPLES))
+    return Numbers(values, draws)
+
+
+def printed_cells(printed: pd.DataFrame) -> pd.DataFrame:
+    """The paper's cells (data/printed/) in the columns of ours, as far as they have them."""
+    return printed.assign(exhibit="table" + printed["table"].astype(str), dataset="", scale="", provenance="")
+
+
+def judge(
+    claims: Claims, cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], printed: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One line per claim (`CLAIM_COLUMNS`) and one per comparison (`COMPARISON_COLUMNS`).
+
+    ``cells`` are the cells of all exhibits that ran, one below the other; ``samples`` has what each of them counts,
+    once per training seed (`samples_of`); ``printed`` are the paper's cells.
+    """
+    ours = findings(claims, cells, measured(cells, samples)) if len(cells) else {}
+    paper = printed_cells(printed)
+    images = [claims.images(cell) for cell in identities(paper)]
+    theirs = findings(claims, paper, printed_numbers(paper, images))
+    nothing = {c.id: Finding(NOT_APPLICABLE if c.reason else NOT_RUN, c.reason) for c in claims.claims}
+    lines = [_line(claim, (nothing | ours)[claim.id], theirs[claim.id]) for claim in claims.claims]
+    seeds = len(samples[0]) if samples else 0
+    frame = pd.DataFrame(lines).assign(seeds=seeds).reindex(columns=CLAIM_COLUMNS)
+    every = [found.comparisons for found in ours.values() if len(found.comparisons)]
+    pairs = pd.concat(every, ignore_index=True) if every else pd.DataFrame()
+    return frame, pairs.reindex(columns=COMPARISON_COLUMNS)
+
+
+def identities(cells: pd.DataFrame) -> list[dict[str, str]]:
+    """`KEYS` and dataset of each cell as texts, as the printed tables write them; empty where not applicable."""
+    frame = cells[[*KEYS, "dataset"]].astype(object)
+    return [{str(k): text(v) for k, v in line.items()} for line in frame.where(frame.notna(), "").to_dict("records")]
+
+
+def findings(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> dict[str, Finding]:
+    """What the cells say about each claim, by its id. A cell that stands twice in an exhibit counts once."""
+    everything = identities(cells)
+    first = {tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}
+    places = sorted(first.values())
+    kept = [everything[i] for i in places]
+    some = Numbers(numbers.values[places], numbers.draws[places], numbers.seeds)
+    return {claim.id: _finding(claims, claim, kept, cells.iloc[places], some) for claim in claims.claims}
+
+
+def _finding(claims: Claims, claim: Claim, cells: Sequence[Identity], frame: pd.DataFrame, numbers: Numbers) -> Finding:
+    if claim.reason:
+        return Finding(NOT_APPLICABLE, claim.reason)
+    found = find(claim, cells)
+    reasons = [next(filter(None, (claims.reason(cells[i]) for i in (*c.left, *c.right))), "") for c in found]
+    used = [c for c, reason in zip(found, reasons, strict=True) if not reason]
+    if not used:
+        return Finding(NOT_APPLICABLE, reasons[0]) if found else Finding(NOT_RUN)
+    decided = _labelled(_decide(claim, used, numbers).assign(claim=claim.id), used, frame)
+    members = frame.iloc[sorted({i for c in used for i in (*c.left, *c.right)})]
+    if decided["low"].isna().all():
+        return Finding(NOT_APPLICABLE, "no interval can be formed", decided, members)
+    missing = max(0, claim.printed.get("comparisons", 0) - len(found))
+    note = f"{missing} further comparisons were not run" if missing else ""
+    return Finding(verdict(claim, list(decided["decision"]), missing, numbers.seeds), note, decided, members)
+
+
+def verdict(claim: Claim, decisions: Sequence[str], missing: int, seeds: int) -> str:
+    """A claim's verdict. Comparisons that were not run, or are undecided, could still go either way."""
+    total = len(decisions) + missing
+    if decisions.count(HOLDS) >= claim.share * total - 1e-9:
+        return SUPPORTED if seeds >= ENOUGH_SEEDS else HOLDS_HERE
+    if decisions.count(CONTRADICTED) > (1 - claim.share) * total + 1e-9:
+        return CONTRADICTED
+    return INCONCLUSIVE
+
+
+def advantage(comparison: Comparison, numbers: Array) -> Array:
+    """Difference in the claimed direction: positive where the relation holds; minus the distance for ``~``.
+
+    ``numbers`` is (cells, ...); the result has the other dimensions.
+    """
+    left, right = numbers[list(comparison.left)], numbers[list(comparison.right)]
+    value = 0 if comparison.value is None else comparison.value
+    ranked = len(left) > 1
+    difference = _spearman(left, right) - value if ranked else left[0] - (right[0] if len(right) else value)
+    if comparison.relation == "~":
+        return -np.abs(difference)
+    return -difference if comparison.relation.startswith("<") else np.asarray(difference)
+
+
+def _spearman(left: Array, right: Array) -> Array:
+    ranks = [rankdata(side, axis=0) for side in (left, right)]
+    one, other = (r - r.mean(axis=0) for r in ranks)
+    with np.errstate(invalid="ignore"):
+        correlation: Array = (one * other).sum(axis=0) / np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
+    return np.where(np.isnan(left).any(axis=0) | np.isnan(right).any(axis=0), np.nan, correlation)
+
+
+def _decide(claim: Claim, comparisons: Sequence[Comparison], numbers: Numbers) -> pd.DataFrame:
+    """Advantage, joint interval, whether the relation holds for the numbers as they stand, and the decision."""
+    relations = np.array([c.relation for c in comparisons])
+    ahead = np.array([advantage(c, numbers.values) for c in comparisons], dtype=float)
+    low, high = joint_intervals(np.stack([advantage(c, numbers.draws) for c in comparisons]))
+    similar = relations == "~"
+    needed = np.where(similar, -claim.margin, claim.margin)
+    hold = np.where(similar, ahead >= needed, np.where(np.char.endswith(relations, "="), ahead >= 0, ahead > 0))
+    decision = np.where(low > needed, HOLDS, np.where(high < needed, CONTRADICTED, UNDECIDED))
+    decided = pd.DataFrame({"relation": relations, "advantage": ahead, "low": low, "high": high})
+    decided[["advantage", "low", "high"]] = decided[["advantage", "low", "high"]].map(digits)
+    return decided.assign(hold=hold, decision=decision)
+
+
+def _labelled(decided: pd.DataFrame, comparisons: Sequence[Comparison], frame: pd.DataFrame) -> pd.DataFrame:
+    names = [f"{c.exhibit} {c.target} [{c.row} | {c.column}]" for c in frame.fillna({"target": ""}).itertuples()]
+    digests = frame["provenance"].tolist()
+    sides: dict[str, list[str]] = {"left": [], "right": [], "left_provenance": [], "right_provenance": []}
+    for c in comparisons:
+        for side, places in (("left", c.left), ("right", c.right)):
+            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+            sides[side].append(names[places[0]] + more if places else text(c.value))
+            sides[f"{side}_provenance"].append(digests[places[0]] if len(places) == 1 else "")
+    return decided.assign(**sides)
+
+
+def _line(claim: Claim, ours: Finding, theirs: Finding) -> dict[str, Any]:
+    compared = bool(claim.compare)
+    return {
+        "id": claim.id,
+        "claim": claim.text,
+        "section": claim.section,
+        "stated": claim.stated,
+        "share_needed": claim.share if compared else None,
+        "margin": claim.margin if compared else None,
+        **_counts(ours),
+        "verdict": ours.verdict,
+        "note": ours.note,
+        **{f"printed_{key}": value for key, value in _counts(theirs).items() if not key.startswith("clear")},
+        "printed_verdict": theirs.verdict,
+        **_behind(ours.cells),
+    }
+
+
+def _counts(found: Finding) -> dict[str, int]:
+    if found.comparisons.empty:
+        return dict.fromkeys(("comparisons", "hold", "clear_hold", "clear_against"), 0)
+    decisions = found.comparisons["decision"]
+    return {
+        "comparisons": len(decisions),
+        "hold": int(found.comparisons["hold"].sum()),
+        "clear_hold": int((decisions == HOLDS).sum()),
+        "clear_against": int((decisions == CONTRADICTED).sum()),
+    }
+
+
+def _behind(cells: pd.DataFrame) -> dict[str, str]:
+    """Which cells a claim was judged on."""
+    if cells.empty:
+        return dict.fromkeys(("cells", "dataset", "scale"), "")
+    names = {name: ", ".join(dict.fromkeys(cells[name])) for name in ("exhibit", "dataset", "scale")}
+    return {"cells": f"{names['exhibit']}: {len(cells)} cells", "dataset": names["dataset"], "scale": names["scale"]}
