@@ -1,11 +1,12 @@
-"""Rule figure: one figure as SVG and PNG, from the cells of a table."""
+"""Rule figure: one figure as SVG and PNG."""
 
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic, read_frame
+from lacuna.artefacts import atomic
 from lacuna.job import job
-from lacuna.reporting.figures import draw
+from lacuna.reporting.figures import figure
+from lacuna.reporting.plots.style import save
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake):
-    settings = json.loads(snakemake.params.settings)
-    cells = read_frame(snakemake.input.cells)
+    named = snakemake.input.items()
+    files = {name: [value] if isinstance(value, str) else list(value) for name, value in named}
+    drawn = figure(json.loads(snakemake.params.settings), files)
     for path in (snakemake.output.svg, snakemake.output.png):
         with atomic(path) as temporary:
-            draw(settings["plot"], cells, settings["title"], str(temporary))
+            save(drawn, str(temporary))

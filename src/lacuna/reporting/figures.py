@@ -1,61 +1,181 @@
-"""Figures from cells, drawn with seaborn; the same cells give the same bytes."""
+"""From the pipeline's files to figures; the same files give the same bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-mpl.use("Agg")
+from lacuna.artefacts import read_frame, read_tensors
+from lacuna.errors import LacunaError
+from lacuna.reporting.plots.curves import curves
+from lacuna.reporting.plots.examples import Made, examples
+from lacuna.reporting.plots.heatmap import heatmap
+from lacuna.reporting.plots.masks import masks
+from lacuna.reporting.plots.noise import noise
+from lacuna.reporting.plots.shuffled import shuffled
+from lacuna.reporting.plots.tradeoff import tradeoff
 
-STYLE: dict[Any, Any] = {"svg.hashsalt": "lacuna", "svg.fonttype": "path", "figure.dpi": 150, "font.size": 8}
-
-
-def heatmap(cells: pd.DataFrame, title: str) -> Figure:
-    """The printed table and ours side by side, one colour scale for both; clean accuracy stands apart, grey."""
-    rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
-    first = cells.iloc[0]
-    titles = {"printed": "paper (printed)", "value": f"ours: {first['dataset']}, scale {first['scale']}"}
-    figure, axes = plt.subplots(1, 2, figsize=(9.5, 0.32 * len(rows) + 1.4), sharey=True, layout="constrained")
-    for axis, (column, name) in zip(axes, titles.items(), strict=True):
-        _panel(axis, cells, column, rows)
-        axis.set(title=name, xlabel="source of the adversarial examples", ylabel="")
-    figure.suptitle(title, fontsize=10)
-    figure.colorbar(axes[1].collections[0], ax=axes, label="defense rate in percent", pad=0.01, aspect=40)
-    return figure
+# Inputs of a figure by name, each a list of paths: cells, images, adversarial, outcomes, checkpoints, histories.
+Files = Mapping[str, Sequence[str]]
+Settings = Mapping[str, Any]
 
 
-def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, str]]) -> None:
-    columns = list(dict.fromkeys(cells["column"]))
-    values = cells.pivot(index=["target", "row"], columns="column", values=column).astype(float)
-    values = values.reindex(index=pd.MultiIndex.from_tuples(rows), columns=columns)
-    clean = set(cells.loc[cells["metric"] == "test_accuracy", "column"])
-    plain = [name in clean for name in columns]
-    first = [i == 0 or rows[i - 1][0] != target for i, (target, _) in enumerate(rows)]
-    labels = [row if leads else f"{row}  " for (_, row), leads in zip(rows, first, strict=True)]
-    shared = {"annot": True, "fmt": ".1f", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
-    sns.heatmap(values, mask=values.isna() | plain, vmin=0, vmax=100, cmap="viridis", **shared)
-    if any(plain):
-        greys = sns.color_palette(["0.93"], as_cmap=True)
-        sns.heatmap(values, mask=values.isna() | [not p for p in plain], cmap=greys, **shared)
-    for i in range(1, len(rows)):
-        if first[i]:
-            axis.axhline(i, color="white", linewidth=3)
-    axis.tick_params(length=0)
-    axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")
-    axis.set_yticks([i + 0.5 for i in range(len(rows))], labels, rotation=0)
+def figure(settings: Settings, files: Files) -> Figure:
+    """The figure of kind ``settings["plot"]``, titled ``settings["title"]``, from verified artefacts.
+
+    What each kind needs of ``settings`` and ``files`` stands with its reader below. All but those drawn from cells
+    need ``scale``, ``dataset`` and ``paper_dataset``, which their note states.
+    """
+    return READERS[settings["plot"]](settings, files)
 
 
-PLOTS: dict[str, Callable[[pd.DataFrame, str], Figure]] = {"heatmap": heatmap}
+def note_of(scale: str, dataset: str, reproduces: bool) -> str:
+    """The line below every figure: where its data come from, and whether it may be compared with the paper's."""
+    warning = "" if reproduces else ": no reproduction of the paper's figure"
+    return f"Scale {scale}, dataset {dataset}{warning}."
 
 
-def draw(plot: str, cells: pd.DataFrame, title: str, path: str) -> None:
-    """Draws one figure of the kind ``plot`` to ``path``, SVG or PNG by its ending, without a date inside."""
-    with mpl.rc_context(STYLE):
-        figure = PLOTS[plot](cells, title)
-        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else {"Software": None})
-        plt.close(figure)
+def _note(settings: Settings) -> str:
+    same = settings["dataset"] == settings["paper_dataset"]
+    return note_of(settings["scale"], settings["dataset"], settings["scale"] == "paper" and same)
+
+
+def _cells(files: Files) -> tuple[pd.DataFrame, str]:
+    """The cells of a table, and the note they give: printed values without a difference cannot be compared."""
+    cells = read_frame(files["cells"][0])
+    incomparable = cells["printed"].notna() & cells["value"].notna() & cells["difference"].isna()
+    scale, dataset = cells["scale"].iloc[0], cells["dataset"].iloc[0]
+    return cells, note_of(scale, dataset, scale == "paper" and not incomparable.any())
+
+
+def _heatmap(settings: Settings, files: Files) -> Figure:
+    """Files: cells (one)."""
+    cells, note = _cells(files)
+    return heatmap(cells, settings["title"], note)
+
+
+def _noise(settings: Settings, files: Files) -> Figure:
+    """Files: cells (one), with columns of attacks gaussian_s<sigma>."""
+    cells, note = _cells(files)
+    return noise(cells, settings["title"], note)
+
+
+def _tradeoff(settings: Settings, files: Files) -> Figure:
+    """Settings: attack, a code. Files: cells (one), with that attack and the clean accuracy of each row."""
+    cells, note = _cells(files)
+    return tradeoff(cells, settings["attack"], settings["title"], note)
+
+
+def _curves(settings: Settings, files: Files) -> Figure:
+    """Settings: lines, a list of {network, panel}. Files: histories, one per line."""
+    frames = [
+        read_frame(path).assign(network=line["network"], panel=line["panel"])
+        for line, path in zip(settings["lines"], files["histories"], strict=True)
+    ]
+    return curves(pd.concat(frames, ignore_index=True), settings["title"], _note(settings))
+
+
+def _masks(settings: Settings, files: Files) -> Figure:
+    """Settings: network, that model's network settings. Files: checkpoints (one)."""
+    from lacuna.networks import trained_network
+    from lacuna.reporting.structure import architecture
+
+    network = trained_network(settings["network"], files["checkpoints"][0], "cpu")
+    tensors = dict(network.named_buffers())
+    layers = {
+        f"Block {block.number}, {block.masked[0].partition('.')[2]}": tensors[f"{block.masked[0]}.mask"][0].numpy()
+        for block in architecture(network, tuple(settings["network"]["image"])).blocks
+        if block.masked
+    }
+    if not layers:
+        raise LacunaError(f"{settings['network']['model']} has no masks to draw")
+    note = f"First masked layer of each block of {settings['network']['model']}.\n{_note(settings)}"
+    return masks(dict(list(layers.items())[:3]), settings["title"], note)
+
+
+def _diagram(settings: Settings, files: Files) -> Figure:
+    """Settings: network, a model's network settings. Files: none, an untrained network has the same structure."""
+    import torch
+
+    from lacuna.networks import new_network
+    from lacuna.reporting.plots.diagram import diagram
+    from lacuna.reporting.structure import architecture
+
+    asked = settings["network"]
+    network = new_network(asked, torch.zeros(1), torch.ones(1))
+    width = f", width {asked['width']} of the paper's" if "width" in asked else ""
+    note = f"Network {asked['model']}{width}.\n{_note(settings)}"
+    return diagram(architecture(network, tuple(asked["image"])), settings["title"], note)
+
+
+def _examples(settings: Settings, files: Files) -> Figure:
+    """Settings: classes, rows (a list of {label, attack}, attack a code). Files: images (the test set), adversarial
+    (one set per row)."""
+    data = read_tensors(files["images"][0])
+    sets = [
+        made(read_tensors(path), row["attack"], row["label"])
+        for row, path in zip(settings["rows"], files["adversarial"], strict=True)
+    ]
+    clean, labels = data["images"].numpy(), data["labels"].numpy()
+    return examples(clean, labels, sets, settings["classes"], settings["title"], _note(settings))
+
+
+def made(tensors: Mapping[str, Any], attack: str, name: str) -> Made:
+    """One attack's examples of an adversarial set. Raises `LacunaError` where the set has no such attack."""
+    if f"{attack}.images" not in tensors:
+        codes = sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images"))
+        raise LacunaError(f"the adversarial set of {name} has no attack {attack}; allowed: {', '.join(codes)}")
+    ids, predicted = tensors["image"].numpy(), tensors[f"{attack}.source_adversarial"].numpy()
+    valid = tensors[f"{attack}.valid"].numpy() if f"{attack}.valid" in tensors else np.ones(len(ids), dtype=bool)
+    return Made(name, ids, tensors[f"{attack}.images"].numpy(), predicted, valid)
+
+
+def _shuffled(settings: Settings, files: Files) -> Figure:
+    """Settings: classes, attacks (codes such as shuffle_k4), networks (names for the legend). Files: images (the
+    test set), adversarial (one set with these attacks, without a source), outcomes (one per network, of that set).
+
+    Shows the first image of the set that every network gets right when clean.
+    """
+    outcomes = [read_frame(path) for path in files["outcomes"]]
+    data, tensors = read_tensors(files["images"][0]), read_tensors(files["adversarial"][0])
+    classes, attacks = settings["classes"], settings["attacks"]
+    right = [
+        set(frame.loc[(frame["attack"] == attacks[0]) & (frame["clean"] == frame["label"]), "image"])
+        for frame in outcomes
+    ]
+    common = set.intersection(*right)
+    chosen = next((i for i in tensors["image"].tolist() if i in common), None)
+    if chosen is None:
+        raise LacunaError(f"no image is right on all of {', '.join(settings['networks'])}; nothing to shuffle")
+    images = {"clean": data["images"][chosen].numpy()}
+    for attack in attacks:
+        shuffle = made(tensors, attack, "the shuffled images")
+        k = attack.rpartition("_k")[2]
+        images[f"{k} x {k} patches"] = shuffle.at(np.array([chosen]))[0][0]
+    seen = {
+        name: [classes[i] for i in _predictions(frame, chosen, attacks)]
+        for name, frame in zip(settings["networks"], outcomes, strict=True)
+    }
+    rule = f"Image {chosen} of the test set: the first of the set that every network gets right when clean."
+    label = classes[int(data["labels"][chosen])]
+    return shuffled(images, label, seen, settings["title"], f"{rule}\n{_note(settings)}")
+
+
+def _predictions(outcomes: pd.DataFrame, image: int, attacks: Sequence[str]) -> list[int]:
+    """One network's predictions on an image: clean, then under each attack."""
+    lines = outcomes[outcomes["image"] == image].drop_duplicates("attack").set_index("attack")
+    return [int(lines["clean"][attacks[0]]), *(int(lines["adversarial"][attack]) for attack in attacks)]
+
+
+READERS: dict[str, Callable[[Settings, Files], Figure]] = {
+    "heatmap": _heatmap,
+    "noise": _noise,
+    "tradeoff": _tradeoff,
+    "curves": _curves,
+    "masks": _masks,
+    "diagram": _diagram,
+    "examples": _examples,
+    "shuffled": _shuffled,
+}

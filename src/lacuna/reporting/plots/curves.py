@@ -1,0 +1,64 @@
+"""Training and test curves (Defective CNN, Figure 14)."""
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from lacuna.reporting.plots.style import GREY, PAGE_WIDTH, finish, page, styled, with_legend
+
+# What a column of panels shows: its label, the training column and the test column.
+PANELS = {
+    "accuracy in percent": ("accuracy", "test_accuracy"),
+    "loss (cross-entropy, nats)": ("loss", "test_loss"),
+    "learning rate": ("learning_rate", None),
+}
+DASHES: dict[str, tuple[float | None, float | None]] = {"training": (2, 1.5), "test": (None, None)}
+
+
+@styled
+def curves(history: pd.DataFrame, title: str, note: str) -> Figure:
+    """Accuracy, loss and learning rate over the epochs, one colour per network, dashed for training.
+
+    ``history`` has one line per network and epoch: panel (one row of panels each, such as a dataset), network, epoch
+    from 1, loss, accuracy, test_loss, test_accuracy (accuracies in [0, 1]) and learning_rate.
+    """
+    rows = list(dict.fromkeys(history["panel"]))
+    names = list(dict.fromkeys(history["network"]))
+    palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    figure = page(PAGE_WIDTH, 2.2 * len(rows) + 1.1)
+    colours = [Line2D([], [], color=palette[name], label=name) for name in names]
+    styles = [Line2D([], [], color=GREY, dashes=DASHES[images], label=images) for images in DASHES]
+    body = with_legend(figure, [*colours, *styles], len(names) + len(styles))
+    axes = body.subplots(len(rows), len(PANELS), squeeze=False)
+    for line, row in zip(axes, rows, strict=True):
+        part = long_form(history[history["panel"] == row])
+        for axis, label in zip(line, PANELS, strict=True):
+            _panel(axis, part[part["quantity"] == label], label, palette)
+        line[0].set_title(row, loc="left")
+    return finish(figure, title, note)
+
+
+def long_form(history: pd.DataFrame) -> pd.DataFrame:
+    """Columns network, epoch, quantity (a key of `PANELS`), images (training or test) and value."""
+    parts = []
+    for quantity, columns in PANELS.items():
+        for images, column in zip(("training", "test"), columns, strict=True):
+            if column is not None:
+                value = history[column] * (100 if "percent" in quantity else 1)
+                parts.append(history[["network", "epoch"]].assign(quantity=quantity, images=images, value=value))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _panel(axis: Axes, part: pd.DataFrame, label: str, palette: dict[str, tuple[float, float, float]]) -> None:
+    for key, line in part.groupby(["network", "images"], sort=False):
+        name, images = map(str, key)
+        dashes = DASHES[images] if label != "learning rate" else (None, None)
+        axis.plot(line["epoch"], line["value"], color=palette[name], dashes=dashes, linewidth=1.2)
+    axis.set(xlabel="epoch", ylabel=label)
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axis.grid(alpha=0.3)
+    if label == "learning rate":
+        axis.set_yscale("log")

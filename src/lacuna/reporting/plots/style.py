@@ -1,0 +1,109 @@
+"""What all figures share: fonts, colours, the title above and the note below, and how they are saved."""
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+FONT_SIZE = 8  # points at print size; nothing is smaller
+PAGE_WIDTH = 7.0  # inches, an upright page within its margins
+LETTERS_PER_INCH = 16
+
+# Text stays text in an SVG: it can be searched and copied, and the file is a third of the size.
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "lacuna",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": FONT_SIZE,
+    "figure.dpi": 200,
+    "lines.markersize": 5,
+    "xtick.labelsize": FONT_SIZE,
+    "ytick.labelsize": FONT_SIZE,
+    "legend.fontsize": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+PALETTE: list[tuple[float, float, float]] = sns.color_palette("colorblind")  # Okabe and Ito's, told apart by everyone
+BLUE, ORANGE, GREEN, VERMILLION = PALETTE[:4]
+GREY = "0.35"
+
+
+P = ParamSpec("P")
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """This project's style whatever the user's own settings are; those come back afterwards."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def styled(plot: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Makes a plot draw in this project's style."""
+
+    @wraps(plot)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with style():
+            return plot(*args, **kwargs)
+
+    return inner
+
+
+def page(width: float, height: float) -> Figure:
+    """An empty figure of ``width`` x ``height`` inches whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def with_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> SubFigure:
+    """Puts a legend of ``columns`` columns between title and drawing; returns the place for the drawing."""
+    lines = -(-len(handles) // columns)
+    heights = [0.2 * lines, figure.get_figheight() - 1]
+    top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
+    top.legend(handles=handles, ncols=columns, loc="center", frameon=False)
+    return below
+
+
+def finish(figure: Figure, title: str, note: str) -> Figure:
+    """Title above, note (scale, dataset, rules) below, both wrapped to the figure's width."""
+    letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
+    figure.suptitle(textwrap.fill(title, int(0.8 * letters)), fontsize=FONT_SIZE + 2)
+    lines = [textwrap.fill(line, letters) for line in note.splitlines()]
+    figure.supxlabel("\n".join(lines), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
+    return figure
+
+
+def tint(colour: tuple[float, float, float]) -> tuple[float, float, float]:
+    """A lighter shade, for areas with text on them."""
+    red, green, blue = (0.4 + 0.6 * part for part in colour)
+    return red, green, blue
+
+
+def show(axis: Axes, image: np.ndarray) -> None:
+    """An image uint8 (C, H, W), C 1 or 3, pixel by pixel, without axes."""
+    flat = np.moveaxis(image, 0, -1)
+    axis.imshow(flat.repeat(3, 2) if flat.shape[2] == 1 else flat, interpolation="none")
+    bare(axis)
+
+
+def bare(axis: Axes) -> None:
+    """Takes ticks and frame from an axis that shows an image."""
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
+def save(figure: Figure, path: str) -> None:
+    """Writes ``figure`` as SVG or PNG, by the path's ending; equal figures give equal bytes, no date inside."""
+    with style():
+        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else {"Software": None})
