@@ -45,7 +45,7 @@ rule table:
 
 rule figure:
     input:
-        cells=named(PLAN.figure_cells, "exhibit"),
+        unpack(named(PLAN.figure_inputs, "exhibit")),
         code=code("figure"),
     output:
         svg=results("figure", "{exhibit}.svg"),

@@ -7,6 +7,7 @@ for ARCH in ARCHITECTURES:
             f"train_{ARCH}"
         input:
             images=results("dataset", "train.safetensors"),
+            tests=named(PLAN.history_tests, "dataset", "model"),
             code=code("train"),
         output:
             checkpoint=results("train", "{model}.safetensors"),

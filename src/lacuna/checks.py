@@ -75,7 +75,7 @@ def check_papers(
         for table, exhibit in content["tables"].items():
             _check_table(file, table, exhibit, content, scale, settings, datasets)
         for figure, exhibit in content["figures"].items():
-            _known(file, f"figures.{figure}.table", exhibit["table"], content["tables"])
+            _check_figure(file, f"figures.{figure}", exhibit, content, settings["datasets"])
         for exhibit in [*content["tables"], *content["figures"]]:
             if exhibit in seen:
                 raise LacunaError(f"{file}: exhibit '{exhibit}' is already defined in {seen[exhibit]}")
@@ -104,6 +104,11 @@ def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield from ((f"{kind}.{name}.sources[{i}]", source) for i, source in enumerate(body.get("sources", [])))
     for name, members in content["ensembles"].items():
         yield from ((f"ensembles.{name}[{i}]", member) for i, member in enumerate(members))
+    for name, body in content["figures"].items():
+        yield from ((f"figures.{name}.model", body["model"]) for _ in range("model" in body))
+        yield from ((f"figures.{name}.models", model) for model in body.get("models", []))
+        yield from ((f"figures.{name}.lines[{i}].model", line["model"]) for i, line in enumerate(body.get("lines", [])))
+        yield from ((f"figures.{name}.rows[{i}].source", row["source"]) for i, row in enumerate(body.get("rows", [])))
     for name, body in content["tables"].items():
         yield from ((f"tables.{name}.rows[{i}].model", row["model"]) for i, row in enumerate(body["rows"]))
 
@@ -218,6 +223,25 @@ def _check_source(file: str, key: str, column: Mapping[str, Any], models: list[s
     if used & set(exhibits.members(column["source"])):
         where = f"{file}, key {key}.source: '{column['source']}'"
         raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>), or self for a white box")
+
+
+def _check_figure(
+    file: str, key: str, figure: Mapping[str, Any], content: Mapping[str, Any], roles: Mapping[str, str]
+) -> None:
+    for name, part in (("table", "tables"), ("suite", "suites")):
+        if name in figure:
+            _known(file, f"{key}.{name}", figure[name], content[part])
+    if "dataset" in figure:
+        _known(file, f"{key}.dataset", figure["dataset"], roles)
+    if figure["plot"] == "shuffled":
+        _known(file, f"{key}.attack", figure["attack"], content["suites"][figure["suite"]]["attacks"])
+    for i, line in enumerate(figure.get("lines", [])):
+        _known(file, f"{key}.lines[{i}].dataset", line["dataset"], roles)
+    for i, row in enumerate(figure.get("rows", [])):
+        _known(file, f"{key}.rows[{i}].attack", row["attack"], content["attacks"])
+        attack = content["attacks"][row["attack"]]
+        codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
+        _known(file, f"{key}.rows[{i}].code", row["code"], codes)
 
 
 def _check_images(

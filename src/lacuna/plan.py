@@ -8,6 +8,7 @@ from typing import Any
 
 from lacuna.codes import NO_SOURCE
 from lacuna.config import Config
+from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
@@ -31,10 +32,14 @@ class Plan:
         """Where an artefact of this configuration's scale lies."""
         return f"results/{self.config.scale}/{dataset}/{stage}/{name}"
 
+    def role(self, name: str) -> str:
+        """The dataset that plays a role of the papers at this scale."""
+        return str(self.config.settings["datasets"][name])
+
     def dataset_of(self, exhibit: str) -> str:
         """The dataset that plays the exhibit's role at this scale."""
-        table = self.figures[exhibit][1]["table"] if exhibit in self.figures else exhibit
-        return str(self.config.settings["datasets"][self.tables[table][1]["dataset"]])
+        body = self.figures[exhibit][1] if exhibit in self.figures else self.tables[exhibit][1]
+        return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
 
     # What an exhibit needs ---------------------------------------------------------------------------------
 
@@ -85,9 +90,20 @@ class Plan:
         """The paper's printed cells."""
         return f"data/printed/{self.tables[table][0]}.csv"
 
-    def figure_cells(self, figure: str) -> str:
-        """The cells that a figure shows."""
-        return self.path(self.dataset_of(figure), "cells", f"{self.figures[figure][1]['table']}.csv")
+    def figure_inputs(self, figure: str) -> dict[str, list[str]]:
+        """The files that a figure is drawn from, by what they are."""
+        return files_of(self, self.figures[figure][1], self.dataset_of(figure))
+
+    def codes(self, attack: str) -> list[str]:
+        """The codes of an attack's budgets, in their order."""
+        body = self.attack(attack)
+        return [attack_code(body["method"], budget) for budget in body["budgets"]]
+
+    def history_tests(self, dataset: str, model: str) -> list[str]:
+        """The test images, for the networks whose curves a figure shows; none for others, which saves the passes."""
+        lines = [line for _, body in self.figures.values() for line in body.get("lines", [])]
+        shown = any((self.role(line["dataset"]), line["model"]) == (dataset, model) for line in lines)
+        return [self.path(dataset, "dataset", "test.safetensors")] if shown else []
 
     def table_files(self, table: str) -> list[str]:
         """What is published of a table: CSV, Markdown, LaTeX, cells."""
@@ -243,8 +259,9 @@ class Plan:
         return canonical({"exhibit": table, "title": body["title"], "paper": self.config.papers[paper]["title"]})
 
     def figure_settings(self, figure: str) -> str:
-        """Settings of the rule figure: which plot, and its title."""
-        return canonical({"exhibit": figure, **self.figures[figure][1]})
+        """Settings of the rule figure: which plot, its title, and what the files do not tell."""
+        body = self.figures[figure][1]
+        return canonical({"exhibit": figure, **settings_of(self, body, self.dataset_of(figure))})
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
