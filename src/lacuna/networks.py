@@ -1,6 +1,7 @@
 """Networks: this project's from their names, a user's own from a factory; trained ones from checkpoints."""
 
 import importlib
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,11 +37,27 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
     )
 
 
-def trained_network(settings: dict[str, Any], checkpoint: str, device: str) -> nn.Module:
+class Ensemble(nn.Module):
+    """Networks that answer together: its logits are the mean of the members' logits (released code)."""
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in self.members]).mean(0)
+
+
+def trained_network(settings: dict[str, Any], checkpoint: str | Sequence[str], device: str) -> nn.Module:
     """The network in evaluation mode on ``device``, weights and masks from a verified checkpoint.
 
-    Raises `LacunaError` where the checkpoint was altered or belongs to another network.
+    Settings with ``members``, a list of networks' settings, are an `Ensemble`; its checkpoints come in their order.
+    Raises `LacunaError` where a checkpoint was altered or belongs to another network.
     """
+    if "members" in settings:
+        pairs = zip(settings["members"], checkpoint, strict=True)
+        return Ensemble(trained_network(member, path, device) for member, path in pairs).eval()
+    assert isinstance(checkpoint, str)
     tensors = read_tensors(checkpoint)
     mean, std = tensors.get("0.mean", torch.zeros(1)), tensors.get("0.std", torch.ones(1))
     network = new_network(settings, mean, std)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
+from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 from lacuna.training.recipe import augment, learning_rate
-from lacuna.training.resumable import Resumable
 
 
 def train(
