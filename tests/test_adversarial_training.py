@@ -21,7 +21,7 @@ from lacuna.training.objective import Objective, smoothed_cross_entropy
 
 torch.set_num_threads(1)
 MADRY = {"method": "pgd", "epsilon": "8/255", "step": "2/255", "steps": 7, "random_start": True}
-LSPGA = {"method": "lspga", "epsilon": "8/255", "step": 1.0, "steps": 7}
+LSPGA = {"method": "lspga", "epsilon": "8/255", "logit_step": 1.0, "steps": 7}
 TRAININGS: dict[str, dict[str, Any]] = {"at": {"attack": MADRY}, "th16": {"thermometer": 16, "attack": LSPGA}}
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.attacks.draws import Draws
 from lacuna.attacks.gradient import fgsm, frozen, input_gradient, pgd
 from lacuna.attacks.run import adversarial_images, parameters
 from lacuna.errors import LacunaError
@@ -225,7 +226,9 @@ PGD16 = {"epsilon": "16/255", "step": "1/255", "steps": 4}
 
 
 def attacked(model: nn.Module, x: Tensor, labels: Tensor, batch: int) -> Tensor:
-    return adversarial_images(model, x, labels, "pgd", PGD16, name="a", batch=batch, say=lambda _: None)
+    draws = Draws(0, tuple(range(len(x))))
+    how = {"name": "a", "batch": batch, "draws": draws, "say": lambda _: None}
+    return adversarial_images(model, x, labels, "pgd", PGD16, **how).images
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10])
@@ -253,7 +256,8 @@ def test_batch_size_hardly_changes_a_step_in_single_precision(arch: str, seed: i
 
 def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> None:
     model, (x, labels), lines = tiny("vgg19", 0), eight_bit(0, 9), []
-    made = adversarial_images(model, x, labels, "fgsm", {"epsilon": "8/255"}, name="b", batch=4, say=lines.append)
+    how = {"name": "b", "batch": 4, "draws": Draws(0, tuple(range(9))), "say": lines.append}
+    made = adversarial_images(model, x, labels, "fgsm", {"epsilon": "8/255"}, **how).images
     assert made.dtype == torch.uint8
     for i in range(9):
         one = fgsm(model, as_pixels(x[i : i + 1]), labels[i : i + 1], epsilon=8 / 255)
@@ -264,6 +268,10 @@ def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> N
 def test_budgets_are_read_exactly() -> None:
     assert parameters("pgd", PGD16) == {"epsilon": 16 / 255, "step": 1 / 255, "steps": 4}
     assert parameters("fgsm", {"epsilon": "0.3"}) == {"epsilon": 0.3}
+    assert parameters("gaussian", {"sigma": "8/255"}) == {"sigma": 8 / 255}
+    walk = {"steps": 9, "spherical_step": 0.01, "source_step": 0.02, "step_adaptation": 1.5}
+    assert parameters("boundary", walk) == walk
+    assert parameters("a:b", {"epsilon": "1", "arguments": {"step": "x"}}) == {"epsilon": 1.0, "step": "x"}
 
 
 @pytest.mark.parametrize("seed", range(4))

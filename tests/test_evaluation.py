@@ -58,7 +58,9 @@ def adversarial_set(seed: int, tests: int = 50, chosen: int = 20) -> dict[str, T
     draw = torch.randint(0, 10, (3, chosen), generator=generator)
     ids = torch.randperm(tests, generator=generator)[:chosen]
     names = ("label", "source_clean", "pgd_e16_a1_t20.source_adversarial")
-    return {"image": ids, **dict(zip(names, draw, strict=True))}
+    valid, distance = torch.rand(2, chosen, generator=generator)
+    measured = {"pgd_e16_a1_t20.valid": valid > 0.3, "pgd_e16_a1_t20.distance": distance}
+    return {"image": ids, **dict(zip(names, draw, strict=True)), **measured}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -75,6 +77,9 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
         assert row.label == tensors["label"][i]
         assert row.source_clean == tensors["source_clean"][i]
         assert row.source_adversarial == tensors["pgd_e16_a1_t20.source_adversarial"][i]
+        assert row.valid == tensors["pgd_e16_a1_t20.valid"][i]
+        assert row.distance == tensors["pgd_e16_a1_t20.distance"][i]
+    assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -100,6 +105,9 @@ def test_clean_outcomes_have_one_line_per_image_and_no_source() -> None:
     assert set(frame["attack"]) == {"none"}
     assert set(frame["source"]) == {""}
     assert set(frame["source_clean"]) == set(frame["source_adversarial"]) == {-1}
+    assert frame["valid"].all()
+    assert (frame["distance"] == 0).all()
+    assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
 
 
 def test_joined_outcomes_keep_every_line_in_the_documented_columns() -> None:

@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -207,6 +208,11 @@ def test_distances_are_written_on_the_scale_to_255(value: Fraction, text: str) -
     assert plain(value) == text
 
 
+PGD = {"epsilon": "16/255", "step": "1/255", "steps": 20}
+CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_const": 0.001}
+WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adaptation": 1.5}
+
+
 @pytest.mark.parametrize(
     ("method", "budget", "code"),
     [
@@ -214,10 +220,39 @@ def test_distances_are_written_on_the_scale_to_255(value: Fraction, text: str) -
         ("pgd", {"steps": 20, "step": "1/255", "epsilon": "16/255"}, "pgd_e16_a1_t20"),
         ("pgd", {"epsilon": "0.3", "step": "0.01", "steps": 40}, "pgd_e76.5_a2.55_t40"),
         ("fgsm", {"epsilon": "8/255"}, "fgsm_e8"),
+        ("pgd", PGD | {"random_start": True}, "pgd_e16_a1_t20_rs"),
+        ("pgd", PGD | {"restarts": 5, "random_start": True}, "pgd_e16_a1_t20_rs_x5"),
+        ("pgd", PGD | {"random_start": False}, "pgd_e16_a1_t20"),
+        ("mifgsm", PGD, "mifgsm_e16_a1_t20"),
+        ("mifgsm", PGD | {"decay": 0.5}, "mifgsm_e16_a1_t20_d0.5"),
+        ("mifgsm", PGD | {"decay": 0}, "mifgsm_e16_a1_t20_d0"),
+        ("cw", CW | {"kappa": 40}, "cw_k40"),
+        ("cw", CW | {"kappa": 0}, "cw_k0"),
+        ("cw", CW | {"kappa": 2.5}, "cw_k2.5"),
+        ("cw", CW | {"kappa_rel": 0.5}, "cw_r0.5"),
+        ("boundary", WALK, "boundary"),
+        ("square", {"epsilon": "8/255", "queries": 500}, "square_e8_n500"),
+        ("square", {"epsilon": "8/255", "queries": 5_000_000}, "square_e8_n5000000"),
+        ("lspga", {"epsilon": "8/255", "steps": 7, "logit_step": 1}, "lspga_e8_t7"),
+        ("gaussian", {"sigma": "8/255"}, "gaussian_s8"),
+        ("shuffle", {"k": 4}, "shuffle_k4"),
+        ("shuffle", {"k": 8, "pad": True}, "shuffle_k8"),
+        ("stylised", {}, "stylised"),
+        ("a.b:Deep", {"epsilon": "8/255", "arguments": {"steps": 50}}, "own_deep_e8_steps50"),
+        ("a:f", {}, "own_f"),
     ],
 )
-def test_attacks_have_the_codes_of_the_printed_tables(method: str, budget: dict[str, str | int], code: str) -> None:
+def test_attacks_have_the_codes_of_the_printed_tables(method: str, budget: dict[str, Any], code: str) -> None:
     assert attack_code(method, budget) == code
+
+
+def test_every_other_printed_attack_has_a_method_but_stylized_imagenet() -> None:
+    printed = set(PRINTED["attack"].dropna()) - {"none"} - set(GRADIENT_CODES)
+    budgets = {"cw": lambda n: CW | {"kappa": int(n)}, "shuffle": lambda n: {"k": int(n)}, "boundary": lambda _: WALK}
+    written = {code: budgets.get(code.partition("_")[0]) for code in printed - {"stylized_imagenet"}}
+    assert {attack_code(code.partition("_")[0], make(code[-2:].strip("k") or 0)) for code, make in written.items()} == (
+        printed - {"stylized_imagenet"}
+    )
 
 
 GRADIENT_CODES = sorted(set(PRINTED["attack"][PRINTED["attack"].str.match("fgsm|pgd")]))

@@ -136,7 +136,7 @@ def test_the_nearest_value_of_a_level_is_the_nearest_8_bit_value_that_has_it(lev
 def test_results_are_8_bit_images_whose_levels_lie_within_epsilon(levels: int, epsilon: int) -> None:
     model, x = network(f"resnet18-th{levels}-s0", levels), images(2)
     torch.manual_seed(0)
-    adversarial = lspga(model, x, torch.arange(4), epsilon=epsilon / 255, step=1.0, steps=3)
+    adversarial = lspga(model, x, torch.arange(4), epsilon=epsilon / 255, logit_step=1.0, steps=3)
     assert adversarial.shape == x.shape
     assert torch.equal(as_pixels(to_bytes(adversarial)), adversarial)
     distance = (to_bytes(adversarial).int() - to_bytes(x).int()).abs()
@@ -180,7 +180,7 @@ def test_lspga_is_what_a_slow_version_with_a_loop_over_pixels_does(levels: int, 
     model = network(f"vgg19-th{levels}-s0", levels, side=4).double()
     x, labels = (torch.randint(0, 256, (2, 3, 4, 4), generator=generator(3)).double() / 255), torch.tensor([1, 3])
     torch.manual_seed(5)
-    ours = lspga(model, x, labels, epsilon=epsilon / 255, step=0.7, steps=4)
+    ours = lspga(model, x, labels, epsilon=epsilon / 255, logit_step=0.7, steps=4)
     torch.manual_seed(5)
     start = torch.randn(2, 4, 4, 3, levels, dtype=torch.float64)
     torch.testing.assert_close(ours, slow(model, x, labels, start, epsilon, 0.7, 4), rtol=0, atol=1e-12)
@@ -192,7 +192,7 @@ def test_lspga_raises_the_loss_more_than_its_random_start() -> None:
     losses = []
     for steps in (0, 7):
         torch.manual_seed(0)
-        adversarial = lspga(model, x, labels, epsilon=8 / 255, step=1.0, steps=steps)
+        adversarial = lspga(model, x, labels, epsilon=8 / 255, logit_step=1.0, steps=steps)
         losses.append(F.cross_entropy(model(adversarial), labels).item())
     assert losses[1] > 1.5 * losses[0]
 
@@ -201,7 +201,7 @@ def test_lspga_leaves_the_network_as_it_was_and_takes_a_folded_copy() -> None:
     model, x = network(), images(5)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for victim in (model, folded(model)):
-        lspga(victim, x, torch.arange(4), epsilon=8 / 255, step=1.0, steps=1)
+        lspga(victim, x, torch.arange(4), epsilon=8 / 255, logit_step=1.0, steps=1)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lacuna import resumable
 from lacuna.images import as_pixels
 from lacuna.models import build_model
 from lacuna.names import parse_model
-from lacuna.training import resumable
+from lacuna.resumable import Resumable
 from lacuna.training.loop import train
 from lacuna.training.recipe import augment, learning_rate
-from lacuna.training.resumable import Resumable
 
 torch.set_num_threads(1)
 SIDE = 8

@@ -16,10 +16,10 @@ from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.models import build_model
 from lacuna.names import parse_model
+from lacuna.resumable import Resumable
 from lacuna.training.history import COLUMNS, as_csv, measure
 from lacuna.training.loop import train
 from lacuna.training.recipe import learning_rate
-from lacuna.training.resumable import Resumable
 
 torch.set_num_threads(1)
 SIDE, EPOCHS = 8, 3
@@ -29,7 +29,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "db": {"drop_block": {"keep": 0.9, "size": 3}},
     "ls": {"label_smoothing": 0.1},
     "at": {"attack": {"method": "pgd", "epsilon": "8/255", "step": "2/255", "steps": 2, "random_start": True}},
-    "th16": {"thermometer": 16, "attack": {"method": "lspga", "epsilon": "8/255", "step": 1.0, "steps": 2}},
+    "th16": {"thermometer": 16, "attack": {"method": "lspga", "epsilon": "8/255", "logit_step": 1.0, "steps": 2}},
 }
 RECIPE: dict[str, Any] = {
     "epochs": EPOCHS,

@@ -12,8 +12,10 @@ from lacuna.names import (
     ENSEMBLE,
     METHODS,
     OWN,
+    PIXELS,
     SELF,
     STANDARD,
+    Method,
     ModelSpec,
     attack_code,
     parse_model,
@@ -147,12 +149,18 @@ def _check_sources(file: str, key: str, suite: Mapping[str, Any], attack: str, c
 
 
 def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
-    allowed = METHODS.get(method, [name for name in ("epsilon", "arguments") if name in budget])
-    if set(budget) != set(allowed):
-        raise LacunaError(f"{file}, key {key}: has {', '.join(sorted(budget))}; {method} takes {', '.join(allowed)}")
-    for name in allowed:
-        if name in ("epsilon", "step") and parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
+    known = METHODS.get(method, Method(optional=("epsilon", "arguments")))
+    choice = [" or ".join(known.one_of)] if known.one_of else []
+    takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
+    lacking, chosen = set(known.required) - set(budget), set(known.one_of) & set(budget)
+    if lacking or set(budget) - set(known.parameters) or len(chosen) != bool(known.one_of):
+        has = ", ".join(sorted(budget)) or "nothing"
+        raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
+    for name in sorted(PIXELS & set(budget)):
+        if parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
             raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
+    if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
+        raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")
 
 
 def _check_table(
@@ -182,6 +190,7 @@ def _check_table(
             for attack in content["suites"][column["suite"]]["attacks"]:
                 selection = content["attacks"][attack]["selection"]
                 _check_images(f"config/scales/{scale}.yaml", selection, settings, dataset, datasets)
+                _check_patches(file, attack, content["attacks"][attack], dataset, datasets)
 
 
 def _arch(model: str, content: Mapping[str, Any]) -> str:
@@ -253,6 +262,15 @@ def _check_images(
     if asked > there:
         limit = f"at most {there}, the test images of {dataset}"
         raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: {limit}")
+
+
+def _check_patches(file: str, name: str, attack: Mapping[str, Any], dataset: str, datasets: Mapping[str, Any]) -> None:
+    size = datasets[dataset]["image"][1]
+    for i, budget in enumerate(attack["budgets"] if attack["method"] == "shuffle" else ()):
+        if size % budget["k"] and not budget.get("pad"):
+            limit = f"a divisor of {size}, the size of {dataset}, or any with pad: true"
+            where = f"{file}, key attacks.{name}.budgets[{i}].k"
+            raise LacunaError(f"{where}: {budget['k']} is not allowed; allowed: {limit}")
 
 
 def _model(file: str, key: str, name: str, trainings: Collection[str]) -> ModelSpec:

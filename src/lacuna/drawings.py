@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lacuna.names import NO_SOURCE
+from lacuna.codes import NO_SOURCE
 
 if TYPE_CHECKING:
     from lacuna.plan import Plan

@@ -1,5 +1,6 @@
 """Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -16,15 +17,20 @@ def predict(model: nn.Module, images: Tensor, batch: int) -> Tensor:
 
 
 def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:
-    """Outcomes on the whole clean test set: attack ``none``, no source, one line per image id."""
+    """Outcomes on the whole clean test set: attack ``none``, no source, one line per image id, at distance 0."""
     frame = pd.DataFrame({"image": range(len(labels)), "label": labels.numpy(), "clean": clean.numpy()})
+    frame = frame.assign(valid=True, distance=np.zeros(len(labels), np.float32))
     return frame.assign(attack="none", source="", adversarial=frame["clean"], source_clean=-1, source_adversarial=-1)
 
 
 def adversarial_outcomes(
     attack: str, source: str, tensors: dict[str, Tensor], clean: Tensor, adversarial: Tensor
 ) -> pd.DataFrame:
-    """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position."""
+    """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
+
+    ``valid`` is False where the attack found no example; ``distance`` is the squared l2 distance to the clean image
+    divided by the number of values, pixels in [0, 1].
+    """
     images = tensors["image"]
     return pd.DataFrame(
         {
@@ -36,11 +42,16 @@ def adversarial_outcomes(
             "adversarial": adversarial.numpy(),
             "source_clean": tensors["source_clean"].numpy(),
             "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
+            "valid": tensors[f"{attack}.valid"].numpy(),
+            "distance": tensors[f"{attack}.distance"].numpy(),
         }
     )
 
 
-COLUMNS = ["attack", "source", "image", "label", "clean", "adversarial", "source_clean", "source_adversarial"]
+COLUMNS = [
+    *("attack", "source", "image", "label", "clean", "adversarial"),
+    *("source_clean", "source_adversarial", "valid", "distance"),
+]
 
 
 def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:

@@ -134,24 +134,76 @@ def plain(value: Fraction) -> str:
     return str(scaled.numerator) if scaled.denominator == 1 else f"{float(scaled):.6g}"
 
 
-# Parameters of each attack method's budgets; epsilon and step are in pixel units.
-METHODS: dict[str, tuple[str, ...]] = {"fgsm": ("epsilon",), "pgd": ("epsilon", "step", "steps")}
+@dataclass(frozen=True)
+class Method:
+    """What the budgets of an attack method hold: required and optional parameters, and exactly one of ``one_of``.
+
+    ``uncoded`` ones do not show in the attack's code, as in the printed tables; ``network`` is False where the
+    adversarial set is made without a source network.
+    """
+
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    uncoded: frozenset[str] = frozenset()
+    network: bool = True
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All that a budget may hold, in the order of codes."""
+        return self.required + self.one_of + self.optional
+
+
+METHODS: dict[str, Method] = {
+    "fgsm": Method(("epsilon",)),
+    "pgd": Method(("epsilon", "step", "steps"), ("random_start", "restarts")),
+    "mifgsm": Method(("epsilon", "step", "steps"), ("decay",)),
+    "cw": Method(
+        ("steps", "binary_search_steps", "learning_rate", "initial_const"),
+        one_of=("kappa", "kappa_rel"),
+        uncoded=frozenset({"steps"}),
+    ),
+    "boundary": Method(("steps", "spherical_step", "source_step", "step_adaptation"), uncoded=frozenset({"steps"})),
+    "square": Method(("epsilon", "queries")),
+    "lspga": Method(("epsilon", "steps", "logit_step")),
+    "gaussian": Method(("sigma",), network=False),
+    "shuffle": Method(("k",), ("pad",), network=False),
+    "stylised": Method(network=False),
+}
+PIXELS = {"epsilon", "step", "sigma"}  # parameters in pixel units
+LETTERS = {  # parameters that codes show
+    "epsilon": "e",
+    "step": "a",
+    "steps": "t",
+    "decay": "d",
+    "random_start": "rs",
+    "restarts": "x",
+    "kappa": "k",
+    "kappa_rel": "r",
+    "queries": "n",
+    "sigma": "s",
+    "k": "k",
+}
 
 
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:
-    """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``.
+    """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``, ``cw_k40``.
 
-    An attack of the user's own, ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
+    Further parts show only what is set: ``_rs`` for a random start, ``_x5`` for restarts. An attack of the user's
+    own, ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
     """
-    letters = {"epsilon": "e", "step": "a", "steps": "t"}
-    values = [
-        f"{letters[key]}{budget[key] if key == 'steps' else plain(parse_pixels(budget[key], key))}"
-        for key in METHODS.get(method, ("epsilon",))
-        if key in budget
-    ]
+    known = METHODS.get(method, Method(optional=("epsilon",)))
+    shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]
+    values = [f"{LETTERS[key]}{_coded(key, budget[key])}" for key in shown if budget[key] is not False]
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
     name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])
+
+
+def _coded(key: str, value: Any) -> str:
+    if key in PIXELS:
+        return plain(parse_pixels(value, key))
+    return "" if value is True else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def class_count(dataset: Mapping[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """Networks: this project's from their names, a user's own from a factory; trained ones from checkpoints."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from pickle import UnpicklingError
@@ -36,6 +36,17 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
         std=std,
         training=settings.get("training"),
     )
+
+
+class Ensemble(nn.Module):
+    """Networks that answer together: its logits are the mean of the members' logits (released code)."""
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in self.members]).mean(0)
 
 
 def trained_network(settings: dict[str, Any], checkpoints: Sequence[str], device: str) -> nn.Module:

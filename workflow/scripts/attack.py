@@ -1,17 +1,20 @@
 """Rule attack: 8-bit adversarial images of one attack's whole grid on one source, with the source's labels."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from lacuna.artefacts import Record, read_frame, read_tensors, write_tensors
+from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import adversarial_images
 from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
 from lacuna.job import job
 from lacuna.networks import trained_network
+from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 
 if TYPE_CHECKING:
@@ -22,27 +25,38 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
-    inputs = [snakemake.input.images, snakemake.input.checkpoint, snakemake.input.selection]
-    record = Record("attack", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
-    data, selection = read_tensors(snakemake.input.images), read_frame(snakemake.input.selection)
+    paths = snakemake.input
+    inputs = [paths.images, *paths.checkpoints, paths.selection]
+    record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
+    data, selection = read_tensors(paths.images), read_frame(paths.selection)
     ids = torch.from_numpy(selection["image"].to_numpy())
     images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
-    model = trained_network(settings["network"], snakemake.input.checkpoint, device)
+    network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
+    model = trained_network(network, list(paths.checkpoints), device) if network else None
+    victim = folded(model) if model and settings["fold_batch_norm"] else model
+    source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
-    victim = folded(model) if settings["fold_batch_norm"] else model
-
-    tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
+    unknown = torch.full_like(ids, -1)
+    tensors = {"image": ids, "label": labels}
+    tensors["source_clean"] = predict(model, images, batch) if model else unknown
+    states = []
     for code, budget in settings["budgets"].items():
-        name = f"{code} on {settings['network']['model']}"
-        torch.manual_seed(derive(settings["seed"], "attack", code, settings["network"]["model"]))
-        made = adversarial_images(victim, images, labels, settings["method"], budget, name=name, batch=batch, say=say)
-        tensors[f"{code}.images"] = made
-        tensors[f"{code}.source_adversarial"] = predict(model, made, batch)
-        fooled = tensors[f"{code}.source_adversarial"].ne(labels.cpu()).double().mean().item()
-        record.facts[code] = {
-            "fooled_source_share": round(fooled, 6),
-            "largest_change": int((made.int() - images.int()).abs().max()),
-        }
-        say(f"{name}: the source is fooled on {fooled:.1%} of {len(ids)} images")
+        name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)
+        torch.manual_seed(seed)  # for attacks of the user's own
+        state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
+        draws = Draws(seed, tuple(ids.tolist()))
+        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state}
+        made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
+        after = predict(model, made.images, batch) if model else unknown
+        tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
+        tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
+        record.facts[code] = made.report(images)
+        if model:
+            fooled = after.ne(labels.cpu()).double().mean().item()
+            record.facts[code]["fooled_source_share"] = round(fooled, 6)
+            say(f"{name}: the source is fooled on {fooled:.1%} of {len(ids)} images")
+        states.append(state)
     record.volatile |= {"device": device, "batch": batch}
-    write_tensors(snakemake.output.adversarial, tensors, record)
+    write_tensors(str(target), tensors, record)
+    for state in states:
+        state.finish()

@@ -10,9 +10,9 @@ from lacuna.device import prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.networks import new_network
+from lacuna.resumable import Resumable
 from lacuna.training.history import as_csv
 from lacuna.training.loop import train
-from lacuna.training.resumable import Resumable
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -1,4 +1,4 @@
-"""FGSM and PGD in the l-infinity ball, as the Defective CNN paper runs them: no random start."""
+"""FGSM, PGD and MI-FGSM in the l-infinity ball, as the Defective CNN paper runs them: no random start by default."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.attacks.draws import Draws
 from lacuna.errors import LacunaError
 
 
@@ -30,9 +31,15 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 
 def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Gradient of the summed cross-entropy with respect to the images; the sum keeps images independent."""
+    """Gradient of the summed cross-entropy with respect to the images; the sum keeps images independent.
+
+    Raises `LacunaError` for a `frozen` network that discretises its input.
+    """
     x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), labels, reduction="sum"), x)
+    logits = model(x)
+    if not logits.requires_grad:
+        raise LacunaError("the source has no gradient at its pixels, since it discretises them; use method lspga")
+    (gradient,) = torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), x)
     return gradient
 
 
@@ -41,19 +48,82 @@ def fgsm(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float) -> Tens
     return pgd(model, x, labels, epsilon=epsilon, step=epsilon, steps=1)
 
 
-def pgd(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, step: float, steps: int) -> Tensor:
+def pgd(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    epsilon: float,
+    step: float,
+    steps: int,
+    random_start: bool = False,
+    restarts: int = 1,
+    draws: Draws | None = None,
+) -> Tensor:
     """Signed-gradient ascent on the cross-entropy, ``steps`` times ``step``, from the clean image (appendix E).
 
     Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` and ``step`` in pixel units; after every step
-    the result is clipped to the ball around ``x`` and to [0, 1]. Raises `LacunaError` for a model in training
-    mode and ValueError for images outside [0, 1].
+    the result is clipped to the ball around ``x`` and to [0, 1]. With ``random_start`` the ascent starts uniformly
+    in the ball, clipped likewise; of several ``restarts`` each image keeps the result of highest cross-entropy.
+    Starts come from ``draws``, without them from torch's global generator. Raises `LacunaError` for a model in
+    training mode and ValueError for images outside [0, 1].
     """
+    lowest, highest = _box(x, epsilon)
+    with frozen(model):
+        best = None
+        for restart in range(restarts):
+            start = _uniform_start(x, lowest, highest, epsilon, restart, draws) if random_start else x
+            made = _ascended(model, start, labels, lowest, highest, step, steps)
+            best = made if best is None else _higher_loss(model, best, made, labels)
+    assert best is not None
+    return best
+
+
+def _box(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Lowest and highest pixels within ``epsilon`` of the images and in [0, 1]."""
     if not (x.min() >= 0 and x.max() <= 1):  # also refuses NaN
         raise ValueError(f"images must lie in [0, 1], not [{float(x.min())}, {float(x.max())}]")
-    lowest, highest = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
-    adversarial = x
+    return (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
+
+
+def _ascended(
+    model: nn.Module, start: Tensor, labels: Tensor, lowest: Tensor, highest: Tensor, step: float, steps: int
+) -> Tensor:
+    adversarial = start
+    for _ in range(steps):
+        direction = input_gradient(model, adversarial, labels).sign_()
+        adversarial = torch.clamp(adversarial.add(direction, alpha=step), lowest, highest)
+    return adversarial
+
+
+def _uniform_start(
+    x: Tensor, lowest: Tensor, highest: Tensor, epsilon: float, restart: int, draws: Draws | None
+) -> Tensor:
+    drawn = torch.rand_like(x) if draws is None else draws.uniform(f"start {restart}", x)
+    return torch.clamp(x + epsilon * (2 * drawn - 1), lowest, highest)
+
+
+@torch.no_grad()
+def _higher_loss(model: nn.Module, first: Tensor, second: Tensor, labels: Tensor) -> Tensor:
+    """For each image the one of two on which the cross-entropy is higher; the first where they are equal."""
+    losses = [F.cross_entropy(model(images), labels, reduction="none") for images in (first, second)]
+    return torch.where((losses[1] > losses[0]).view(-1, 1, 1, 1), second, first)
+
+
+def mifgsm(
+    model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, step: float, steps: int, decay: float = 1.0
+) -> Tensor:
+    """Momentum iterative FGSM: each step goes along the sign of g = ``decay`` g + gradient / its l1 norm per image.
+
+    Images, labels, units, clipping and errors as in `pgd`. The released code has decay 1 (the paper, appendix B,
+    leaves it open) and no random start.
+    """
+    lowest, highest = _box(x, epsilon)
+    adversarial, momentum = x, torch.zeros_like(x)
     with frozen(model):
         for _ in range(steps):
-            direction = input_gradient(model, adversarial, labels).sign_()
-            adversarial = torch.clamp(adversarial.add(direction, alpha=step), lowest, highest)
+            gradient = input_gradient(model, adversarial, labels)
+            norm = gradient.abs().sum((1, 2, 3), keepdim=True)
+            momentum = decay * momentum + gradient / norm.clamp(min=torch.finfo(norm.dtype).tiny)
+            adversarial = torch.clamp(adversarial.add(momentum.sign(), alpha=step), lowest, highest)
     return adversarial

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.attacks.draws import Draws
 from lacuna.attacks.gradient import frozen
 from lacuna.errors import LacunaError
 from lacuna.models.thermometer import Thermometer
@@ -12,34 +13,52 @@ ANNEALING = 1.2  # factor on the inverse temperature after each step, which begi
 ROUNDING = 1e-6  # differences of 8-bit values are exact up to float rounding
 
 
-def lspga(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, step: float, steps: int) -> Tensor:
+def lspga(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    epsilon: float,
+    logit_step: float,
+    steps: int,
+    draws: Draws | None = None,
+) -> Tensor:
     """Logit-space projected gradient ascent on a network whose first layer is a `Thermometer`.
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units; ``step`` is in units of the levels'
-    logits. Gives images in [0, 1] within ``epsilon`` of ``x``, each pixel its own value or the closest 8-bit value of
-    another level. Raises `LacunaError` for a network in training mode or without thermometer encoding.
+    Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units; ``logit_step`` is in units of the
+    levels' logits, which start from ``draws``, or from torch's global generator. Gives images in [0, 1] within ``epsilon`` of ``x``, each pixel its own value or
+    the closest 8-bit value of another level. Raises `LacunaError` for a network in training mode or without thermometer encoding.
     """
     with frozen(model):
-        return ascend_levels(model, x, labels, epsilon=epsilon, step=step, steps=steps)
+        return ascend_levels(model, x, labels, epsilon=epsilon, logit_step=logit_step, steps=steps, draws=draws)
 
 
-def ascend_levels(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, step: float, steps: int) -> Tensor:
+def ascend_levels(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    epsilon: float,
+    logit_step: float,
+    steps: int,
+    draws: Draws | None = None,
+) -> Tensor:
     """What `lspga` does, in whatever mode the network is: adversarial training calls it in training mode.
 
     Each pixel has one logit per level, drawn from a standard normal distribution, -inf where no 8-bit value of the
-    level lies within ``epsilon``. A step adds ``step`` times the sign of the cross-entropy's gradient through the
+    level lies within ``epsilon``. A step adds ``logit_step`` times the sign of the cross-entropy's gradient through the
     softmax; the softmax grows sharper from step to step. The largest logit is the pixel's level.
     """
     encoding, network = _parts(model)
     values = encoding.nearest(x)
     allowed = (values - x.permute(0, 2, 3, 1)[..., None]).abs() <= epsilon + ROUNDING
-    start = torch.randn(values.shape, dtype=x.dtype, device=x.device)
+    start = draws.normal("logits", values) if draws else torch.randn_like(values)
     logits = start.masked_fill_(~allowed, -torch.inf)
     for k in range(steps):
         logits.requires_grad_()
         loss = F.cross_entropy(network(encoding.relaxed(logits * ANNEALING**k)), labels, reduction="sum")
         (gradient,) = torch.autograd.grad(loss, logits)
-        logits = logits.detach().add(gradient.sign_(), alpha=step)
+        logits = logits.detach().add(gradient.sign_(), alpha=logit_step)
     chosen = values.gather(-1, logits.argmax(-1, keepdim=True))
     return chosen.squeeze(-1).permute(0, 3, 1, 2)
 

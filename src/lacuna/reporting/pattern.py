@@ -91,5 +91,6 @@ def summary(cells: pd.DataFrame) -> list[str]:
         f"Mean {', '.join(metric.replace('_', ' ') for metric in metrics)}{unit}: {means}.",
         f"Two rows of one architecture differ in the paper's direction in {pattern.agree} of {pattern.pairs} pairs; "
         f"of the {pattern.clear} pairs whose 95 % intervals do not overlap, in {pattern.clear_agree}.",
-        f"Spearman rank correlation with the {pattern.cells} printed {', '.join(map(plural, metrics))}: {pattern.rank_correlation:.2f}.",
+        f"Spearman rank correlation with the {pattern.cells} printed {', '.join(map(plural, metrics))}: "
+        f"{pattern.rank_correlation:.2f}.",
     ]

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
+from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 from lacuna.training.history import measure
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import augment, learning_rate
-from lacuna.training.resumable import Resumable
 
 
 def train(

@@ -1,0 +1,53 @@
+"""What attacks share: random numbers that do not depend on batches, and results with examples missing."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lacuna.seeding import derive
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an attack made: images (B, C, H, W) in [0, 1], and ``valid`` bool (B,), False where it found no example.
+
+    The image of an example that was not found is the clean one.
+    """
+
+    images: Tensor
+    valid: Tensor
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers of an attack on some images, each a function of ``seed``, the image's id and the draw's name.
+
+    So they depend neither on the batch an image is in nor on its place there. ``seed`` is that of the whole
+    adversarial set. Drawn on the CPU, then moved: devices draw alike.
+    """
+
+    seed: int
+    images: tuple[int, ...]
+
+    def part(self, place: slice) -> "Draws":
+        """The draws of some of the images."""
+        return Draws(self.seed, self.images[place])
+
+    def seeds(self, name: str) -> list[int]:
+        """One seed per image, for draws called ``name``."""
+        return [derive(self.seed, name, image) for image in self.images]
+
+    def generators(self, name: str) -> list[torch.Generator]:
+        """One CPU generator per image, for draws called ``name``."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds(name)]
+
+    def uniform(self, name: str, like: Tensor) -> Tensor:
+        """Uniform in [0, 1), of the shape, type and device of ``like``."""
+        parts = [torch.rand(like.shape[1:], generator=g, dtype=like.dtype) for g in self.generators(name)]
+        return torch.stack(parts).to(like.device)
+
+    def normal(self, name: str, like: Tensor) -> Tensor:
+        """Standard normal, of the shape, type and device of ``like``."""
+        parts = [torch.randn(like.shape[1:], generator=g, dtype=like.dtype) for g in self.generators(name)]
+        return torch.stack(parts).to(like.device)

@@ -1,0 +1,43 @@
+"""Square attack of the Adversarial Robustness Toolbox: random squares, by scores alone, no gradients."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lacuna.attacks.draws import Draws
+from lacuna.attacks.gradient import frozen
+
+GROUP = 128  # images attacked together; they share the squares, so this number decides results
+
+
+def square(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, queries: int, draws: Draws) -> Tensor:
+    """Square attack (Andriushchenko et al. 2020) in the l-infinity ball: keeps random squares that lower the margin.
+
+    Images float32 (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. ``queries`` counts proposed
+    squares; the stripes of the start are one more. An image is left alone once it is misclassified. The library draws
+    from numpy's global state, which is seeded from the first image and put back afterwards; the images of a call share
+    their squares. Raises `LacunaError` for a model in training mode.
+    """
+    from art.attacks.evasion import SquareAttack
+
+    state = np.random.get_state()
+    np.random.seed(draws.seeds("squares")[0] % 2**32)
+    try:
+        with frozen(model):
+            attack = SquareAttack(_estimator(model, x), eps=epsilon, max_iter=queries, batch_size=GROUP, verbose=False)
+            made = attack.generate(x.cpu().numpy(), labels.cpu().numpy())
+    finally:
+        np.random.set_state(state)
+    return torch.from_numpy(made).to(x.device)
+
+
+def _estimator(model: nn.Module, x: Tensor):  # type: ignore[no-untyped-def]
+    """The network as the toolbox wants it."""
+    from art.estimators.classification import PyTorchClassifier
+
+    with torch.no_grad():
+        classes = model(x[:1]).shape[1]
+    device = "gpu" if x.is_cuda else "cpu"
+    return PyTorchClassifier(
+        model, nn.CrossEntropyLoss(), tuple(x.shape[1:]), classes, clip_values=(0.0, 1.0), device_type=device
+    )
