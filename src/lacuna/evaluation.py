@@ -9,8 +9,10 @@ from lacuna.images import as_pixels
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor, batch: int) -> Tensor:
-    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device."""
+def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without model."""
+    if model is None:
+        return torch.full((len(images),), -1)
     model.eval()
     parts = [model(as_pixels(images[start : start + batch])).argmax(1) for start in range(0, len(images), batch)]
     return torch.cat(parts).cpu()

@@ -36,9 +36,7 @@ with job(snakemake) as say:
     victim = folded(model) if model and settings["fold_batch_norm"] else model
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
-    unknown = torch.full_like(ids, -1)
-    tensors = {"image": ids, "label": labels}
-    tensors["source_clean"] = predict(model, images, batch) if model else unknown
+    tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
     states = []
     for code, budget in settings["budgets"].items():
         name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)
@@ -47,7 +45,7 @@ with job(snakemake) as say:
         draws = Draws(seed, tuple(ids.tolist()))
         how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state}
         made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
-        after = predict(model, made.images, batch) if model else unknown
+        after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
         tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
         record.facts[code] = made.report(images)
