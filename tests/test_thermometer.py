@@ -128,6 +128,17 @@ def test_the_nearest_value_of_a_level_is_the_nearest_8_bit_value_that_has_it(lev
             assert float(found[value, level]) == float(torch.tensor(nearest).float() / 255)
 
 
+@pytest.mark.parametrize("levels", LEVELS)
+def test_pixels_between_8_bit_values_are_their_own_levels_nearest_value(levels: int) -> None:
+    x = torch.rand(2, 3, 8, 8, generator=generator(levels))
+    own = (x * levels).long().permute(0, 2, 3, 1)[..., None]
+    values = Thermometer(levels).nearest(x)
+    assert torch.equal(values.gather(-1, own).squeeze(-1), x.permute(0, 2, 3, 1))
+    bytes_ = values * 255
+    others = (bytes_ - bytes_.round()).abs().gt(1e-4).sum(-1)
+    assert others.max() == 1, "all others are 8-bit values"
+
+
 # LS-PGA --------------------------------------------------------------------------------------------------------------
 
 

@@ -48,7 +48,6 @@ class Thermometer(nn.Module):
         pixels, level = _last(x)[..., None], torch.arange(self.levels, device=x.device)
         low = torch.ceil(level * 255 / self.levels)
         high = torch.ceil((level + 1) * 255 / self.levels) - 1
-        high[-1] = 255
         values = torch.clamp(pixels, low.to(x.dtype) / 255, high.to(x.dtype) / 255)
         own = (pixels * self.levels).floor().clamp(max=self.levels - 1) == level
         return torch.where(own, pixels, values)
