@@ -68,7 +68,7 @@ def _conditional_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) ->
     both = rows["valid"].to_numpy()
     for target in cell["pair"]:
         partner = rows_of({**cell, "target": target}, outcomes)
-        both &= rows["image"].isin(partner.loc[_clean(partner), "image"]).to_numpy()
+        both = both & rows["image"].isin(partner.loc[_clean(partner), "image"]).to_numpy()
     return _sample(rows, both)
 
 

@@ -94,7 +94,8 @@ def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int 
     of the result may be subtracted as they stand and are then paired by image. A share also gets two
     imagined images of its own, one right and one wrong, with Gamma(1/2) weights; its replicates then follow
     Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. The metric of
-    several seeds is the mean over seeds, with the weights of `_seed_weights`. NaN where a sample is empty.
+    several seeds is their mean, shifted in each resample by resampling the seeds (`_seed_shifts`), the same for all
+    cells. NaN where a sample is empty.
     """
     seeds = len(cells[0])
     if any(len(samples) != seeds for samples in cells):
@@ -105,8 +106,8 @@ def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int 
     parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
     for i in set(range(len(columns))) - set(shares):
         parts[i] = _medians(columns[i], seed, resamples)
-    outer = _seed_weights(seeds, seed, resamples)
-    return np.einsum("csr,sr->cr", parts.reshape(len(cells), seeds, resamples), outer)
+    by_seed = parts.reshape(len(cells), seeds, resamples)
+    return by_seed.mean(axis=1) + by_seed.mean(axis=2) @ _seed_shifts(seeds, seed, resamples)
 
 
 def _weights(block: int, seed: int, resamples: int) -> Array:
@@ -147,19 +148,19 @@ def _medians(sample: Sample, seed: int, resamples: int) -> Array:
     return chosen
 
 
-def _seed_weights(seeds: int, seed: int, resamples: int) -> Array:
-    """Weights (seeds, resamples) of the training seeds, each resample's summing to 1; all 1 with one seed.
+def _seed_shifts(seeds: int, seed: int, resamples: int) -> Array:
+    """Weights (seeds, resamples) that add the spread between training seeds to a mean; each resample's sum to 0.
 
-    Uniform on the simplex, their distance from 1/k stretched. With k values of spread S, plain resampling of so few
-    spreads their mean by less than S/sqrt(k) and knows nothing of the tails; stretched, 1.96 standard deviations of the
-    resampled mean are the t interval with k - 1 degrees of freedom.
+    Weights of the Bayesian bootstrap less 1/k, stretched. With k values of spread S, plain resampling of so few spreads
+    their mean by less than S/sqrt(k) and knows nothing of the tails; stretched, 1.96 standard deviations of the
+    resampled mean are the t interval with k - 1 degrees of freedom. All 0 with one seed.
     """
     if seeds == 1:
-        return np.ones((1, resamples))
+        return np.zeros((1, resamples))
     stretch = np.sqrt((seeds + 1) / (seeds - 1)) * t.ppf(0.975, seeds - 1) / norm.ppf(0.975)
     uniform = np.random.default_rng([seed, 3]).dirichlet(np.ones(seeds), resamples).T
-    stretched: Array = 1 / seeds + stretch * (uniform - 1 / seeds)
-    return stretched
+    shifts: Array = stretch * (uniform - 1 / seeds)
+    return shifts
 
 
 def joint_intervals(draws: Array) -> tuple[Array, Array]:

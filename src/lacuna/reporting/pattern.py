@@ -83,6 +83,7 @@ def summary(cells: pd.DataFrame) -> list[str]:
         return ["No cell has a printed value to compare with."]
     attacked = _attacked(cells)
     metrics = list(dict.fromkeys(attacked["metric"]))
+    kinds = ", ".join(plural(metric) for metric in metrics)
     form, unit = (".1e", "") if set(attacked["unit"]) == {DISTANCE} else (".1f", " in percent")
     means = "; ".join(
         f"{name} {row.value:{form}} (paper {row.printed:{form}})" for name, row in means_by_variant(cells).iterrows()
@@ -91,6 +92,5 @@ def summary(cells: pd.DataFrame) -> list[str]:
         f"Mean {', '.join(metric.replace('_', ' ') for metric in metrics)}{unit}: {means}.",
         f"Two rows of one architecture differ in the paper's direction in {pattern.agree} of {pattern.pairs} pairs; "
         f"of the {pattern.clear} pairs whose 95 % intervals do not overlap, in {pattern.clear_agree}.",
-        f"Spearman rank correlation with the {pattern.cells} printed {', '.join(map(plural, metrics))}: "
-        f"{pattern.rank_correlation:.2f}.",
+        f"Spearman rank correlation with the {pattern.cells} printed {kinds}: {pattern.rank_correlation:.2f}.",
     ]
