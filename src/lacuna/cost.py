@@ -1,10 +1,11 @@
 """What a run will cost: hours of training and attacking, and disk, for what is missing. No torch here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from lacuna.names import OWN, parse_model
 from lacuna.plan import Plan
@@ -68,11 +69,19 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
 
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
-    """A step of an attack costs about what a training step costs, per image."""
+    """A step of an attack costs about what a training step costs, per image and network."""
     body, data = plan.attack(attack), plan.config.datasets[dataset]
     images = plan.config.settings["images"][body["selection"]]
     cost.attacks += 1
     cost.bytes += images * prod(data["image"]) * len(body["budgets"])
-    if parse_model(source).training != OWN:
-        passes = images * sum(budget.get("steps", 1) for budget in body["budgets"])
-        cost.seconds += plan.seconds(source) * passes / (plan.epochs(dataset, source) * data["train"])
+    passes = images * sum(_passes(budget) for budget in body["budgets"])
+    for member in plan.exhibits.members(source):
+        if (spec := parse_model(member)).training != OWN:
+            seconds = plan.config.settings["seconds"][spec.arch]
+            cost.seconds += seconds * passes / (plan.epochs(dataset, member) * data["train"])
+
+
+def _passes(budget: Mapping[str, Any]) -> int:
+    """Passes through the network per image; a query without gradient counts like one with it."""
+    searched = budget.get("binary_search_steps", 1) * budget.get("restarts", 1)
+    return int(budget.get("queries", budget.get("steps", 1)) * searched)

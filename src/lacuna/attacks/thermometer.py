@@ -26,8 +26,9 @@ def lspga(
     """Logit-space projected gradient ascent on a network whose first layer is a `Thermometer`.
 
     Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units; ``logit_step`` is in units of the
-    levels' logits, which start from ``draws``, or from torch's global generator. Gives images in [0, 1] within ``epsilon`` of ``x``, each pixel its own value or
-    the closest 8-bit value of another level. Raises `LacunaError` for a network in training mode or without thermometer encoding.
+    levels' logits, which start from ``draws``, or from torch's global generator. Gives images in [0, 1] within
+    ``epsilon`` of ``x``, each pixel its own value or the closest 8-bit value of another level. Raises `LacunaError`
+    for a network in training mode or without thermometer encoding.
     """
     with frozen(model):
         return ascend_levels(model, x, labels, epsilon=epsilon, logit_step=logit_step, steps=steps, draws=draws)
