@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from lacuna.codes import NO_SOURCE
@@ -40,6 +41,7 @@ class Exhibits:
 
     def __init__(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
         self.parts = parts
+        self.codes = cache(self.codes)  # type: ignore[method-assign]  # asked for again by every cell
 
     def members(self, model: str) -> list[str]:
         """The networks a source or target consists of: an ensemble's, none for sets made without a network."""

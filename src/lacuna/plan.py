@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -25,6 +24,7 @@ class Plan:
         }
         self._stages = _by_name(config)
         self.exhibits = Exhibits(self._stages)
+        self._cells: dict[str, tuple[Cell, ...]] = {}
 
     # Paths -------------------------------------------------------------------------------------------------
 
@@ -43,9 +43,11 @@ class Plan:
 
     # What an exhibit needs ---------------------------------------------------------------------------------
 
-    def cells(self, table: str) -> Iterator[Cell]:
+    def cells(self, table: str) -> tuple[Cell, ...]:
         """The cells of a table in printed order, row by row."""
-        return self.exhibits.cells(self.tables[table][1])
+        if table not in self._cells:
+            self._cells[table] = tuple(self.exhibits.cells(self.tables[table][1]))
+        return self._cells[table]
 
     def outcomes(self, table: str) -> list[str]:
         """The outcome files that a table is computed from: one per target and suite."""
@@ -239,7 +241,7 @@ class Plan:
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""
-        body, cells = self.tables[table][1], list(self.cells(table))
+        body, cells = self.tables[table][1], self.cells(table)
         named = {name for cell in cells for name in (cell.model, cell.source) if name.startswith(ENSEMBLE)}
         return canonical(
             {
