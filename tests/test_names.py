@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from lacuna.codes import arch_code
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES, ModelSpec, attack_code, parse_model, parse_pixels, plain, printed_arch
+from lacuna.names import ARCHITECTURES, ModelSpec, attack_code, parse_model, parse_pixels, plain
 from lacuna.seeding import derive
 
 PRINTED = pd.read_csv(
@@ -297,6 +298,6 @@ def test_a_training_is_any_word_unless_the_ones_that_exist_are_given() -> None:
 
 
 def test_architectures_have_the_codes_of_the_printed_tables() -> None:
-    codes = {printed_arch(arch) for arch in ARCHITECTURES}
+    codes = {arch_code(arch) for arch in ARCHITECTURES}
     assert len(codes) == len(ARCHITECTURES)
     assert codes == set(PRINTED["target"]) - {""}
