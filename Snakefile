@@ -15,6 +15,7 @@ include: "rules/select.smk"
 include: "rules/attack.smk"
 include: "rules/evaluate.smk"
 include: "rules/cells.smk"
+include: "rules/claims.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
 

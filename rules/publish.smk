@@ -45,6 +45,7 @@ rule publish_figure:
 rule tables:
     input:
         expand("tables/{exhibit}.csv", exhibit=list(PLAN.tables)),
+        expand("tables/{paper}-claims.csv", paper=PLAN.claimed),
 
 
 rule figures:

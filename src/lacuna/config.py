@@ -16,7 +16,8 @@ from lacuna.schema import check_schema
 class Config:
     """Everything that changes a number: the chosen scale's file, the datasets and the papers' exhibits.
 
-    ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents.
+    ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents; ``claims`` names
+    the papers that config/claims has.
     """
 
     scale: str
@@ -26,6 +27,7 @@ class Config:
     settings: Mapping[str, Any]
     datasets: Mapping[str, Any]
     papers: Mapping[str, Any]
+    claims: frozenset[str] = frozenset()
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast where built
@@ -76,9 +78,9 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     check_scale(scale_file, settings, datasets)
     papers = _scaled(papers, settings, scale_file, root)
     check_papers(papers, chosen["scale"], settings, datasets)
-    return Config(
-        chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"], settings, datasets, papers
-    )
+    claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
+    switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
+    return Config(*switches, settings, datasets, papers, claims)
 
 
 def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:

@@ -113,6 +113,40 @@ class Plan:
         rendered = [self.path(dataset, "table", f"{table}.{ending}") for ending in ("csv", "md", "tex")]
         return [*rendered, self.path(dataset, "cells", f"{table}.csv")]
 
+    # Claims: judged on the cells of every table of a paper ---------------------------------------------------
+
+    @property
+    def claimed(self) -> list[str]:
+        """The papers whose claims are written down."""
+        return [paper for paper in self.config.papers if paper in self.config.claims]
+
+    def _claim_tables(self, paper: str) -> list[str]:
+        return [table for table, (owner, _) in self.tables.items() if owner == paper]
+
+    def claims_cells(self, paper: str) -> list[str]:
+        """The cells of every table of a paper."""
+        return [self.path(self.dataset_of(t), "cells", f"{t}.csv") for t in self._claim_tables(paper)]
+
+    def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
+        tables = self._claim_tables(paper)
+        return list(dict.fromkeys((self.dataset_of(t), c.suite, c.target) for t in tables for c in self.cells(t)))
+
+    def claims_outcomes(self, paper: str) -> list[str]:
+        """The outcomes behind every table of a paper."""
+        keys = self._claim_outcomes(paper)
+        return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for dataset, suite, target in keys]
+
+    def claims_settings(self, paper: str) -> str:
+        """Settings of the rule claims: the cells of every table, and which outcomes each file holds."""
+        tables = [json.loads(self.cells_settings(table)) for table in self._claim_tables(paper)]
+        title = self.config.papers[paper]["title"]
+        return canonical({"title": title, "tables": tables, "outcomes": self._claim_outcomes(paper)})
+
+    def claims_files(self, paper: str) -> list[str]:
+        """What is published of a paper's claims: CSV, Markdown, comparisons."""
+        dataset = self.role(self.tables[self._claim_tables(paper)[0]][1]["dataset"])
+        return [self.path(dataset, "claims", f"{paper}{ending}") for ending in (".csv", ".md", ".comparisons.csv")]
+
     def figure_files(self, figure: str) -> list[str]:
         """What is published of a figure: SVG, PNG."""
         return [self.path(self.dataset_of(figure), "figure", f"{figure}.{ending}") for ending in ("svg", "png")]

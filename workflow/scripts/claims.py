@@ -1,0 +1,33 @@
+"""Rule claims: a verdict on each claim of a paper, and every comparison behind it."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lacuna.artefacts import Record, read_frame, write_frame, write_text
+from lacuna.claims import load_claims
+from lacuna.job import job
+from lacuna.reporting.claims import markdown
+from lacuna.verdicts import judge, samples_of
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake) as say:
+    settings, paths = json.loads(snakemake.params.settings), snakemake.input
+    inputs = [*paths.cells, *paths.outcomes, paths.printed, paths.claims]
+    record = Record("claims", snakemake.params.settings, inputs, list(paths.code))
+    files = {tuple(key): path for key, path in zip(settings["outcomes"], paths.outcomes, strict=True)}
+    samples = samples_of(settings["tables"], lambda *key: read_frame(files[key]))
+    cells = pd.concat([read_frame(path) for path in paths.cells], ignore_index=True)
+    claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
+    verdicts, comparisons = judge(claims, cells, [[sample] for sample in samples], pd.read_csv(paths.printed))
+    write_frame(snakemake.output.claims, verdicts, record)
+    write_text(snakemake.output.comparisons, comparisons.to_csv(index=False, lineterminator="\n"))
+    write_text(snakemake.output.markdown, markdown(verdicts, settings["title"]))
+    counts = verdicts["verdict"].value_counts()
+    say(f"claims of {snakemake.wildcards.paper}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
