@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
+from lacuna.cells import compute_cells
 from lacuna.claims import Claim, Claims, load_claims
+from lacuna.config import load
+from lacuna.plan import Plan
 from lacuna.reporting.claims import markdown
 from lacuna.statistics import Sample, bootstrap_difference
 from lacuna.verdicts import (
@@ -337,6 +342,38 @@ def test_samples_are_read_once_per_file_and_stand_in_the_order_of_the_cells() ->
     assert read == [("d", "s", targets[0]), ("d", "s", targets[1]), ("e", "s", targets[0]), ("e", "s", targets[1])]
 
 
+def random_outcomes(target: str, cells: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """A target's outcomes on 200 test images and 80 examples per set; masked targets withstand more of them."""
+    draw = np.random.default_rng(zlib.crc32(target.encode()))
+    strength = 0.9 if "bottom" in target else 0.2
+    sets = dict.fromkeys((cell["attack"], cell["source"]) for cell in cells if cell["source"])
+    frames = []
+    for attack, source in [("none", ""), *sets]:
+        image = np.arange(200 if attack == "none" else 80)
+        hits = {"clean": draw.random(len(image)) > 0.9, "adversarial": draw.random(len(image)) > strength}
+        frame = pd.DataFrame({"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0})
+        frames.append(frame.assign(source_adversarial=1, valid=True, distance=0.0, **hits))
+    return pd.concat(frames).astype({"clean": int, "adversarial": int})
+
+
+def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
+    chosen = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
+    settings = json.loads(Plan(load(root, chosen)).cells_settings("table3"))
+    keys = {(cell["suite"], cell["target"]) for cell in settings["cells"]}
+    outcomes = {key: random_outcomes(key[1], settings["cells"]) for key in keys}
+    printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")
+    cells = compute_cells(settings, outcomes, printed, dict.fromkeys(keys, "digits"))
+    samples = [[sample] for sample in samples_of([settings], lambda _, suite, target: outcomes[suite, target])]
+    assert measured(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
+    assert [len(one.values) for [one] in samples] == cells["n"].tolist()
+    frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)
+    made = frame[frame["comparisons"] > 0].set_index("id")
+    assert made["comparisons"].to_dict() == {"DEF10": 50, "DEF11": 25, "DEF12": 10, "OBS07": 60}
+    assert made.loc["DEF10", "verdict"] == "holds for these networks"
+    assert set(made["dataset"]) == {"fashion-mnist-subset"}
+    assert set(pairs["left_provenance"]) == {"digits"}
+
+
 # All of the paper ------------------------------------------------------------------------------------------
 
 
@@ -368,7 +405,7 @@ def test_networks_that_behave_as_printed_contradict_nothing_the_printed_numbers_
     assert not (both["verdict"] == both["printed_verdict"].map(opposite)).any()
     assert (both["comparisons"] == both["printed_comparisons"]).all()
     assert set(both.loc[both["id"].isin(["DEF45", "OBS04", "OBS10"]), "verdict"]) == {"holds for these networks"}
-    assert set(both.loc[both["id"].isin(["DEF39", "DEF42"]), "verdict"]) == {"contradicted"}
+    assert both.loc[both["id"] == "DEF39", "verdict"].tolist() == ["contradicted"]
     assert len(pairs) == frame["comparisons"].sum()
     assert seconds < 60
 
