@@ -78,6 +78,11 @@ class Comparison:
     relation: str
     value: float | None = None
 
+    @property
+    def members(self) -> tuple[int, ...]:
+        """All places."""
+        return (*self.left, *self.right)
+
 
 def load_claims(root: Path, paper: str) -> Claims:
     """The claims of config/claims/<paper>.yaml. Raises `LacunaError` with one sentence for the first mistake."""
@@ -127,7 +132,15 @@ def text(value: Any) -> str:
 
 def matches(selector: Selector, cell: Identity) -> bool:
     """Whether a cell has the selector's codes; a list holds alternatives, and * stands for anything."""
-    return all(any(fnmatchcase(cell[key], pattern) for pattern in _texts(values)) for key, values in selector.items())
+    return _fits(_patterns(selector), cell)
+
+
+def _patterns(selector: Selector) -> list[tuple[str, list[str]]]:
+    return [(key, _texts(values)) for key, values in selector.items()]
+
+
+def _fits(patterns: Iterable[tuple[str, list[str]]], cell: Identity) -> bool:
+    return all(any(fnmatchcase(cell[key], pattern) for pattern in texts) for key, texts in patterns)
 
 
 def keep_bottom(cell: Identity) -> str:
@@ -145,7 +158,7 @@ def find(claim: Claim, cells: Sequence[Identity]) -> list[Comparison]:
 
 
 def _find(block: Mapping[str, Any], cells: Sequence[Identity]) -> Iterator[Comparison]:
-    pool = [i for i, cell in enumerate(cells) if matches(block.get("where", {}), cell)]
+    pool = _among(block.get("where", {}), range(len(cells)), cells)
     relation, value = block["relation"], block.get("value")
     if "rank" in block:
         yield from _ranks(block, pool, cells)
@@ -161,7 +174,8 @@ def _find(block: Mapping[str, Any], cells: Sequence[Identity]) -> Iterator[Compa
 
 
 def _among(side: Selector | Sequence[Selector], pool: Iterable[int], cells: Sequence[Identity]) -> list[int]:
-    return [i for i in pool if any(matches(part, cells[i]) for part in _sides(side))]
+    parts = [_patterns(part) for part in _sides(side)]
+    return [i for i in pool if any(_fits(part, cells[i]) for part in parts)]
 
 
 def _shared(cell: Identity, keys: Iterable[str]) -> tuple[str, ...]:

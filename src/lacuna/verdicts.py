@@ -127,28 +127,47 @@ def identities(cells: pd.DataFrame) -> list[dict[str, str]]:
 def findings(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> dict[str, Finding]:
     """What the cells say about each claim, by its id. A cell that stands twice in an exhibit counts once."""
     everything = identities(cells)
-    first = {tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}
-    places = sorted(first.values())
+    places = sorted({tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}.values())
     kept = [everything[i] for i in places]
-    some = Numbers(numbers.values[places], numbers.draws[places], numbers.seeds)
-    return {claim.id: _finding(claims, claim, kept, cells.iloc[places], some) for claim in claims.claims}
+    frame = cells.iloc[places]
+    named = zip(kept, frame["row"], frame["column"], strict=True)
+    material = _Material(
+        cells=kept,
+        frame=frame,
+        names=[f"{cell['exhibit']} {cell['target']} [{row} | {column}]" for cell, row, column in named],
+        reasons=[claims.reason(cell) for cell in kept],
+        numbers=Numbers(numbers.values[places], numbers.draws[places], numbers.seeds),
+    )
+    return {claim.id: _finding(claim, material) for claim in claims.claims}
 
 
-def _finding(claims: Claims, claim: Claim, cells: Sequence[Identity], frame: pd.DataFrame, numbers: Numbers) -> Finding:
+@dataclass(frozen=True)
+class _Material:
+    """What all claims are judged on, one entry per cell: codes, lines, names, reasons to leave it out, numbers."""
+
+    cells: Sequence[Identity]
+    frame: pd.DataFrame
+    names: Sequence[str]
+    reasons: Sequence[str]
+    numbers: Numbers
+
+
+def _finding(claim: Claim, material: _Material) -> Finding:
     if claim.reason:
         return Finding(NOT_APPLICABLE, claim.reason)
-    found = find(claim, cells)
-    reasons = [next(filter(None, (claims.reason(cells[i]) for i in (*c.left, *c.right))), "") for c in found]
+    found = find(claim, material.cells)
+    reasons = [next(filter(None, (material.reasons[i] for i in c.members)), "") for c in found]
     used = [c for c, reason in zip(found, reasons, strict=True) if not reason]
     if not used:
         return Finding(NOT_APPLICABLE, reasons[0]) if found else Finding(NOT_RUN)
-    decided = _labelled(_decide(claim, used, numbers).assign(claim=claim.id), used, frame)
-    members = frame.iloc[sorted({i for c in used for i in (*c.left, *c.right)})]
+    decided = _decide(claim, used, material.numbers).assign(claim=claim.id, **_labels(used, material))
+    members = material.frame.iloc[sorted({i for c in used for i in c.members})]
     if decided["low"].isna().all():
         return Finding(NOT_APPLICABLE, "no interval can be formed", decided, members)
     missing = max(0, claim.printed.get("comparisons", 0) - len(found))
     note = f"{missing} further comparisons were not run" if missing else ""
-    return Finding(verdict(claim, list(decided["decision"]), missing, numbers.seeds), note, decided, members)
+    decisions = list(decided["decision"])
+    return Finding(verdict(claim, decisions, missing, material.numbers.seeds), note, decided, members)
 
 
 def verdict(claim: Claim, decisions: Sequence[str], missing: int, seeds: int) -> str:
@@ -197,16 +216,16 @@ def _decide(claim: Claim, comparisons: Sequence[Comparison], numbers: Numbers) -
     return decided.assign(hold=hold, decision=decision)
 
 
-def _labelled(decided: pd.DataFrame, comparisons: Sequence[Comparison], frame: pd.DataFrame) -> pd.DataFrame:
-    names = [f"{c.exhibit} {c.target} [{c.row} | {c.column}]" for c in frame.fillna({"target": ""}).itertuples()]
-    digests = frame["provenance"].tolist()
+def _labels(comparisons: Sequence[Comparison], material: _Material) -> dict[str, list[str]]:
+    """Names and provenance of both sides of each comparison; for ranks, the first cell's name and how many follow."""
+    digests = material.frame["provenance"].tolist()
     sides: dict[str, list[str]] = {"left": [], "right": [], "left_provenance": [], "right_provenance": []}
     for c in comparisons:
         for side, places in (("left", c.left), ("right", c.right)):
             more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-            sides[side].append(names[places[0]] + more if places else text(c.value))
+            sides[side].append(material.names[places[0]] + more if places else text(c.value))
             sides[f"{side}_provenance"].append(digests[places[0]] if len(places) == 1 else "")
-    return decided.assign(**sides)
+    return sides
 
 
 def _line(claim: Claim, ours: Finding, theirs: Finding) -> dict[str, Any]:
