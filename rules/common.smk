@@ -30,8 +30,9 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
 MODULES = {
     "dataset": ["data"],
     "train": [
-        "attacks/gradient",
+        "attacks/draws",
         "attacks/thermometer",
+        "attacks/victim",
         "device",
         "data",
         "images",

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import fgsm, frozen, input_gradient, pgd
+from lacuna.attacks.gradient import fgsm, pgd
 from lacuna.attacks.run import adversarial_images, parameters
+from lacuna.attacks.victim import frozen, input_gradient
 from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
 from lacuna.images import as_pixels, to_bytes

@@ -11,7 +11,8 @@ from torch import nn
 
 from lacuna.artefacts import Record, write_tensors
 from lacuna.attacks.folding import folded
-from lacuna.attacks.gradient import input_gradient, pgd
+from lacuna.attacks.gradient import pgd
+from lacuna.attacks.victim import input_gradient
 from lacuna.models.build import build_model
 from lacuna.names import parse_model
 from lacuna.networks import Ensemble, trained_network

@@ -203,7 +203,8 @@ class Plan:
         """Settings of the rule train: network, data format, recipe, seed."""
         recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
-        return canonical({**self.network_settings(dataset, model), "recipe": recipe})
+        history = {"history": True} if self.history_tests(dataset, model) else {}
+        return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
 
     def network_settings(self, dataset: str, model: str) -> dict[str, Any]:
         """What is needed to build a network, or each member of an ensemble, before checkpoints are loaded."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws, Made
-from lacuna.attacks.gradient import frozen
+from lacuna.attacks.victim import frozen
 from lacuna.images import as_pixels
 
 BLENDS = 50  # steps of the line search from the image to the noise that a walk starts at; foolbox's default there

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.gradient import frozen
+from lacuna.attacks.victim import frozen
 from lacuna.errors import LacunaError
 from lacuna.networks import imported
 

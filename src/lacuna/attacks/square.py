@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import frozen
+from lacuna.attacks.victim import frozen
 
 GROUP = 128  # images attacked together; they share the squares, so this number decides results
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import frozen
+from lacuna.attacks.victim import frozen
 from lacuna.errors import LacunaError
 from lacuna.models.thermometer import Thermometer
 

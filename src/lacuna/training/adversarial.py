@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from lacuna.attacks.gradient import input_gradient
 from lacuna.attacks.thermometer import ascend_levels
+from lacuna.attacks.victim import input_gradient
 from lacuna.names import parse_pixels
 
 Perturb = Callable[[nn.Module, Tensor, Tensor], Tensor]
