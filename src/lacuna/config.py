@@ -16,8 +16,8 @@ from lacuna.schema import check_schema
 class Config:
     """Everything that changes a number: the chosen scale's file, the datasets and the papers' exhibits.
 
-    ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents; ``claims`` names
-    the papers that config/claims has.
+    ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents;
+    ``claims`` names the papers that config/claims has.
     """
 
     scale: str
