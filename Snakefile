@@ -17,6 +17,7 @@ include: "rules/evaluate.smk"
 include: "rules/cells.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
+include: "rules/collect.smk"
 
 
 rule all:

@@ -10,6 +10,7 @@ from typing import Any
 from lacuna.checks import CLEAN_SUITE
 from lacuna.config import Config
 from lacuna.errors import LacunaError
+from lacuna.inventory import Artefact, all_artefacts
 from lacuna.names import OWN, attack_code, parse_model
 
 
@@ -149,6 +150,10 @@ class Plan:
                 f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}"
             )
         return dict(self._stages[kind][name])
+
+    def artefacts(self, *tables: str) -> list[Artefact]:
+        """All that these tables are computed from (of all tables if none is named), each after its inputs."""
+        return all_artefacts(self, tables or self.tables)
 
     # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
 
