@@ -10,18 +10,22 @@ from lacuna.errors import LacunaError
 RENDERING = ("table", "publish_table", "figure", "publish_figure")
 
 
-def dvc(*arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
-    """One call of DVC, whatever its exit status; ``shown`` lets its progress and errors through to the terminal."""
-    output = None if shown else subprocess.PIPE
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=output, stderr=output, text=True)
+def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One call of DVC, whatever its exit status, with all that it says."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
 
 
-def dvc_or_stop(*arguments: str) -> str:
-    """What DVC said on stdout. Raises `LacunaError` with its own words where it failed."""
-    done = dvc(*arguments)
+def transfer(*arguments: str) -> tuple[bool, str]:
+    """A push or a pull, its progress and errors on the terminal: whether it succeeded, and its closing count."""
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, text=True)
+    return done.returncode == 0, "".join(done.stdout.splitlines()[-1:])
+
+
+def add(files: list[str]) -> None:
+    """Adds files to DVC in one call. Raises `LacunaError` with DVC's own words where it failed."""
+    done = dvc("add", "--quiet", *files)
     if done.returncode != 0:
-        raise LacunaError(f"dvc {arguments[0]}: {_sentence(done.stderr, 'ERROR: ')}")
-    return done.stdout.strip()
+        raise LacunaError(f"dvc add: {_sentence(done.stderr, 'ERROR: ')}")
 
 
 def snakemake(scale: str, *arguments: str) -> str:

@@ -57,7 +57,7 @@ class Store:
         files = [file for finding in good for file in pair(finding.path)]
         before = _contents(files)
         if files:
-            calls.dvc_or_stop("add", "--quiet", *files)
+            calls.add(files)
         changed = sum(text != before[file] for file, text in _contents(files).items())
         self._report("tracked", good)
         self.say(f"  {changed} of {len(files)} .dvc files are new or changed")
@@ -67,10 +67,10 @@ class Store:
     def push(self) -> bool:
         """Sends what the ``.dvc`` files name to the remote."""
         files = self._tracked_or_stop()
-        status = calls.dvc("push", *files, shown=True).returncode
-        self.say(f"{'pushed' if status == 0 else 'NOT pushed'}: scale {self.scale}, {len(files)} tracked files")
+        done, count = calls.transfer("push", *files)
+        self.say(f"{self._what()}: {len(files)} tracked files, {count if done else 'NOT pushed'}")
         self._uncommitted()
-        return status == 0
+        return done
 
     def pull(self) -> bool:
         """Fetches what is tracked, checks it, and makes Snakemake take what agrees, and only that, as made."""
@@ -103,12 +103,13 @@ class Store:
     def _tracked_or_stop(self) -> list[str]:
         if files := self.tracked():
             return files
-        what = f"of {self.table} at scale {self.scale}" if self.table else f"of scale {self.scale}"
-        raise LacunaError(f"nothing {what} is tracked: no .dvc files below results/{self.scale}; try `make track`")
+        raise LacunaError(f"{self._what()}: nothing is tracked, there are no .dvc files; `make track` writes them")
 
     def _fetch(self, files: list[str]) -> bool:
         """``dvc pull``. One file that DVC refuses to replace stops it for all, so the others are asked for again."""
-        if calls.dvc("pull", *files, shown=True).returncode == 0:
+        done, count = calls.transfer("pull", *files)
+        self.say(f"{self._what()}: {len(files)} tracked files, {count if done else 'NOT all pulled'}")
+        if done:
             return True
         own = calls.refused(files)
         for path in sorted({path.removesuffix(".prov.json") for path in own}):
@@ -134,10 +135,12 @@ class Store:
         figures = [figure for figure in plan.figures if plan.figure_cells(figure) in cells]
         return [*(f"tables/{name}.csv" for name in tables), *(f"figures/{name}.svg" for name in figures)]
 
+    def _what(self) -> str:
+        return f"{self.table} at scale {self.scale}" if self.table else f"scale {self.scale}"
+
     def _report(self, what: str, findings: list[Finding]) -> None:
         size = sum(finding.size for finding in findings)
-        whose = f"{self.table} at scale {self.scale}" if self.table else f"scale {self.scale}"
-        self.say(f"{whose}: {len(findings)} artefacts, {size / 1e6:.1f} MB, {what}")
+        self.say(f"{self._what()}: {len(findings)} artefacts, {size / 1e6:.1f} MB, {what}")
         for module, made in sorted(other_code(findings).items()):
             self.say(f"  note: {len(made)} of them were made by another version of {module}")
 
