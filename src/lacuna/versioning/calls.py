@@ -49,7 +49,7 @@ def _sentence(said: str, mark: str) -> str:
 
 def refused(targets: Iterable[str]) -> set[str]:
     """Targets that DVC leaves alone because the file here is neither its tracked version nor in the cache."""
-    said = dvc("checkout", "--quiet", *targets).stderr
+    said = dvc("checkout", *targets).stderr  # with --quiet it does not name them
     lines = {line.strip() for line in said.splitlines()}
     return {target for target in targets if os.path.abspath(target) in lines}
 
