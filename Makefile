@@ -1,6 +1,8 @@
 # make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
-.PHONY: help install demo test test-slurm test-slurm-demo slurm-packages benchmark format lock clean
+# make pull   fetches published data and checkpoints, checks them and takes them as made (TABLE=table3, SCALE=paper)
+# make track push   adds what was made here to DVC after checking it, and sends it to the remote (docs/versioning.md)
+.PHONY: help install demo test track push pull verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,7 +16,7 @@ $(error the path of this checkout has a space, which Snakemake cannot run script
 endif
 
 help:
-	@sed -n 's/^# //p' Makefile | head -2
+	@sed -n 's/^# //p' Makefile | head -4
 
 install: .venv/installed
 
@@ -72,6 +74,14 @@ benchmark: install
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
 	PATH="$(CURDIR)/$(BIN):$$PATH"; for name in planning agreement steps attacks; do $(BIN)/python benchmarks/$$name.py; done
+
+# Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
+track push pull verify: install
+	@$(BIN)/python -m lacuna.versioning $@ $(if $(SCALE),--scale $(SCALE)) $(if $(TABLE),--table $(TABLE))
+
+# dvc.yaml from config/papers/*.yaml
+aliases: install
+	@$(BIN)/python -m lacuna.versioning aliases
 
 format: install
 	$(BIN)/ruff format .

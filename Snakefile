@@ -18,6 +18,7 @@ include: "rules/cells.smk"
 include: "rules/claims.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
+include: "rules/collect.smk"
 
 
 rule all:

@@ -135,6 +135,17 @@ def named(function, *names):
     return ask
 
 
+def made(*stages):
+    """An input function: the artefacts of these stages, of all tables."""
+
+    def ask(wildcards):
+        return [
+            artefact.path for artefact in PLAN.artefacts() if artefact.stage in stages
+        ]
+
+    return ask
+
+
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)

@@ -10,6 +10,7 @@ from lacuna.config import Config
 from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
+from lacuna.inventory import Artefact, all_artefacts
 from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
 
 
@@ -168,6 +169,10 @@ class Plan:
                 f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}"
             )
         return dict(self._stages[kind][name])
+
+    def artefacts(self, *tables: str) -> list[Artefact]:
+        """All that these tables are computed from (of all tables if none is named), each after its inputs."""
+        return all_artefacts(self, tables or self.tables)
 
     # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
 

@@ -1,0 +1,50 @@
+"""``python -m lacuna.versioning track|push|pull|verify|guard|aliases``, called by the Makefile and by dvc.yaml."""
+
+import argparse
+import sys
+
+from lacuna.artefacts import write_text
+from lacuna.errors import LacunaError
+from lacuna.progress import say_to_stderr
+from lacuna.versioning.aliases import aliases
+from lacuna.versioning.store import Store, scales_with
+
+COMMANDS = {
+    "track": "check what was made and add what agrees with the configuration to DVC (every scale unless one is given)",
+    "push": "send what is tracked to the remote (every scale unless one is given)",
+    "pull": "fetch what is tracked, check it, and make Snakemake take what agrees as made",
+    "verify": "check what is here against the configuration",
+    "guard": "like verify, but stops only where Snakemake would build on something that disagrees",
+    "aliases": "write dvc.yaml from the configuration",
+}
+
+
+def main() -> bool:
+    """Runs one command in the working directory, which must be the checkout's root; whether all is well."""
+    parser = argparse.ArgumentParser(prog="python -m lacuna.versioning")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
+        command.add_argument("--table", help="only what this table needs, for example table3")
+    chosen = parser.parse_args()
+    stores = [Store(scale, chosen.table, say_to_stderr) for scale in _scales(chosen.command, chosen.scale)]
+    if chosen.command == "aliases":
+        write_text("dvc.yaml", aliases(stores[0].plan))
+        return True
+    outcomes = [getattr(store, chosen.command)() for store in stores]
+    return all(outcomes)
+
+
+def _scales(command: str, scale: str | None) -> list[str | None]:
+    """The scale that was given; else for track and push all that have something, for the rest the configuration's."""
+    pattern = {"track": "*.prov.json", "push": "*.dvc"}.get(command)
+    here = scales_with(pattern) if pattern and scale is None else []
+    return [*here] or [scale]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(0 if main() else 1)
+    except LacunaError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,132 @@
+"""Whether what lies below results/ is what the plan wants: bytes, settings and inputs, from its provenance."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lacuna.artefacts import provenance_path, sha256, stable_part, text_digest, verify
+from lacuna.errors import LacunaError
+from lacuna.inventory import Artefact
+from lacuna.plan import canonical
+
+State = Literal["agrees", "absent", "disagrees", "unconfirmed"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found where an artefact of the plan should lie.
+
+    ``disagrees``: bytes, settings or inputs are not the plan's; ``why`` is one sentence. ``unconfirmed``: its own
+    record agrees, but something that it was made from does not. ``absent``: the file is not there. ``sound``: what
+    was made from it can be trusted, also where the file is absent and only its provenance is there.
+    """
+
+    artefact: Artefact
+    state: State
+    why: str = ""
+    sound: bool = False
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Where the artefact lies."""
+        return self.artefact.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of the artefact, 0 where it is absent."""
+        return os.path.getsize(self.path) if os.path.exists(self.path) else 0
+
+
+def examine(artefacts: Iterable[Artefact]) -> list[Finding]:
+    """A finding for each artefact; each must stand after its inputs. Reads every file once."""
+    found: dict[str, Finding] = {}
+    others: dict[str, str | None] = {}
+    for artefact in artefacts:
+        found[artefact.path] = _examine(artefact, found, others)
+    return list(found.values())
+
+
+def _examine(artefact: Artefact, found: Mapping[str, Finding], others: dict[str, str | None]) -> Finding:
+    present = Path(artefact.path).is_file()
+    if not present and not provenance_path(artefact.path).is_file():
+        return Finding(artefact, "absent")
+    try:
+        if present:
+            verify(artefact.path)
+        recorded = stable_part(artefact.path)
+        _compare(artefact, recorded, found, others)
+    except LacunaError as error:
+        return Finding(artefact, "disagrees" if present else "absent", str(error))
+    sound = all(found[name].sound for name in artefact.inputs if name in found)
+    state: State = "absent" if not present else "agrees" if sound else "unconfirmed"
+    return Finding(artefact, state, sound=sound, recorded=recorded)
+
+
+def _compare(
+    artefact: Artefact, recorded: Mapping[str, Any], found: Mapping[str, Finding], others: dict[str, str | None]
+) -> None:
+    """Raises `LacunaError` with one sentence for the first thing in the record that is not the plan's."""
+    path, inputs = artefact.path, recorded.get("inputs")
+    if not isinstance(inputs, dict) or not all(isinstance(digest, str) for digest in inputs.values()):
+        raise LacunaError(f"{provenance_path(path)} does not say what {path} was made from; delete both")
+    if recorded.get("artefact") != path:
+        raise LacunaError(f"{path} was made as {recorded.get('artefact')}; delete it and pull or make it again")
+    if recorded.get("settings_digest") != text_digest(artefact.settings):
+        keys = ", ".join(list(different(recorded.get("settings"), json.loads(artefact.settings)))[:3])
+        raise LacunaError(f"{path} was made with other settings than the configuration's: {keys or 'their digest'}")
+    if strange := sorted(inputs.keys() ^ set(artefact.inputs)):
+        raise LacunaError(f"{path} was made from other files than the configuration says: {strange[0]}")
+    for name, digest in inputs.items():
+        if (here := _digest(name, found, others)) not in (None, digest):
+            raise LacunaError(
+                f"{path} was made from another {name} (sha256 {digest[:16]}..., here {str(here)[:16]}...)"
+            )
+
+
+def _digest(name: str, found: Mapping[str, Finding], others: dict[str, str | None]) -> str | None:
+    """sha256 of an input: as recorded if the plan makes it, else of the file; None where that cannot be known."""
+    if name in found:
+        return found[name].recorded.get("sha256")
+    if name not in others:
+        others[name] = sha256(name) if Path(name).is_file() else None
+    return others[name]
+
+
+def different(recorded: Any, planned: Any, key: str = "") -> Iterator[str]:
+    """Where two settings differ, as ``recipe.epochs is 4, not 2``: the recorded value first, the plan's second."""
+    if isinstance(recorded, dict) and isinstance(planned, dict):
+        for name in sorted(recorded.keys() | planned.keys()):
+            yield from different(recorded.get(name), planned.get(name), f"{key}.{name}" if key else name)
+    elif recorded != planned:
+        shown = [text if len(text) < 40 else f"{text[:36]}..." for text in map(json.dumps, (recorded, planned))]
+        yield f"{key} is {shown[0]}, not {shown[1]}"
+
+
+def as_recorded(path: str) -> Artefact:
+    """An artefact that no table needs, as its own provenance describes it, so that only bytes and inputs can differ."""
+    try:
+        recorded = stable_part(path)
+    except LacunaError:  # which `examine` meets again and reports
+        recorded = {}
+    inputs = tuple(recorded.get("inputs") or ())
+    return Artefact(str(recorded.get("stage")), path, canonical(recorded.get("settings")), inputs)
+
+
+def other_code(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    """Artefacts that agree but were made by another version of some module: their paths, by module."""
+    here: dict[str, str | None] = {}
+    made: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.state != "agrees":
+            continue
+        volatile = json.loads(provenance_path(finding.path).read_text()).get("volatile", {})
+        for name, digest in volatile.get("code", {}).items():
+            if name not in here:
+                here[name] = sha256(name) if Path(name).is_file() else None
+            if here[name] != digest:
+                made.setdefault(name, []).append(finding.path)
+    return made
