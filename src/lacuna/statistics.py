@@ -49,8 +49,6 @@ def median_interval(values: ArrayLike) -> tuple[float, float]:
     """
     ordered = np.sort(np.asarray(values, dtype=float))
     k = int(binom.ppf(0.025, len(ordered), 0.5))
-    while k > 0 and binom.cdf(k - 1, len(ordered), 0.5) > 0.025:
-        k -= 1
     return (float(ordered[k - 1]), float(ordered[-k])) if k else (float("nan"), float("nan"))
 
 
