@@ -22,6 +22,7 @@ rule claims:
         f"logs/{PLAN.config.scale}/{{dataset}}/claims/{{paper}}.log",
     conda:
         ENVIRONMENT
+    threads: 1
     params:
         settings=named(PLAN.claims_settings, "paper"),
     script:

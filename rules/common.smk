@@ -85,7 +85,7 @@ MODULES = {
         "verdicts",
         "reporting/claims",
     ],
-    "table": ["reporting/pattern", "reporting/tables", "statistics"],
+    "table": ["metrics", "reporting/pattern", "reporting/tables", "statistics"],
     "figure": ["reporting/figures"],
     "export": ["export"],
 }

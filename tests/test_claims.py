@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 PAPER_TABLES = {f"table{i}" for i in range(1, 17)}
-OURS = {"defective-figure4", "defective-adversarial-training", "defective-white-box", "defective-weak-pgd"}
+OURS = {"defective-noise", "defective-at", "defective-whitebox", "defective-pgd-grid"}
 
 
 @pytest.fixture(scope="session")
