@@ -159,7 +159,7 @@ def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     for clone in (a, published):
         clone.must("dvc", "remote", "modify", "--local", "storage", "url", "s3://lacuna/store")
         clone.must("dvc", "remote", "modify", "--local", "storage", "endpointurl", s3.meta.endpoint_url)
-    assert "31 files pushed" in a.made("push")
+    assert f"{a.objects()} files pushed" in a.made("push")
     md5 = yaml.safe_load((a / f"{CELLS}.dvc").read_text())["outs"][0]["md5"]
     place = {"Bucket": "lacuna", "Key": f"store/files/md5/{md5[:2]}/{md5[2:]}"}
     content = s3.get_object(**place)["Body"].read()
