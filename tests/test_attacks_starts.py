@@ -134,7 +134,7 @@ def test_mifgsm_is_that_of_the_adversarial_robustness_toolbox(seed: int) -> None
     from art.attacks.evasion import MomentumIterativeMethod
     from art.estimators.classification import PyTorchClassifier
 
-    model, x = small(seed).float(), images(seed).float()
+    model, x = small(seed).float(), images(seed, 40).float()
     labels, how = labelled(model, x), {"epsilon": 0.08, "step": 0.02, "steps": 6}
     ours = mifgsm(model, x, labels, **how, decay=0.9)
     victim = PyTorchClassifier(

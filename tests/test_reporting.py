@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from lacuna.cells import COLUMNS
-from lacuna.reporting.figures import PLOTS, draw
+from lacuna.reporting.figures import READERS
 from lacuna.reporting.pattern import Pattern, compare, means_by_variant, summary
+from lacuna.reporting.plots.heatmap import heatmap
+from lacuna.reporting.plots.style import save
 from lacuna.reporting.tables import escape, latex, markdown, wide
 
 COLUMN_NAMES = ["ResNet-18", "ResNet-50", "DenseNet-121", "SENet-18", "VGG-19", "Test Accuracy"]
@@ -259,7 +261,7 @@ def few(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def drawn(cells: pd.DataFrame, path: Path, title: str = "Table 3") -> bytes:
-    draw("heatmap", cells, title, str(path))
+    save(heatmap(cells, title, "A note"), str(path))
     return path.read_bytes()
 
 
@@ -298,7 +300,7 @@ def test_every_plot_of_the_schema_exists(root: Path) -> None:
     schema = (root / "workflow/schemas/paper.schema.yaml").read_text()
     allowed = re.search(r"plot: \{enum: \[(.*?)\]\}", schema)
     assert allowed
-    assert set(allowed[1].split(", ")) == set(PLOTS)
+    assert set(allowed[1].split(", ")) == set(READERS)
 
 
 # Tables of other shapes ------------------------------------------------------------------------------------
