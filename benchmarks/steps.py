@@ -14,16 +14,27 @@ from common import interleaved, network, save
 from torch import Tensor, nn
 
 from lacuna.images import as_pixels
+from lacuna.training.adversarial import perturbation
 
-BATCH, PGD_STEPS = 128, 7
-AT = {"method": "pgd", "epsilon": "8/255", "step": "2/255", "steps": PGD_STEPS, "random_start": True}
+BATCH = 128
+PGD_7 = {"method": "pgd", "epsilon": "8/255", "step": "2/255", "steps": 7, "random_start": True}
 Step = Callable[[nn.Module, torch.optim.Optimizer, Tensor, Tensor], object]
 
 
 def training(model: nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
     """One step of SGD on cross-entropy."""
-    model.train()
-    loss = F.cross_entropy(model(as_pixels(images)), labels)
+    descend(model.train(), optimiser, as_pixels(images), labels)
+
+
+def adversarial_training(model: nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
+    """One step on examples that PGD with seven steps makes first (Madry et al.)."""
+    x = perturbation(PGD_7)(model.train(), as_pixels(images), labels)
+    descend(model, optimiser, x, labels)
+
+
+def descend(model: nn.Module, optimiser: torch.optim.Optimizer, x: Tensor, labels: Tensor) -> None:
+    """Loss, gradient, update."""
+    loss = F.cross_entropy(model(x), labels)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
@@ -35,7 +46,7 @@ def evaluation(model: nn.Module, _: torch.optim.Optimizer, images: Tensor, label
     return model.eval()(as_pixels(images)).argmax(1)
 
 
-STEPS: dict[str, Step] = {"training": training, "evaluation": evaluation}
+STEPS: dict[str, Step] = {"training": training, "PGD-7 training": adversarial_training, "evaluation": evaluation}
 
 
 def in_mode(mode: str, step: Step, model: nn.Module, *rest: object) -> object:

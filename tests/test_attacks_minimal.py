@@ -106,7 +106,7 @@ def test_the_black_image_that_foolbox_gives_for_none_is_not_taken_for_an_example
     assert torch.equal(made.images, x)
 
 
-def test_a_linear_growth_of_kappa_is_measured_on_all_images_of_the_source() -> None:
+def test_the_median_margin_is_that_of_all_images() -> None:
     model, pixels = small(5).float(), to_bytes(images(5, 9).float())
     labels = labelled(model, pixels / 255)
     logits = model(pixels / 255).detach()

@@ -134,16 +134,16 @@ def test_mifgsm_is_that_of_the_adversarial_robustness_toolbox(seed: int) -> None
     from art.attacks.evasion import MomentumIterativeMethod
     from art.estimators.classification import PyTorchClassifier
 
-    model, x = small(seed).float(), images(seed, 40).float()
-    labels, how = labelled(model, x), {"epsilon": 0.08, "step": 0.02, "steps": 6}
+    model, x = small(seed).float(), images(seed).float()
+    labels, how = labelled(model, x), {"epsilon": 0.3, "step": 0.1, "steps": 6}
     ours = mifgsm(model, x, labels, **how, decay=0.9)
     victim = PyTorchClassifier(
         model, nn.CrossEntropyLoss(), tuple(x.shape[1:]), CLASSES, clip_values=(0.0, 1.0), device_type="cpu"
     )
-    attack = MomentumIterativeMethod(victim, eps=0.08, eps_step=0.02, max_iter=6, decay=0.9, verbose=False)
+    attack = MomentumIterativeMethod(victim, eps=0.3, eps_step=0.1, max_iter=6, decay=0.9, verbose=False)
     theirs = torch.from_numpy(attack.generate(x.numpy(), F.one_hot(labels, CLASSES).numpy()))
     assert (ours - theirs).abs().gt(1e-5).double().mean() < 0.005
-    assert (ours - pgd(model, x, labels, **how)).abs().gt(1e-5).double().mean() > 0.05
+    assert (ours - pgd(model, x, labels, **how)).abs().gt(1e-5).double().mean() > 0.1
 
 
 def test_mifgsm_survives_a_gradient_of_zero_and_refuses_training_mode() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LIBRARIES = (
-    *("foolbox", "lacuna", "numpy", "pandas", "pillow", "pyarrow"),
+    *("adversarial-robustness-toolbox", "eagerpy", "foolbox", "lacuna", "numpy", "pandas", "pillow", "pyarrow"),
     *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
 )
 

@@ -10,7 +10,7 @@ from lacuna.images import as_pixels
 
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
-    """Predicted classes int64 (N,), on the CPU, of uint8 images (N, C, H, W) on the model's device; -1 without one."""
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one."""
     if model is None:
         return torch.full((len(images),), -1)
     model.eval()

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from clones import Clone
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TARGETS = ("tables/table3.csv", "figures/defective-table3.svg")
@@ -131,7 +134,7 @@ def checkout(target: Path) -> None:
         shutil.copytree(REPOSITORY, target, ignore=shutil.ignore_patterns(*LEFT_OUT))
         return
     for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file():
+        if (REPOSITORY / name).is_file() and not name.startswith("results/"):  # .dvc files of what was published
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, target / name)
 
@@ -257,3 +260,37 @@ def small(small_root: Path, tmp_path: Path) -> Tree:
 def finished(finished_root: Path, tmp_path: Path) -> Tree:
     """A copy of the tiny configuration after a run: its files with their mtimes, and Snakemake's notes."""
     return copy(finished_root, tmp_path / "finished")
+
+
+@pytest.fixture(scope="session")
+def world(shared: Path, finished_root: Path) -> Path:
+    """A folder with clone A, which built Table 3 and published it, its remote, and clone B, which pulled it."""
+
+    from clones import begin, cloned, shuffle
+
+    def make(folder: Path) -> None:
+        a = begin(finished_root, folder / "A", str(folder / "remote"))
+        (folder / "track.txt").write_text(a.made("track"))
+        a.commit()
+        (folder / "push.txt").write_text(a.made("push"))
+        b = cloned(folder / "A", folder / "B")
+        shuffle(b, 0)
+        (folder / "pull.txt").write_text(b.made("pull"))
+
+    return made_once(shared / "versioning", make)
+
+
+@pytest.fixture
+def published(world: Path, tmp_path: Path) -> "Clone":
+    """A fresh clone of what was published, before any pull."""
+    from clones import cloned
+
+    return cloned(world / "A", tmp_path / "fresh")
+
+
+@pytest.fixture
+def pulled(world: Path, tmp_path: Path) -> "Clone":
+    """A copy of the clone that pulled, with all its times."""
+    from clones import Clone
+
+    return Clone(copy(world / "B", tmp_path / "pulled").root)

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from lacuna.artefacts import read_frame, read_tensors
 from lacuna.errors import LacunaError
+from lacuna.reporting.made import Made
 from lacuna.reporting.plots.curves import curves
-from lacuna.reporting.plots.examples import Made, examples
+from lacuna.reporting.plots.examples import examples
 from lacuna.reporting.plots.heatmap import heatmap
 from lacuna.reporting.plots.masks import masks
 from lacuna.reporting.plots.noise import noise
@@ -115,21 +116,10 @@ def _examples(settings: Settings, files: Files) -> Figure:
     (one set per row)."""
     data = read_tensors(files["images"][0])
     sets = [
-        made(read_tensors(path), row["attack"], row["label"])
+        Made.read(read_tensors(path), row["attack"], row["label"])
         for row, path in zip(settings["rows"], files["adversarial"], strict=True)
     ]
-    clean, labels = data["images"].numpy(), data["labels"].numpy()
-    return examples(clean, labels, sets, settings["classes"], settings["title"], _note(settings))
-
-
-def made(tensors: Mapping[str, Any], attack: str, name: str) -> Made:
-    """One attack's examples of an adversarial set. Raises `LacunaError` where the set has no such attack."""
-    if f"{attack}.images" not in tensors:
-        codes = sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images"))
-        raise LacunaError(f"the adversarial set of {name} has no attack {attack}; allowed: {', '.join(codes)}")
-    ids, predicted = tensors["image"].numpy(), tensors[f"{attack}.source_adversarial"].numpy()
-    valid = tensors[f"{attack}.valid"].numpy() if f"{attack}.valid" in tensors else np.ones(len(ids), dtype=bool)
-    return Made(name, ids, tensors[f"{attack}.images"].numpy(), predicted, valid)
+    return examples(data["images"].numpy(), sets, settings["classes"], settings["title"], _note(settings))
 
 
 def _shuffled(settings: Settings, files: Files) -> Figure:
@@ -151,7 +141,7 @@ def _shuffled(settings: Settings, files: Files) -> Figure:
         raise LacunaError(f"no image is right on all of {', '.join(settings['networks'])}; nothing to shuffle")
     images = {"clean": data["images"][chosen].numpy()}
     for attack in attacks:
-        shuffle = made(tensors, attack, "the shuffled images")
+        shuffle = Made.read(tensors, attack, "shuffled images")
         k = attack.rpartition("_k")[2]
         images[f"{k} x {k} patches"] = shuffle.at(np.array([chosen]))[0][0]
     seen = {

@@ -1,5 +1,7 @@
 """Training and test curves (Defective CNN, Figure 14)."""
 
+from typing import Any
+
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -55,10 +57,12 @@ def long_form(history: pd.DataFrame) -> pd.DataFrame:
 def _panel(axis: Axes, part: pd.DataFrame, label: str, palette: dict[str, tuple[float, float, float]]) -> None:
     for key, line in part.groupby(["network", "images"], sort=False):
         name, images = map(str, key)
-        dashes = DASHES[images] if label != "learning rate" else (None, None)
-        axis.plot(line["epoch"], line["value"], color=palette[name], dashes=dashes, linewidth=1.2)
+        how: dict[str, Any] = {"dashes": DASHES[images], "linewidth": 1.2}
+        if label == "learning rate":  # often the same for all: the first shows as a border of the later ones
+            how = {"linewidth": 1.2 + 1.5 * (len(palette) - 1 - list(palette).index(name))}
+        axis.plot(line["epoch"], line["value"], color=palette[name], **how)
     axis.set(xlabel="epoch", ylabel=label)
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     axis.grid(alpha=0.3)
     if label == "learning rate":
         axis.set_yscale("log")

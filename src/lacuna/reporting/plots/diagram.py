@@ -8,10 +8,10 @@ from lacuna.reporting.plots.style import PAGE_WIDTH, finish, styled
 from lacuna.reporting.plots.wiring import MAIN, MASKED, draw_unit, lane_width
 from lacuna.reporting.structure import Architecture, Block
 
-GUTTER = 0.24  # between columns
-TOP = 0.5  # of the first box below a column's heading
-BETWEEN = 0.26  # units of a column
-ABOVE, BELOW = 0.45, 1.05  # room for title; for legend and note
+GUTTER = 0.2  # between columns
+TOP = 0.44  # of the first box below a column's heading
+BETWEEN = 0.22  # units of a column
+ABOVE, BELOW = 0.4, 0.95  # room for title; for legend and note
 
 KEY = "mask 50.0 %: share of neurons kept. /2: stride 2. Sizes: channels x height x width. Units alike drawn once, x n."
 
@@ -56,7 +56,7 @@ def _column(pen: Pen, x: float, block: Block, leaving: Point | None, network: Ar
     middle, y = x + MAIN / 2, TOP
     pen.text((x, LINE / 2), f"Block {block.number}", ha="left", weight="bold", fontsize=10)
     if leaving is None:
-        pen.text((middle, y - 0.17), f"image {_size(network.image)}")
+        pen.text((middle, y - 0.16), f"image {_size(network.image)}")
     else:
         gutter, turn, enter = x - GUTTER / 2, leaving[1] + 0.12, y - 0.12
         pen.line(leaving, (leaving[0], turn), (gutter, turn), (gutter, enter), (middle, enter), (middle, y))
@@ -64,7 +64,7 @@ def _column(pen: Pen, x: float, block: Block, leaving: Point | None, network: Ar
         if i:
             pen.line((middle, y - BETWEEN), (middle, y))
         y = draw_unit(pen, x, y, unit)
-        pen.text((middle + 0.05, y + 0.13), _size(unit.shape), ha="left")
+        pen.text((middle + 0.05, y + 0.11), _size(unit.shape), ha="left")
         y += BETWEEN
     pen.line((middle, y - BETWEEN), (middle, y))
     return middle, y

@@ -1,13 +1,14 @@
 """Adversarial examples of several sources beside the clean images (Defective CNN, Figures 3, 6 and 7)."""
 
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from lacuna.errors import LacunaError
+from lacuna.reporting.made import Made
 from lacuna.reporting.plots.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, finish, page, show, styled
 
 RULE = (
@@ -15,60 +16,41 @@ RULE = (
     "clean image its true label, above an adversarial example the label its source predicts."
 )
 MAXIMUM = 10  # columns on a page
+NARROWEST = 4.0  # inches
 MARGIN, TITLES = 0.95, 0.2  # inches for the names of rows, and above each image
 
 
-@dataclass(frozen=True)
-class Made:
-    """Adversarial examples of one source: image ids (N,), images uint8 (N, C, H, W), predictions of the source (N,),
-    and whether the attack found an example, bool (N,)."""
+def choose(sets: Sequence[Made]) -> np.ndarray:
+    """Ids of the images to show: of each class, the first in the first set's order that fools every source.
 
-    name: str
-    ids: np.ndarray
-    images: np.ndarray
-    predicted: np.ndarray
-    valid: np.ndarray
-
-    def at(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images and predictions of the image ids ``wanted``, in their order."""
-        position = {image: i for i, image in enumerate(self.ids.tolist())}
-        index = [position[image] for image in wanted.tolist()]
-        return self.images[index], self.predicted[index]
-
-
-def choose(sets: list[Made], labels: np.ndarray) -> np.ndarray:
-    """Ids of the images to show: of each class, the first of the first set's order that fools every source.
-
-    ``labels`` are those of all test images, indexed by id. Sorted by class, at most ten; a class without such an
-    image is left out. Raises `LacunaError` where no image fools every source.
+    Sorted by class, at most ten; a class without such an image is left out. Raises `LacunaError` where no image fools
+    every source.
     """
-    fooled = [set(one.ids[one.valid & (one.predicted != labels[one.ids])].tolist()) for one in sets]
-    common = set.intersection(*fooled)
+    fooled = [one.fooled() for one in sets]
     first: dict[int, int] = {}
-    for image in sets[0].ids.tolist():
-        if image in common:
-            first.setdefault(int(labels[image]), image)
+    for image, label in fooled[0].items():
+        if all(image in others for others in fooled):
+            first.setdefault(label, image)
     if not first:
         raise LacunaError(f"no image fools all of {', '.join(one.name for one in sets)}; nothing to show")
     return np.array([first[label] for label in sorted(first)][:MAXIMUM])
 
 
 @styled
-def examples(
-    clean: np.ndarray, labels: np.ndarray, sets: list[Made], classes: list[str], title: str, note: str
-) -> Figure:
+def examples(clean: np.ndarray, sets: Sequence[Made], classes: Sequence[str], title: str, note: str) -> Figure:
     """Upper grid: clean images, then one row per source; lower grid: each perturbation, magnified around grey.
 
-    ``clean`` uint8 (N_test, C, H, W) and ``labels`` (N_test,) are the test set, indexed by image id.
+    ``clean`` uint8 (N_test, C, H, W) is the whole test set, indexed by image id.
     """
-    ids = choose(sets, labels)
-    width = min(PAGE_WIDTH, MARGIN + 0.8 * len(ids))
-    tile = (width - MARGIN) / len(ids)
+    ids = choose(sets)
+    truth = sets[0].fooled()
+    tile = min(0.8, (PAGE_WIDTH - MARGIN) / len(ids))
+    width = max(NARROWEST, MARGIN + tile * len(ids))
     upper, lower = (tile + TITLES) * (1 + len(sets)), tile * len(sets) + 0.5
     figure = page(width, upper + lower + 1.4)
     parts = figure.subfigures(2, 1, squeeze=False, height_ratios=[upper, lower])[:, 0]
     made = {one.name: one.at(ids) for one in sets}
-    rows = {"clean": (clean[ids], labels[ids])} | made
+    rows = {"clean": (clean[ids], [truth[image] for image in ids.tolist()])} | made
     _grid(parts[0], {name: images for name, (images, _) in rows.items()})
     _name(parts[0], [[classes[i] for i in predicted] for _, predicted in rows.values()], tile)
     change = {name: images.astype(int) - clean[ids] for name, (images, _) in made.items()}

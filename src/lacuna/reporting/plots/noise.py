@@ -26,7 +26,7 @@ def noise(cells: pd.DataFrame, title: str, note: str) -> Figure:
     names = list(dict.fromkeys(points["network"]))
     palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
     shared = {"x": "sigma", "y": "value", "hue": "network", "style": "network", "palette": palette}
-    sns.lineplot(points, **shared, markers=True, dashes=False, ax=axis)
+    sns.lineplot(points, **shared, markers=True, dashes=False, estimator=None, ax=axis)
     for name, line in points.groupby("network", sort=False):
         axis.fill_between(line["sigma"], line["ci_low"], line["ci_high"], color=palette[name], alpha=0.2, linewidth=0)
     axis.set(xlabel="standard deviation of the noise, in 1/255 of the pixel range", ylabel="accuracy in percent")

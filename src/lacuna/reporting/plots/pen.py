@@ -10,8 +10,8 @@ from matplotlib.typing import ColorType
 
 from lacuna.reporting.plots.style import FONT_SIZE
 
-LINE = 0.14  # height of a line of text
-PADDING = 0.05
+LINE = 0.132  # height of a line of text
+PADDING = 0.04
 RADIUS = 0.085
 INK = "0.25"
 Point = tuple[float, float]

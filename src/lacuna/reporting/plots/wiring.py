@@ -10,8 +10,8 @@ from lacuna.reporting.plots.style import ORANGE, tint
 from lacuna.reporting.structure import Op, Step, Unit
 
 MAIN, SIDE, LANE = 1.12, 0.92, 0.09  # widths in inches: boxes, boxes on side paths, room for a line
-MAIN_LETTERS, SIDE_LETTERS = 18, 15
-GAP = 0.15  # between boxes
+MAIN_LETTERS, SIDE_LETTERS = 18, 14
+GAP = 0.13  # between boxes
 HARD = "\N{NO-BREAK SPACE}"
 LETTER = 0.072  # width of a bold letter
 MASKED: ColorType = tint(ORANGE)
@@ -115,5 +115,5 @@ class _Wires:
 def _content(ops: Sequence[Op], letters: int) -> tuple[list[str], ColorType]:
     """Lines of a box of at most ``letters``, and its colour."""
     fixed = [op.text.replace(" ", HARD).replace(f"{HARD}/", " /") for op in ops]  # breaks between operations only
-    lines = [line.replace(HARD, " ") for line in textwrap.wrap(", ".join(fixed), letters)]
+    lines = [line.replace(HARD, " ") for line in textwrap.wrap(", ".join(fixed), letters, break_long_words=False)]
     return lines, MASKED if any(op.masks for op in ops) else PLAIN

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, groupby, takewhile
 
 import torch
 from torch import fx, nn
@@ -63,7 +63,7 @@ def architecture(network: nn.Module, image: Shape) -> Architecture:
 def _check_complete(whole: Architecture, network: nn.Module) -> None:
     shown = sorted(name for block in whole.blocks for name in block.masked)
     if shown != sorted(name for name, module in network.named_modules() if isinstance(module, Defect)):
-        raise LacunaError(f"{type(network).__name__} cannot be drawn: a masked layer is on no path of it")
+        raise LacunaError(f"{type(network).__name__} cannot be drawn: a masked layer is on no path of it, or on two")
 
 
 class _Tracer(fx.Tracer):
@@ -89,11 +89,9 @@ def _traced(network: nn.Module, image: Shape) -> Nodes:
 
 def _owner(nodes: Nodes, modules: Modules) -> Callable[[fx.Node], str]:
     """A function that tells of an operation which unit it belongs to, by path; empty for the network itself."""
-    stacks = {node: list(node.meta.get("nn_module_stack") or ()) for node in nodes}
+    stacks = {node: [path.partition("@")[0] for path in node.meta.get("nn_module_stack") or ()] for node in nodes}
     layers = [stacks[node] for node in nodes if _convolutions([node], modules)]
-    shared = 0
-    while layers and all(stack[shared : shared + 1] == layers[0][shared : shared + 1] for stack in layers):
-        shared += 1
+    shared = sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*layers, strict=False)))
 
     def path(node: fx.Node) -> str:
         return next((name for name in stacks[node][shared:] if _is_unit(modules[name])), "")

@@ -1,0 +1,53 @@
+"""Adversarial examples of one source, as figures and pages take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lacuna.errors import LacunaError
+
+
+@dataclass(frozen=True)
+class Made:
+    """One attack's examples on the source ``name``.
+
+    ``ids`` int (N,) are image ids, ``labels`` int (N,) the true ones, ``images`` uint8 (N, C, H, W), ``predicted`` int
+    (N,) what the source says, ``valid`` bool (N,) whether the attack found an example.
+    """
+
+    name: str
+    ids: np.ndarray
+    labels: np.ndarray
+    images: np.ndarray
+    predicted: np.ndarray
+    valid: np.ndarray
+
+    @classmethod
+    def read(cls, tensors: Mapping[str, Any], attack: str, name: str) -> "Made":
+        """From an adversarial set's tensors; ``attack`` is a code. Raises `LacunaError` where the set lacks it."""
+        if f"{attack}.images" not in tensors:
+            codes = sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images"))
+            raise LacunaError(f"the adversarial set of {name} has no attack {attack}; allowed: {', '.join(codes)}")
+        arrays = {key: tensor.numpy() for key, tensor in tensors.items()}
+        everything = np.ones(len(arrays["image"]), dtype=bool)
+        return cls(
+            name,
+            arrays["image"],
+            arrays["label"],
+            arrays[f"{attack}.images"],
+            arrays[f"{attack}.source_adversarial"],
+            arrays.get(f"{attack}.valid", everything),
+        )
+
+    def fooled(self) -> dict[int, int]:
+        """Ids, in the set's order, and true labels of the images whose valid example fools the source."""
+        hits = self.valid & (self.predicted != self.labels)
+        return dict(zip(self.ids[hits].tolist(), self.labels[hits].tolist(), strict=True))
+
+    def at(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images and predictions of the image ids ``wanted``, in their order."""
+        position = {image: i for i, image in enumerate(self.ids.tolist())}
+        index = [position[image] for image in wanted.tolist()]
+        return self.images[index], self.predicted[index]

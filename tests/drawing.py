@@ -1,0 +1,172 @@
+"""Small artefacts of every kind that a figure is drawn from, for the tests of figures and pages."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from lacuna.artefacts import Record, write_frame, write_tensors
+from lacuna.names import parse_model
+from lacuna.networks import new_network
+from lacuna.reporting.made import Made
+
+CLASSES = ["cat", "dog", "ship", "ankle boot"]
+CODE = "pgd_e16_a1_t20"
+SHUFFLES = ["shuffle_k2", "shuffle_k4"]
+BASE = {"title": "A title", "scale": "demo", "dataset": "mnist", "paper_dataset": "cifar10", "classes": CLASSES}
+Asked = tuple[dict[str, Any], dict[str, list[str]]]
+Ask = Callable[[str], Asked]
+
+
+class Store:
+    """Artefacts with provenance in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def tensors(self, name: str, **tensors: torch.Tensor) -> str:
+        path = str(self.folder / f"{name}.safetensors")
+        write_tensors(path, {key.replace("__", "."): t for key, t in tensors.items()}, Record("test", "{}"))
+        return path
+
+    def frame(self, name: str, frame: pd.DataFrame) -> str:
+        write_frame(str(self.folder / name), frame, Record("test", "{}"))
+        return str(self.folder / name)
+
+
+def photographs(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(7)
+    return draw.integers(0, 256, (40, channels, 8, 8), dtype=np.uint8), draw.integers(0, 3, 40)
+
+
+def made_on(name: str, seed: int, count: int = 30) -> Made:
+    """Examples on a random part of the test images, in random order; two thirds fool, one in six is not valid."""
+    draw = np.random.default_rng(seed)
+    clean, labels = photographs()
+    ids = draw.permutation(len(clean))[:count]
+    change = draw.integers(-16, 17, clean[ids].shape)
+    images = np.clip(clean[ids].astype(int) + change, 0, 255).astype(np.uint8)
+    predicted = np.where(draw.random(count) < 0.67, (labels[ids] + 1) % 3, labels[ids])
+    return Made(name, ids, labels[ids], images, predicted, draw.random(count) < 5 / 6)
+
+
+def stored(store: Store, one: Made) -> str:
+    parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
+    tensors = {f"{CODE}.{key}": torch.from_numpy(value) for key, value in parts.items()}
+    return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)
+
+
+def cell_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    shared = {"exhibit": "table12", "target": "resnet18", "scale": "demo", "dataset": "mnist", "difference": np.nan}
+    return pd.DataFrame([shared | {"printed": np.nan, "variant": "", "keep_prob": np.nan} | row for row in rows])
+
+
+def noise_cells() -> pd.DataFrame:
+    rows = []
+    for row, fall in (("ResNet-18", 2.0), ("0.1-Bottom", 0.5)):
+        for sigma in (32, 1, 8):
+            value = 100 - fall * sigma
+            share = {"value": value, "ci_low": value - 3, "ci_high": value + 1}
+            rows.append({"row": row, "column": f"s{sigma}", "attack": f"gaussian_s{sigma}"} | share)
+        clean = {"value": 80.0, "ci_low": 79.0, "ci_high": 81.0, "metric": "test_accuracy"}
+        rows.append({"row": row, "column": "clean", "attack": "none"} | clean)
+    return cell_frame([{"metric": "adversarial_accuracy"} | row for row in rows])
+
+
+def table12(root: Path) -> pd.DataFrame:
+    """The printed Table 12 as cells, ours ten points lower."""
+    printed = pd.read_csv(root / "data/printed/defective.csv")
+    table = printed[printed["table"] == 12].rename(columns={"value": "printed"})
+    ours = table["printed"] - 10
+    more = {"value": ours, "ci_low": ours - 2, "ci_high": ours + 1, "difference": np.nan}
+    return table.assign(exhibit="table12", scale="demo", dataset="mnist", **more)
+
+
+def history(network: str, epochs: int = 4, panel: str = "MNIST") -> pd.DataFrame:
+    at = np.arange(1, epochs + 1)
+    columns = {"loss": 2 / at, "accuracy": 1 - 0.5 / at, "test_loss": 2.5 / at, "test_accuracy": 1 - 0.6 / at}
+    return pd.DataFrame({"panel": panel, "network": network, "epoch": at, **columns, "learning_rate": 0.1 / at})
+
+
+def network_settings(model: str = "resnet18-bottom0.3-standard-s0m0") -> dict[str, Any]:
+    shape = {"image": [1, 12, 12], "classes": 4, "width": "1/8", "mask_place": "released_code", "seed": 1}
+    assert str(parse_model(model)) == model
+    return {"model": model, **shape}
+
+
+def checkpoint(store: Store) -> str:
+    network = new_network(network_settings(), torch.zeros(1, 1, 1), torch.ones(1, 1, 1))
+    return store.tensors("net", **{name.replace(".", "__"): t for name, t in network.state_dict().items()})
+
+
+def shuffle_outcomes(ids: np.ndarray, labels: np.ndarray, clean: list[int], seen: dict[str, int]) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {"attack": code, "source": "none", "image": ids, "label": labels, "clean": clean, "adversarial": seen[code]}
+        )
+        for code in SHUFFLES
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def shuffled_files(store: Store) -> Asked:
+    """The first image of the set is right on one network only, the second on both."""
+    images, labels = photographs()
+    ids = np.array([5, 11, 3])
+    tensors = {f"{code}__images": torch.from_numpy(images[ids] // (i + 2)) for i, code in enumerate(SHUFFLES)}
+    tensors |= {f"{code}__source_adversarial": torch.full((3,), -1) for code in SHUFFLES}
+    sets = store.tensors("shuffle", image=torch.from_numpy(ids), label=torch.from_numpy(labels[ids]), **tensors)
+    truth = labels[ids].tolist()
+    first = shuffle_outcomes(ids, labels[ids], truth, {"shuffle_k2": truth[1], "shuffle_k4": 3})
+    second = shuffle_outcomes(ids, labels[ids], [3, *truth[1:]], {"shuffle_k2": 3, "shuffle_k4": 3})
+    data = store.tensors("test", images=torch.from_numpy(images), labels=torch.from_numpy(labels))
+    outcomes = [store.frame("a.parquet", first), store.frame("b.parquet", second)]
+    settings = {"attacks": SHUFFLES, "networks": ["standard", "0.1-Bottom"]}
+    return settings, {"images": [data], "adversarial": [sets], "outcomes": outcomes}
+
+
+def examples_files(store: Store) -> Asked:
+    images, labels = photographs()
+    data = store.tensors("test", images=torch.from_numpy(images), labels=torch.from_numpy(labels))
+    sets = [stored(store, made_on(name, seed)) for seed, name in enumerate(["standard", "defective"])]
+    rows = [{"label": "standard, epsilon 16", "attack": CODE}, {"label": "0.2-Bottom", "attack": CODE}]
+    return {"rows": rows}, {"images": [data], "adversarial": sets}
+
+
+def curves_files(store: Store) -> Asked:
+    lines = [{"network": n, "panel": p} for p in ("CIFAR-10", "MNIST") for n in ("standard", "defective")]
+    frames = [history("model", epochs=5 + i).drop(columns="panel") for i in range(len(lines))]
+    return {"lines": lines}, {"histories": [store.frame(f"h{i}.csv", frame) for i, frame in enumerate(frames)]}
+
+
+def asked_for(kind: str, store: Store, root: Path) -> Asked:
+    """Settings and files of a small figure of one kind."""
+    table = table12(root)
+    kinds: dict[str, Callable[[], Asked]] = {
+        "heatmap": lambda: ({}, {"cells": [store.frame("t.csv", table.query("keep_prob == '0.5'"))]}),
+        "noise": lambda: ({}, {"cells": [store.frame("n.csv", noise_cells())]}),
+        "tradeoff": lambda: ({"attack": CODE}, {"cells": [store.frame("t.csv", table)]}),
+        "curves": lambda: curves_files(store),
+        "masks": lambda: ({"network": network_settings()}, {"checkpoints": [checkpoint(store)]}),
+        "diagram": lambda: ({"network": network_settings()}, {}),
+        "examples": lambda: examples_files(store),
+        "shuffled": lambda: shuffled_files(store),
+    }
+    settings, files = kinds[kind]()
+    return BASE | settings | {"plot": kind}, files
+
+
+def texts(drawn: Figure) -> list[Text]:
+    """All texts but the numbers on axes, of which matplotlib keeps some outside the limits."""
+    scales = [scale for axis in drawn.axes for scale in (axis.xaxis, axis.yaxis)]
+    numbers = {text for scale in scales for text in scale.findobj(Text) if text is not scale.label}
+    return [t for t in drawn.findobj(Text) if t.get_text().strip() and t.get_visible() and t not in numbers]
+
+
+def words(drawn: Figure) -> str:
+    return "\n".join(text.get_text() for text in texts(drawn))

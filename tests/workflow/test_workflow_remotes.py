@@ -1,0 +1,177 @@
+"""Interrupted pulls, files of one's own, several scales, datasets and tables in one remote, and a remote on S3."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from clones import CELLS, CHECKPOINT, DATA, OUTCOME, RENDERED, Clone, begin, cloned, named
+from conftest import copy
+
+from lacuna.artefacts import text_digest
+
+pytestmark = pytest.mark.workflow
+
+
+def test_an_interrupted_pull_goes_on(world: Path, tmp_path: Path, published: Clone) -> None:
+    remote = Path(shutil.copytree(world / "remote", tmp_path / "remote"))
+    published.configure("config/papers/defective.yaml", lambda content: content["figures"].clear())
+    published.must("dvc", "remote", "modify", "--local", "storage", "url", str(remote))
+    lost = max((path for path in remote.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    lost.rename(tmp_path / "lost")
+    cache = published / ".dvc/cache/files/md5"
+    pull = [sys.executable, "-m", "lacuna.versioning", "pull"]
+    process = subprocess.Popen(
+        ["dvc", "pull", "-q"], cwd=published.root, env=published.variables(), stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and not list(cache.glob("*/*")):
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    half = published.do(*pull)
+    assert half.returncode == 1
+    gone = f"{DATA}/train/vgg19-bottom0.5-standard-s1m1.safetensors"
+    assert named(half.stderr.splitlines(), "missing: ") == [gone]
+    assert published.known() >= {OUTCOME, CELLS}
+    assert gone not in published.known()
+    (tmp_path / "lost").rename(lost)
+    said = published.must(*pull)
+    assert "32 tracked files, 1 file fetched and 1 file added" in said
+    assert published.planned("tables/table3.csv") == {}
+
+
+def test_a_file_of_ones_own_is_kept_named_and_does_not_hold_up_the_rest(published: Clone) -> None:
+    own = published / CHECKPOINT
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("a training of my own")
+    said = published.complains("pull", "TABLE=table3")
+    assert any(line.startswith(f"kept: {CHECKPOINT} differs from the tracked version") for line in said)
+    assert any(line.startswith(f"disagrees: {CHECKPOINT} ") for line in said)
+    assert own.read_text() == "a training of my own"
+    assert (published / CELLS).exists()
+
+
+def test_without_anything_tracked_or_without_a_remote_one_sentence_says_so(published: Clone) -> None:
+    assert "error: scale paper: nothing is tracked, there are no .dvc files; `make track` writes them" in (
+        published.complains("pull", "SCALE=paper")
+    )
+    assert "error: table 'table33' is in no config/papers/*.yaml; allowed: table3" in (
+        published.complains("pull", "TABLE=table33")
+    )
+    published.must("dvc", "remote", "remove", "storage")
+    said = published.complains("push")
+    assert any("no remote specified" in line for line in said)
+
+
+# Scales, datasets, tables ----------------------------------------------------------------------------------
+
+
+def second_scale(tree: Clone) -> None:
+    """A scale and a dataset more, with the first one's artefacts under their names: the same bytes, other records."""
+    tree.configure("config/datasets.yaml", lambda c: c.update(second=c["fashion-mnist-subset"] | {"title": "Second"}))
+    shutil.copy(tree / "config/scales/demo.yaml", tree / "config/scales/other.yaml")
+
+    def scale(content: Any) -> None:
+        content["datasets"]["cifar10"] = "second"
+        content["recipes"]["second"] = content["recipes"]["fashion-mnist-subset"]
+
+    tree.configure("config/scales/other.yaml", scale)
+    for artefact in tree.plan("other").values():
+        source = artefact.path.replace("results/other/second", DATA)
+        text = (tree / f"{source}.prov.json").read_text().replace(DATA, "results/other/second")
+        record = json.loads(text)
+        record["stable"] |= {"settings": json.loads(artefact.settings)}
+        record["stable"]["settings_digest"] = text_digest(artefact.settings)
+        (tree / artefact.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tree / source, tree / artefact.path)
+        (tree / f"{artefact.path}.prov.json").write_text(json.dumps(record))
+
+
+def test_two_scales_and_datasets_share_a_remote_and_each_table_is_pulled_alone(
+    finished_root: Path, tmp_path: Path
+) -> None:
+    a = begin(finished_root, tmp_path / "A", str(tmp_path / "remote"))
+
+    def one_row(content: Any) -> None:
+        table = content["tables"]["table3"]
+        content["figures"] = {}  # not needed here, and slow to draw
+        content["tables"]["short"] = table | {"rows": table["rows"][:1]}
+
+    a.configure("config/papers/defective.yaml", one_row)
+    assert a.planned("tables/short.csv") == {"cells": 1, **RENDERED}, "the outcomes are those of Table 3"
+    a.run("tables/short.csv")
+    second_scale(a)
+    said = a.made("track")
+    assert "scale demo: 17 artefacts, " in said
+    assert "scale other: 17 artefacts, " in said
+    a.commit()
+    a.made("push")
+
+    b = cloned(a.root, tmp_path / "B")
+    b.made("pull", "TABLE=short")
+    files = {name for name in b.files("results") if name.suffix != ".dvc"}
+    trained = {name.name for name in files if name.parts[3] == "train" and name.suffix == ".safetensors"}
+    assert trained == {
+        f"{name}.safetensors" for name in ("resnet18-standard-s0", "vgg19-standard-s0", "resnet18-standard-s1")
+    }
+    assert {name.parts[1] for name in files} == {"demo"}
+    assert b.planned("tables/short.csv") == {}
+    assert not (b / "tables/table3.csv").exists()
+
+    b.made("pull", "TABLE=table3", "SCALE=other")
+    assert (b / "results/other/second/train/vgg19-standard-s1.safetensors").exists()
+    assert not (b / CHECKPOINT).exists()
+    assert b.planned("tables/table3.csv", "--config", "scale=other") == {}
+    assert "scale other" in b.made("verify", "SCALE=other", "TABLE=table3")
+
+
+# Remotes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Client of an S3 server on this machine with an empty bucket `lacuna`."""
+    pytest.importorskip("moto.server", reason="moto[server] is not installed: no local S3 to try")
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    for name, value in {"ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+    client.create_bucket(Bucket="lacuna")
+    yield client
+    server.stop()
+
+
+def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
+    world: Path, tmp_path: Path, published: Clone, s3: Any
+) -> None:
+    a = Clone(copy(world / "A", tmp_path / "A").root)
+    for clone in (a, published):
+        clone.must("dvc", "remote", "modify", "--local", "storage", "url", "s3://lacuna/store")
+        clone.must("dvc", "remote", "modify", "--local", "storage", "endpointurl", s3.meta.endpoint_url)
+    assert "31 files pushed" in a.made("push")
+    md5 = yaml.safe_load((a / f"{CELLS}.dvc").read_text())["outs"][0]["md5"]
+    place = {"Bucket": "lacuna", "Key": f"store/files/md5/{md5[:2]}/{md5[2:]}"}
+    content = s3.get_object(**place)["Body"].read()
+    s3.put_object(**place, Body=content.replace(b",", b";", 1))
+
+    said = published.complains("pull")
+    assert named(said) == [CELLS]
+    assert "Snakemake takes 15 artefacts as made; rendered: nothing" in said
+
+    s3.put_object(**place, Body=content)
+    shutil.rmtree(published / ".dvc/cache")
+    (published / CELLS).unlink()
+    published.made("pull")
+    assert published.contents("results") == a.contents("results")
+    assert published.planned("tables/table3.csv") == {}
