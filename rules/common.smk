@@ -86,7 +86,16 @@ MODULES = {
         "reporting/claims",
     ],
     "table": ["metrics", "reporting/pattern", "reporting/tables", "statistics"],
-    "figure": ["reporting/figures"],
+    "figure": [
+        "models",
+        "names",
+        "networks",
+        "reporting/figures",
+        "reporting/made",
+        "reporting/plots",
+        "reporting/structure",
+        "seeding",
+    ],
     "export": ["export"],
 }
 

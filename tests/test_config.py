@@ -235,7 +235,12 @@ VALUES: list[tuple[str, Change, str, str]] = [
     (DEFECTIVE, put("suites.pgd16.attacks[0]", "nosuch"), "suites.pgd16.attacks[0]", "pgd16"),
     (DEFECTIVE, put(f"{TABLE}.columns[0].suite", "nosuch"), f"{TABLE}.columns[0].suite", "pgd16"),
     (DEFECTIVE, put(f"{TABLE}.columns[0].metric", "nosuch"), f"{TABLE}.columns[0].metric", "defense_rate"),
-    (DEFECTIVE, put(f"{TABLE}.columns[1].attack", "pgd_e8"), f"{TABLE}.columns[1].attack", "allowed: pgd16, pgd_e16_a1_t20"),
+    (
+        DEFECTIVE,
+        put(f"{TABLE}.columns[1].attack", "pgd_e8"),
+        f"{TABLE}.columns[1].attack",
+        "allowed: pgd16, pgd_e16_a1_t20",
+    ),
     (DEFECTIVE, put(f"{TABLE}.dataset", "nosuch"), f"{TABLE}.dataset", "cifar10, imagenet, mnist, tiny-imagenet"),
     (DEFECTIVE, put("figures.defective-table3.table", "nosuch"), "figures.defective-table3.table", "table3"),
     (DEFECTIVE, put("figures.defective-table3.plot", "nosuch"), "figures.defective-table3.plot", "heatmap"),
