@@ -14,6 +14,8 @@ from excerpt import excerpt, excerpt_scale
 from lacuna.config import Config, load
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where built
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class Project:
 
     def edit(self, name: str, change: Callable[[Any], object]) -> None:
         """Rewrites a YAML file after ``change`` has edited its content in place; anchors become separate copies."""
-        content = json.loads(json.dumps(yaml.safe_load((self.root / name).read_text())))
+        content = json.loads(json.dumps(yaml.load((self.root / name).read_text(), Loader=LOADER)))
         change(content)
-        (self.root / name).write_text(yaml.safe_dump(content, sort_keys=False))
+        (self.root / name).write_text(yaml.dump(content, Dumper=DUMPER, sort_keys=False))
 
     def rewrite(self, name: str, change: Callable[[str], str]) -> None:
         """Replaces a file's text by what ``change`` makes of it."""

@@ -31,7 +31,7 @@ KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, NO_SOU
 def known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
     """Raises `LacunaError` where a name is none of the allowed ones."""
     if name not in allowed:
-        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(allowed))}")
+        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(set(allowed)))}")
 
 
 def once(file: str, key: str, names: list[Any]) -> None:

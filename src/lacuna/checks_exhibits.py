@@ -59,10 +59,11 @@ def _check_column(paper: Paper, key: str, column: Mapping[str, str], rows: list[
     _check_rows_apart(file, key, column, [row["model"] for row in rows], exhibits)
     codes = exhibits.codes(column["suite"])
     single = [name for name in codes.values() if [*codes.values()].count(name) == 1]
+    allowed = dict.fromkeys([*codes, *single])
     if "attack" in column:
-        known(file, f"{key}.attack", column["attack"], [*codes, *single])
+        known(file, f"{key}.attack", column["attack"], allowed)
     elif len(codes) > 1:
-        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join([*codes, *single])}")
+        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join(allowed)}")
     for i, row in enumerate(rows):
         if metric == "conditional_accuracy" and "pair" not in row:
             where = key.partition(".columns")[0]
