@@ -42,7 +42,7 @@ def inputs(tmp_path: Path) -> SimpleNamespace:
 
 
 def attack(
-    inputs: SimpleNamespace, root: Path, method: str, budgets: list[dict[str, Any]], source: Any, checkpoint: Any
+    inputs: SimpleNamespace, root: Path, method: str, budgets: list[dict[str, Any]], source: Any, checkpoints: list[str]
 ) -> Path:
     """Runs the script and returns the adversarial set's path."""
     folder = inputs.folder
@@ -59,7 +59,7 @@ def attack(
         threads=1,
         resources=SimpleNamespace(batch=3),
         params=SimpleNamespace(settings=json.dumps(settings)),
-        input=SimpleNamespace(**paths, checkpoint=checkpoint, code=[], own=[]),
+        input=SimpleNamespace(**paths, checkpoints=checkpoints, code=[], own=[]),
         output=SimpleNamespace(adversarial=str(made)),
         log=[str(folder / "log")],
     )
@@ -72,9 +72,9 @@ def described(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
-    checkpoint = str(inputs.folder / f"{NAMES[0]}.safetensors")
+    checkpoints = [str(inputs.folder / f"{NAMES[0]}.safetensors")]
     budgets = [PGD, PGD | {"random_start": True}]
-    tensors, facts = described(attack(inputs, root, "pgd", budgets, network(NAMES[0]), checkpoint))
+    tensors, facts = described(attack(inputs, root, "pgd", budgets, network(NAMES[0]), checkpoints))
     assert tensors["image"].tolist() == inputs.ids.tolist()
     parts = {f"{code}.{part}" for code in facts for part in ("images", "source_adversarial", "valid", "distance")}
     assert set(facts) == {"pgd_e16_a4_t3", "pgd_e16_a4_t3_rs"}
@@ -114,8 +114,8 @@ def test_without_a_network_there_are_no_labels_of_the_source(inputs: SimpleNames
 def test_a_killed_grid_keeps_what_is_done_and_leaves_no_state_behind(
     inputs: SimpleNamespace, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = str(inputs.folder / f"{NAMES[0]}.safetensors")
-    job = (inputs, root, "cw", [CW | {"kappa": 0}, CW | {"kappa": 1}], network(NAMES[0]), checkpoint)
+    checkpoints = [str(inputs.folder / f"{NAMES[0]}.safetensors")]
+    job = (inputs, root, "cw", [CW | {"kappa": 0}, CW | {"kappa": 1}], network(NAMES[0]), checkpoints)
     made = attack(*job)
     undisturbed = made.read_bytes()
     assert not list(made.parent.rglob("state/*"))

@@ -57,11 +57,21 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
+@pytest.fixture
+def project(table3: "Project") -> "Project":
+    """Table 3 alone, where another attack breaks nothing else."""
+    return table3
+
+
 def attack(method: str, budget: dict[str, Any]) -> Callable[[Any], None]:
-    """Puts another method with one budget in the place of PGD."""
+    """Puts another method with one budget in the place of PGD, with the source ``none`` where it needs no network."""
 
     def change(content: Any) -> None:
         content["attacks"]["pgd16"] |= {"method": method, "budgets": [budget]}
+        if not METHODS[method].network:
+            content["suites"]["pgd16"]["sources"] = ["none"]
+            column, accuracy = (content["tables"]["table3"]["columns"][i] for i in (0, -1))
+            content["tables"]["table3"]["columns"] = [column | {"source": "none"}, accuracy]
 
     return change
 

@@ -86,6 +86,7 @@ class Fake:
 
     def __init__(self, data: Any, targets: Any) -> None:
         self.data, self.targets, self.calls = data, targets, list[dict[str, Any]]()
+        self.__name__ = "Fake"
 
     def __call__(self, root: Any, **how: Any) -> "Fake":
         self.calls.append({"root": str(root), **how})

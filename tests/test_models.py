@@ -360,7 +360,7 @@ def test_masks_are_buffers_that_a_checkpoint_carries(tmp_path: Path) -> None:
     assert len(masks) == len(defects(model)) == 4
     write_tensors(path, model.state_dict(), Record("train", "{}"))
     settings = {"model": name, "image": SMALL, "classes": 10, "width": "1/16", "mask_place": "paper", "seed": 5}
-    loaded = trained_network(settings, path, "cpu")  # another seed would draw other masks: the file's count
+    loaded = trained_network(settings, [path], "cpu")  # another seed would draw other masks: the file's count
     assert not any(module.training for module in loaded.modules())
     assert torch.equal(loaded(pixels(SMALL)), model(pixels(SMALL)))
 

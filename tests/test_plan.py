@@ -111,11 +111,12 @@ def test_everything_made_lies_below_its_scale_and_dataset(root: Path, scale: str
     assert plan.dataset_of("table3") == plan.dataset_of("defective-table3") == dataset
     made = [
         *plan.outcomes("table3"),
-        *plan.suite_sets(dataset, "pgd16"),
+        *plan.suite_sets(dataset, "pgd16", MODEL),
+        *plan.checkpoints(dataset, MODEL),
         *plan.select_checkpoints(dataset, "transfer"),
         *plan.table_files("table3"),
         *plan.figure_files("defective-table3"),
-        plan.figure_cells("defective-table3"),
+        *plan.figure_inputs("defective-table3")["cells"],
         plan.attack_selection(dataset, "pgd16", SOURCES[0]),
     ]
     assert all(path.startswith(f"results/{scale}/{dataset}/") for path in made)
@@ -125,12 +126,12 @@ def test_everything_made_lies_below_its_scale_and_dataset(root: Path, scale: str
 def test_a_suite_is_one_adversarial_set_per_source(plan: Plan) -> None:
     dataset = plan.dataset_of("table3")
     folder = plan.path(dataset, "attack", "pgd16")
-    assert plan.suite_sets(dataset, "pgd16") == [f"{folder}/{source}.safetensors" for source in SOURCES]
+    assert plan.suite_sets(dataset, "pgd16", MODEL) == [f"{folder}/{source}.safetensors" for source in SOURCES]
     assert json.loads(plan.evaluate_settings(dataset, "pgd16", MODEL))["sources"] == SOURCES
 
 
 def test_the_suite_of_clean_images_needs_no_adversarial_set(plan: Plan) -> None:
-    assert plan.suite_sets(plan.dataset_of("table3"), "clean") == []
+    assert plan.suite_sets(plan.dataset_of("table3"), "clean", MODEL) == []
 
 
 def test_settings_are_canonical_and_the_same_on_every_call(plan: Plan) -> None:
@@ -184,11 +185,11 @@ NETWORK_STAGES = {"train", "select", "attack", "evaluate"}
     ids=["epsilon", "plot title", "images", "width", "seconds"],
 )
 def test_a_change_touches_only_the_stages_that_depend_on_it(
-    project: Project, file: str, change: Callable[[Any], None], stages: set[str]
+    table3: Project, file: str, change: Callable[[Any], None], stages: set[str]
 ) -> None:
-    before = Plan(project.load())
-    project.edit(file, change)
-    assert changed(before, Plan(project.load())) == stages
+    before = Plan(table3.load())
+    table3.edit(file, change)
+    assert changed(before, Plan(table3.load())) == stages
 
 
 @pytest.mark.parametrize("chosen", [{"seed": 1}, {"mask_place": "paper"}], ids=str)
@@ -216,15 +217,15 @@ def test_the_attack_settings_hold_the_grid_and_the_source(plan: Plan) -> None:
     assert settings["network"]["model"] == SOURCES[0]
 
 
-def test_a_grid_of_budgets_is_one_attack_and_one_outcome_file(project: Project) -> None:
+def test_a_grid_of_budgets_is_one_attack_and_one_outcome_file(table3: Project) -> None:
     def change(content: Any) -> None:
         content["attacks"]["pgd16"]["budgets"].append({"epsilon": "32/255", "step": "1/255", "steps": 40})
         for i, column in enumerate(content["tables"]["table3"]["columns"][:5]):
             column["attack"] = ["pgd_e16_a1_t20", "pgd_e32_a1_t40"][i % 2]
 
-    before = Plan(project.load()).outcomes("table3")
-    project.edit(DEFECTIVE, change)
-    plan = Plan(project.load())
+    before = Plan(table3.load()).outcomes("table3")
+    table3.edit(DEFECTIVE, change)
+    plan = Plan(table3.load())
     assert [cell.attack for cell in plan.cells("table3")][:2] == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
     assert plan.outcomes("table3") == before
     settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
@@ -266,9 +267,9 @@ def test_one_selection_serves_all_sources_by_default(plan: Plan) -> None:
     assert plan.select_checkpoints(dataset, "transfer") == checkpoints
 
 
-def test_right_on_source_gives_every_source_a_selection_of_its_own(project: Project) -> None:
-    project.edit(DEFECTIVE, lambda content: content["selections"]["transfer"].update(rule="right_on_source"))
-    plan = Plan(project.load())
+def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Project) -> None:
+    table3.edit(DEFECTIVE, lambda content: content["selections"].update(transfer={"rule": "right_on_source"}))
+    plan = Plan(table3.load())
     for source in SOURCES:
         selection = f"transfer-{source}"
         assert plan.attack_selection(DATASET, "pgd16", source) == plan.path(DATASET, "select", f"{selection}.csv")
@@ -282,7 +283,7 @@ def test_right_on_source_gives_every_source_a_selection_of_its_own(project: Proj
 @pytest.mark.parametrize(
     ("ask", "kind"),
     [
-        (lambda plan: plan.suite_sets(DATASET, "pgd64"), "suite 'pgd64'"),
+        (lambda plan: plan.suite_sets(DATASET, "pgd64", MODEL), "suite 'pgd64'"),
         (lambda plan: plan.attack_settings(DATASET, "pgd64", SOURCES[0]), "attack 'pgd64'"),
         (lambda plan: plan.select_checkpoints(DATASET, "nobody"), "selection 'nobody'"),
     ],
@@ -293,12 +294,12 @@ def test_a_name_in_no_paper_is_refused(root: Path, ask: Callable[[Plan], object]
         ask(Plan(load(root, CHOSEN)))
 
 
-def test_two_papers_cannot_define_one_suite(project: Project) -> None:
-    text = (project.root / DEFECTIVE).read_text().replace("paper: defective", "paper: dual")
+def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
+    text = (table3.root / DEFECTIVE).read_text().replace("paper: defective", "paper: dual")
     text = text.replace("  table3:", "  dual-table3:").replace("table: table3", "table: dual-table3")
-    (project.root / "config/papers/dual.yaml").write_text(text.replace("  defective-table3:", "  dual-figure3:"))
+    (table3.root / "config/papers/dual.yaml").write_text(text.replace("  defective-table3:", "  dual-figure3:"))
     with pytest.raises(LacunaError, match=r"^config/papers/dual\.yaml: .* is also defined by another paper$"):
-        Plan(project.load())
+        Plan(table3.load())
 
 
 def test_expected_seconds_are_those_of_the_architecture(plan: Plan) -> None:
@@ -307,7 +308,7 @@ def test_expected_seconds_are_those_of_the_architecture(plan: Plan) -> None:
     assert [plan.seconds(model) for model in models] == [seconds[arch] for arch in ARCHITECTURES]
 
 
-def test_a_selection_that_no_paper_has_is_named_in_the_scale(project: Project) -> None:
-    project.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
+def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) -> None:
+    table3.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
     with pytest.raises(LacunaError, match="key images: 'transfre' is not known; allowed: transfer"):
-        project.load()
+        table3.load()

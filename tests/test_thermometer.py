@@ -91,10 +91,10 @@ def test_a_thermometer_network_comes_back_from_its_checkpoint(tmp_path: Path) ->
     model = network(name)
     write_tensors(path, model.state_dict(), Record("train", "{}"))
     settings = {"model": name, "image": [3, 8, 8], "classes": 4, "width": "1/8", "mask_place": "paper", "seed": 0}
-    loaded = trained_network(settings | {"training": {"thermometer": 16}}, path, "cpu")
+    loaded = trained_network(settings | {"training": {"thermometer": 16}}, [path], "cpu")
     assert torch.equal(loaded(images(1)), model(images(1)))
     with pytest.raises(LacunaError, match=r"net\.safetensors: tensor '0\.mean' does not fit"):
-        trained_network(settings, path, "cpu")
+        trained_network(settings, [path], "cpu")
 
 
 def test_attacks_that_need_a_gradient_for_the_pixels_are_told_to_use_lspga() -> None:
@@ -218,7 +218,7 @@ def test_lspga_leaves_the_network_as_it_was_and_takes_a_folded_copy() -> None:
 
 
 def test_lspga_refuses_training_mode_and_networks_without_the_encoding() -> None:
-    how = {"epsilon": 8 / 255, "step": 1.0, "steps": 1}
+    how = {"epsilon": 8 / 255, "logit_step": 1.0, "steps": 1}
     with pytest.raises(LacunaError, match="evaluation mode"):
         lspga(network().train(), images(1), torch.arange(4), **how)
     with pytest.raises(LacunaError, match="thermometer encoding only"):

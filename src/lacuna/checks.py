@@ -1,26 +1,68 @@
-"""What JSON Schema cannot say: names that must exist elsewhere, and networks that must differ."""
+"""What JSON Schema cannot say of datasets, scales, models and attacks: names that must exist, what goes together."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from lacuna.codes import NO_SOURCE, arch_code, network_of
+from lacuna.codes import NO_SOURCE
 from lacuna.errors import LacunaError
-from lacuna.exhibits import CLEAN_SUITE, Exhibits
+from lacuna.exhibits import CLEAN_SUITE
 from lacuna.names import (
     ARCHITECTURES,
     ENSEMBLE,
     METHODS,
     OWN,
     PIXELS,
+    REGULARISED,
     SELF,
     STANDARD,
     Method,
-    ModelSpec,
     attack_code,
     parse_model,
     parse_pixels,
 )
+
+OWN_NAME = f"{OWN}-"
+# What may stand for a model besides a network of this project, as a sentence calls it.
+KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, NO_SOURCE: NO_SOURCE}
+
+
+def known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
+    """Raises `LacunaError` where a name is none of the allowed ones."""
+    if name not in allowed:
+        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(set(allowed)))}")
+
+
+def once(file: str, key: str, names: list[Any]) -> None:
+    """Raises `LacunaError` naming what stands twice in a list."""
+    for name in names:
+        if names.count(name) > 1:
+            shown = name if isinstance(name, str) else " / ".join(name)
+            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's file, with its attacks as the scale changes them, and what it must agree with.
+
+    ``content`` has every kind of part, if only empty.
+    """
+
+    file: str
+    content: Mapping[str, Any]
+    scale_file: str
+    settings: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+
+    def origin(self, attack: str) -> str:
+        """The file in which to mend an attack's budgets."""
+        return self.scale_file if attack in self.settings.get("attacks", {}) else self.file
+
+    def codes(self, attack: str) -> list[str]:
+        """The codes of an attack's budgets, in their order."""
+        body = self.content["attacks"][attack]
+        return [attack_code(body["method"], budget) for budget in body["budgets"]]
 
 
 def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
@@ -41,111 +83,131 @@ def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
 def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
     """A scale's file against the datasets: roles, recipes, width and costs."""
     for role, dataset in settings["datasets"].items():
-        _known(file, f"datasets.{role}", dataset, datasets)
-        _known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
+        known(file, f"datasets.{role}", dataset, datasets)
+        known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
     if Fraction(settings["width"]) <= 0:
         raise LacunaError(f"{file}, key width: '{settings['width']}' is not allowed; allowed: a fraction above 0")
     for dataset, recipe in settings["recipes"].items():
-        _known(file, "recipes", dataset, datasets)
+        known(file, "recipes", dataset, datasets)
         milestones = recipe["schedule"].get("milestones", [])
         if milestones != sorted(set(milestones)) or any(epoch >= recipe["epochs"] for epoch in milestones):
             where = f"{file}, key recipes.{dataset}.schedule.milestones"
             limit = f"epochs in rising order, below epochs ({recipe['epochs']})"
             raise LacunaError(f"{where}: {milestones} is not allowed; allowed: {limit}")
         for arch in recipe.get("epochs_of", {}):
-            _known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
+            known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
     for arch in ARCHITECTURES:
         if arch not in settings["seconds"]:
             raise LacunaError(f"{file}: key seconds.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
 
 
-def check_papers(
-    papers: Mapping[str, Any], scale: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]
-) -> None:
-    """Every paper's file: models, attacks, suites, tables and figures, and image counts of the scale."""
-    seen: dict[str, str] = {}
-    selections = [name for content in papers.values() for name in content["selections"]]
-    for name in settings["images"]:
-        _known(f"config/scales/{scale}.yaml", "images", name, selections)
-    for paper, content in papers.items():
-        file = f"config/papers/{paper}.yaml"
-        if content["paper"] != paper:
-            raise LacunaError(f"{file}, key paper: '{content['paper']}' is not the file's name; allowed: {paper}")
-        content = {"networks": {}, "defenses": {}, "ensembles": {}, "trainings": {}, **content}
-        _check_models(file, content, papers)
-        _check_attacks(file, content)
-        for table, exhibit in content["tables"].items():
-            _check_table(file, table, exhibit, content, scale, settings, datasets)
-        for figure, exhibit in content["figures"].items():
-            _check_figure(file, f"figures.{figure}", exhibit, content, settings["datasets"])
-        for exhibit in [*content["tables"], *content["figures"]]:
-            if exhibit in seen:
-                raise LacunaError(f"{file}: exhibit '{exhibit}' is already defined in {seen[exhibit]}")
-            seen[exhibit] = file
+def check_papers(papers: Mapping[str, Paper]) -> None:
+    """Of every paper's file: its name, models, trainings, attacks and suites; and the selections of the scale."""
+    selections = [name for paper in papers.values() for name in paper.content["selections"]]
+    for name, paper in papers.items():
+        for selection in paper.settings["images"]:
+            known(paper.scale_file, "images", selection, selections)
+        if (stated := paper.content["paper"]) != name:
+            raise LacunaError(f"{paper.file}, key paper: '{stated}' is not the file's name; allowed: {name}")
+        _check_trainings(paper)
+        _check_models(paper, papers)
+        _check_attacks(paper)
+        _check_suites(paper)
 
 
-def _check_models(file: str, content: Mapping[str, Any], papers: Mapping[str, Any]) -> None:
+def _check_trainings(paper: Paper) -> None:
+    for name, training in paper.content["trainings"].items():
+        if attack := dict(training.get("attack", {})):
+            _check_budget(paper.file, f"trainings.{name}.attack", attack.pop("method"), attack)
+
+
+def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
     """Every model mentioned can be built: its name parses, and what it refers to is defined somewhere."""
-    own, ensembles, trainings = (
-        {name for paper in papers.values() for name in paper.get(kind, {})}
-        for kind in ("networks", "ensembles", "trainings")
-    )
-    for key, model in _mentioned(content):
-        if model in (NO_SOURCE, SELF):
-            continue
-        if model.startswith(ENSEMBLE):
-            _known(file, key, model, ensembles)
-        elif _model(file, key, model, [STANDARD, *sorted(trainings)]).training == OWN:
-            _known(file, key, model, own)
+    own = [name for other in papers.values() for name in other.content["networks"]]
+    trainings = {name: body for other in papers.values() for name, body in other.content["trainings"].items()}
+    for key, model, kinds in _mentioned(paper.content):
+        kind = model if model in KINDS else next((kind for kind in KINDS if model.startswith(kind)), "")
+        if kind and kind not in kinds:
+            allowed = ", ".join(["a network", *(KINDS[other] for other in kinds)])
+            raise LacunaError(f"{paper.file}, key {key}: '{model}' is not allowed; allowed: {allowed}")
+        if kind in (OWN_NAME, ENSEMBLE):
+            known(paper.file, key, model, own if kind == OWN_NAME else paper.content["ensembles"])
+        elif not kind:
+            _check_network(f"{paper.file}, key {key}", model, trainings)
 
 
-def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every place of a paper's file that names a model, and the name."""
-    for kind in ("selections", "suites"):
-        for name, body in content[kind].items():
-            yield from ((f"{kind}.{name}.sources[{i}]", source) for i, source in enumerate(body.get("sources", [])))
+def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
+    """A network of this project: its name parses, and its training has a place in its architecture."""
+    try:
+        spec = parse_model(model, [STANDARD, *sorted(trainings)])
+    except LacunaError as error:
+        raise LacunaError(f"{where}: {error}") from None
+    defined = trainings.get(spec.training, {})
+    if spec.arch not in REGULARISED and {"spatial_dropout", "drop_block"} & defined.keys():
+        allowed = ", ".join(REGULARISED)
+        raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
+
+
+def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Every place of a paper's file that names a model, the name, and what may stand there besides a network."""
+    tested = (OWN_NAME, ENSEMBLE)
+    for name, body in content["selections"].items():
+        yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
+    for name, body in content["suites"].items():
+        yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
     for name, members in content["ensembles"].items():
-        yield from ((f"ensembles.{name}[{i}]", member) for i, member in enumerate(members))
-    for name, body in content["figures"].items():
-        yield from ((f"figures.{name}.model", body["model"]) for _ in range("model" in body))
-        yield from ((f"figures.{name}.models", model) for model in body.get("models", []))
-        yield from ((f"figures.{name}.lines[{i}].model", line["model"]) for i, line in enumerate(body.get("lines", [])))
-        yield from ((f"figures.{name}.rows[{i}].source", row["source"]) for i, row in enumerate(body.get("rows", [])))
+        yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
     for name, body in content["tables"].items():
-        yield from ((f"tables.{name}.rows[{i}].model", row["model"]) for i, row in enumerate(body["rows"]))
+        yield from ((f"tables.{name}.rows[{i}].model", row["model"], tested) for i, row in enumerate(body["rows"]))
+    for name, body in content["figures"].items():
+        yield from ((f"figures.{name}.model", body["model"], (OWN_NAME,)) for _ in range("model" in body))
+        yield from ((f"figures.{name}.models", model, tested) for model in body.get("models", []))
+        for i, line in enumerate(body.get("lines", [])):  # histories: networks that are trained here
+            yield f"figures.{name}.lines[{i}].model", line["model"], ()
+        for i, row in enumerate(body.get("rows", [])):
+            yield f"figures.{name}.rows[{i}].source", row["source"], (*tested, NO_SOURCE)
 
 
-def _check_attacks(file: str, content: Mapping[str, Any]) -> None:
-    for name, attack in content["attacks"].items():
+def _listed(key: str, models: list[str], kinds: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    return ((f"{key}[{i}]", model, kinds) for i, model in enumerate(models))
+
+
+def _check_attacks(paper: Paper) -> None:
+    selections = paper.content["selections"]
+    for name, attack in paper.content["attacks"].items():
         key = f"attacks.{name}"
-        _known(file, f"{key}.selection", attack["selection"], content["selections"])
+        known(paper.file, f"{key}.selection", attack["selection"], selections)
+        if made_without(attack["method"]) and selections[attack["selection"]]["rule"] == "right_on_source":
+            where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
+            raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
         for i, budget in enumerate(attack["budgets"]):
-            _check_budget(file, f"{key}.budgets[{i}]", attack["method"], budget)
-        _once(file, f"{key}.budgets", [attack_code(attack["method"], budget) for budget in attack["budgets"]])
-    for name, suite in content["suites"].items():
+            _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget)
+        once(paper.origin(name), f"{key}.budgets", paper.codes(name))
+
+
+def _check_suites(paper: Paper) -> None:
+    for name, suite in paper.content["suites"].items():
         key = f"suites.{name}"
         if name == CLEAN_SUITE:
-            raise LacunaError(f"{file}: key {key} is reserved for clean images; allowed: any other name")
+            raise LacunaError(f"{paper.file}: key {key} is reserved for clean images; allowed: any other name")
         for i, attack in enumerate(suite["attacks"]):
-            _known(file, f"{key}.attacks[{i}]", attack, content["attacks"])
-            _check_sources(file, key, suite, attack, content)
-        codes = [
-            attack_code(content["attacks"][attack]["method"], budget)
-            for attack in suite["attacks"]
-            for budget in content["attacks"][attack]["budgets"]
-        ]
-        _once(file, f"{key}.attacks", codes)
+            known(paper.file, f"{key}.attacks[{i}]", attack, paper.content["attacks"])
+            for j, source in enumerate(suite["sources"]):
+                check_source(paper, f"{key}.sources[{j}]", source, attack)
+        once(paper.file, f"{key}.attacks", [code for attack in suite["attacks"] for code in paper.codes(attack)])
 
 
-def _check_sources(file: str, key: str, suite: Mapping[str, Any], attack: str, content: Mapping[str, Any]) -> None:
+def made_without(method: str) -> bool:
+    """Whether an attack method makes its sets without a network."""
+    return method in METHODS and not METHODS[method].network
+
+
+def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
     """Sets made without a network have the source none, and only those."""
-    body = content["attacks"][attack]
-    made_without = body["method"] in METHODS and not METHODS[body["method"]].network
-    for i, source in enumerate(suite["sources"]):
-        where = f"{key}.sources[{i}]"
-        if (source == NO_SOURCE) != made_without:
-            allowed = NO_SOURCE if made_without else "networks"
-            raise LacunaError(f"{file}, key {where}: '{source}' does not go with {body['method']}; allowed: {allowed}")
+    method = paper.content["attacks"][attack]["method"]
+    if (source == NO_SOURCE) != made_without(method):
+        allowed = NO_SOURCE if made_without(method) else "networks"
+        raise LacunaError(f"{paper.file}, key {key}: '{source}' does not go with {method}; allowed: {allowed}")
 
 
 def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
@@ -161,132 +223,3 @@ def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -
             raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
     if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
         raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")
-
-
-def _check_table(
-    file: str,
-    table: str,
-    exhibit: Mapping[str, Any],
-    content: Mapping[str, Any],
-    scale: str,
-    settings: Mapping[str, Any],
-    datasets: Mapping[str, Any],
-) -> None:
-    key = f"tables.{table}"
-    _known(file, f"{key}.dataset", exhibit["dataset"], settings["datasets"])
-    exhibits = Exhibits(content)
-    _once(file, f"{key}.rows", [(_arch(row["model"], content), row["row"]) for row in exhibit["rows"]])
-    models = [row["model"] for row in exhibit["rows"]]
-    for i, row in enumerate(exhibit["rows"]):
-        if "defense" in row:
-            _known(file, f"{key}.rows[{i}].defense", row["defense"], content["defenses"])
-        if "pair" in row:
-            _known(file, f"{key}.rows[{i}].pair", row["pair"], models)
-    _once(file, f"{key}.columns", [column["column"] for column in exhibit["columns"]])
-    for i, column in enumerate(exhibit["columns"]):
-        _check_column(file, f"{key}.columns[{i}]", column, exhibit["rows"], exhibits)
-        if "suite" in column:
-            dataset = settings["datasets"][exhibit["dataset"]]
-            for attack in content["suites"][column["suite"]]["attacks"]:
-                selection = content["attacks"][attack]["selection"]
-                _check_images(f"config/scales/{scale}.yaml", selection, settings, dataset, datasets)
-                _check_patches(file, attack, content["attacks"][attack], dataset, datasets)
-
-
-def _arch(model: str, content: Mapping[str, Any]) -> str:
-    return arch_code(network_of(model, content["ensembles"]).arch)
-
-
-def _check_column(
-    file: str, key: str, column: Mapping[str, Any], rows: list[dict[str, str]], exhibits: Exhibits
-) -> None:
-    needs = column["metric"] != "test_accuracy"
-    for name in ("suite", "source"):
-        if needs and name not in column:
-            raise LacunaError(f"{file}: key {key}.{name} is missing; metric {column['metric']} needs suite and source")
-    if not needs:
-        if extra := sorted({"suite", "source", "attack"} & set(column)):
-            raise LacunaError(f"{file}: key {key}.{extra[0]} is not known; metric test_accuracy takes none")
-        return
-    _known(file, f"{key}.suite", column["suite"], exhibits.parts["suites"])
-    _check_source(file, key, column, [row["model"] for row in rows], exhibits)
-    codes = exhibits.codes(column["suite"])
-    single = [name for name in codes.values() if [*codes.values()].count(name) == 1]
-    if "attack" in column:
-        _known(file, f"{key}.attack", column["attack"], [*codes, *single])
-    elif len(codes) > 1:
-        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join([*codes, *single])}")
-    for i, row in enumerate(rows):
-        if column["metric"] == "conditional_accuracy" and "pair" not in row:
-            where = key.partition(".columns")[0]
-            raise LacunaError(f"{file}: key {where}.rows[{i}].pair is missing; metric conditional_accuracy needs it")
-
-
-def _check_source(file: str, key: str, column: Mapping[str, Any], models: list[str], exhibits: Exhibits) -> None:
-    """A source is in its suite, and is no row's network: that would be a white box, which is written ``self``."""
-    sources = exhibits.parts["suites"][column["suite"]]["sources"]
-    _known(file, f"{key}.source", column["source"], sources)
-    if column["source"] == SELF:
-        return
-    used = {member for model in models for member in exhibits.members(model)}
-    if used & set(exhibits.members(column["source"])):
-        where = f"{file}, key {key}.source: '{column['source']}'"
-        raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>), or self for a white box")
-
-
-def _check_figure(
-    file: str, key: str, figure: Mapping[str, Any], content: Mapping[str, Any], roles: Mapping[str, str]
-) -> None:
-    for name, part in (("table", "tables"), ("suite", "suites")):
-        if name in figure:
-            _known(file, f"{key}.{name}", figure[name], content[part])
-    if "dataset" in figure:
-        _known(file, f"{key}.dataset", figure["dataset"], roles)
-    if figure["plot"] == "shuffled":
-        _known(file, f"{key}.attack", figure["attack"], content["suites"][figure["suite"]]["attacks"])
-    for i, line in enumerate(figure.get("lines", [])):
-        _known(file, f"{key}.lines[{i}].dataset", line["dataset"], roles)
-    for i, row in enumerate(figure.get("rows", [])):
-        _known(file, f"{key}.rows[{i}].attack", row["attack"], content["attacks"])
-        attack = content["attacks"][row["attack"]]
-        codes = [attack_code(attack["method"], budget) for budget in attack["budgets"]]
-        _known(file, f"{key}.rows[{i}].code", row["code"], codes)
-
-
-def _check_images(
-    file: str, selection: str, settings: Mapping[str, Any], dataset: str, datasets: Mapping[str, Any]
-) -> None:
-    if selection not in settings["images"]:
-        raise LacunaError(f"{file}: key images.{selection} is missing; required: how many images to attack")
-    asked, there = settings["images"][selection], datasets[dataset]["test"]
-    if asked > there:
-        limit = f"at most {there}, the test images of {dataset}"
-        raise LacunaError(f"{file}, key images.{selection}: {asked} is not allowed; allowed: {limit}")
-
-
-def _check_patches(file: str, name: str, attack: Mapping[str, Any], dataset: str, datasets: Mapping[str, Any]) -> None:
-    size = datasets[dataset]["image"][1]
-    for i, budget in enumerate(attack["budgets"] if attack["method"] == "shuffle" else ()):
-        if size % budget["k"] and not budget.get("pad"):
-            limit = f"a divisor of {size}, the size of {dataset}, or any with pad: true"
-            where = f"{file}, key attacks.{name}.budgets[{i}].k"
-            raise LacunaError(f"{where}: {budget['k']} is not allowed; allowed: {limit}")
-
-
-def _model(file: str, key: str, name: str, trainings: Collection[str]) -> ModelSpec:
-    try:
-        return parse_model(name, trainings)
-    except LacunaError as error:
-        raise LacunaError(f"{file}, key {key}: {error}") from None
-
-
-def _known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
-    if name not in allowed:
-        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(allowed))}")
-
-
-def _once(file: str, key: str, names: list[Any]) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            shown = name if isinstance(name, str) else " / ".join(name)
-            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")

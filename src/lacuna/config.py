@@ -7,9 +7,12 @@ from typing import Any
 
 import yaml
 
-from lacuna.checks import check_datasets, check_papers, check_scale
+from lacuna.checks import Paper, check_datasets, check_papers, check_scale
+from lacuna.checks_exhibits import check_exhibits
 from lacuna.errors import LacunaError
 from lacuna.schema import check_schema
+
+OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     scale_file = f"config/scales/{chosen['scale']}.yaml"
     check_scale(scale_file, settings, datasets)
     papers = _scaled(papers, settings, scale_file, root)
-    check_papers(papers, chosen["scale"], settings, datasets)
+    _check(papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
     return Config(*switches, settings, datasets, papers, claims)
@@ -96,6 +99,16 @@ def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: 
         scaled[paper] = {**content, "attacks": attacks}
         check_schema(scaled[paper], "paper", f"config/papers/{paper}.yaml with attacks of {scale_file}", root)
     return scaled
+
+
+def _check(
+    papers: Mapping[str, Any], scale_file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]
+) -> None:
+    files = {name: f"config/papers/{name}.yaml" for name in papers}
+    whole = {name: {key: {} for key in OPTIONAL} | content for name, content in papers.items()}
+    checked = {name: Paper(files[name], whole[name], scale_file, settings, datasets) for name in papers}
+    check_papers(checked)
+    check_exhibits(checked)
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:

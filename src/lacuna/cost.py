@@ -47,8 +47,10 @@ def estimate(plan: Plan, tables: Iterable[str]) -> Cost:
     for table in tables:
         dataset = plan.dataset_of(table)
         met = {(cell.suite, cell.target) for cell in plan.cells(table)}
-        attacks |= {(dataset, *pair) for suite, target in met for pair in plan.suite_sources(suite, target)}
-        models = {cell.model for cell in plan.cells(table)} | {source for _, _, source in attacks}
+        sets = {pair for suite, target in met for pair in plan.suite_sources(suite, target)}
+        deciding = {model for pair in sets for model in plan.selection_sources(plan.selection_of(*pair))}
+        models = {cell.model for cell in plan.cells(table)} | {source for _, source in sets} | deciding
+        attacks |= {(dataset, *pair) for pair in sets}
         trainings |= {(dataset, member) for model in models for member in plan.exhibits.members(model)}
     for dataset, model in sorted(trainings):
         if not Path(plan.path(dataset, "train", f"{model}.safetensors")).exists():

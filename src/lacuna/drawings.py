@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lacuna.codes import NO_SOURCE
+from lacuna.data.classes import class_names
 
 if TYPE_CHECKING:
     from lacuna.plan import Plan
@@ -64,12 +65,11 @@ def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     """The settings of a figure's plot: its own entry, and what its inputs do not tell."""
     if "table" in body:
         return dict(body)
-    data = plan.config.datasets[dataset]
     settings = {**body, "scale": plan.config.scale, "dataset": dataset, "paper_dataset": role_of(body)}
     if "model" in body:
         settings["network"] = plan.network_settings(dataset, body["model"])
     if body["plot"] in ("examples", "shuffled"):
-        settings["classes"] = data["classes"]
+        settings["classes"] = class_names(plan.config.datasets[dataset])
     if body["plot"] == "examples":
         settings["rows"] = [{"label": row["label"], "attack": row["code"]} for row in body["rows"]]
     if body["plot"] == "shuffled":

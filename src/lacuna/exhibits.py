@@ -1,7 +1,7 @@
 """From a table's YAML to its cells: which network, under which attack on which source. No torch here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -16,8 +16,8 @@ class Cell:
     """One number of a table.
 
     ``target`` is the network (or ensemble) and the defense before it; ``suite`` is where its outcomes are; ``attack``
-    is ``none`` and ``source`` empty for clean images. ``pair`` is the other network of a pair, for accuracies over
-    the images that both get right. ``codes`` are the printed tables' words for target, keep_prob, variant, source.
+    is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
+    images that both get right.
     """
 
     row: str
@@ -58,8 +58,8 @@ class Exhibits:
     def _cell(self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]) -> Cell:
         suite, attack, source = self._attacked(body, row, column)
         what = (row["row"], column["column"], column["metric"], row["model"])
-        pair = (row["model"], row["pair"]) if column["metric"] == "conditional_accuracy" else ()
-        return Cell(*what, suite, attack, source, row.get("defense", ""), pair)
+        cell = Cell(*what, suite, attack, source, row.get("defense", ""))
+        return replace(cell, pair=(cell.target, row["pair"])) if cell.metric == "conditional_accuracy" else cell
 
     def _attacked(
         self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]

@@ -204,9 +204,3 @@ def _coded(key: str, value: Any) -> str:
     if key in PIXELS:
         return plain(parse_pixels(value, key))
     return "" if value is True else f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def class_count(dataset: Mapping[str, Any]) -> int:
-    """How many classes a dataset has: its entry names them, or says how many folders do."""
-    classes = dataset["classes"]
-    return classes if isinstance(classes, int) else len(classes)

@@ -7,11 +7,12 @@ from typing import Any
 
 from lacuna.codes import NO_SOURCE
 from lacuna.config import Config
+from lacuna.data.classes import class_count
 from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.inventory import Artefact, all_artefacts
-from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, class_count, parse_model
+from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, parse_model
 
 
 class Plan:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lacuna.artefacts import read_tensors, stable_part, write_text
 from lacuna.config import read_yaml
+from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
 from lacuna.reporting.figures import note_of
 from lacuna.reporting.made import Made
@@ -25,7 +26,7 @@ def study(standard: str, defective: str, attack: str, pairs: int, seed: int, roo
     if len(places) > 1:
         raise LacunaError(f"{standard} and {defective} are of two scales or datasets; allowed: both of one")
     scale, dataset = places.pop()
-    classes = read_yaml(root / "config/datasets.yaml", root)[dataset]["classes"]
+    classes = class_names(read_yaml(root / "config/datasets.yaml", root)[dataset])
     first, second = (Made.read(read_tensors(path), attack, Path(path).stem) for path in (standard, defective))
     dealt = deal(first, second, classes, pairs, seed)
     note = f"{note_of(scale, dataset, scale == 'paper')} Attack {attack}."

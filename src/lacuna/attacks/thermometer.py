@@ -53,7 +53,7 @@ def ascend_levels(
     encoding, network = _parts(model)
     values = encoding.nearest(x)
     allowed = (values - x.permute(0, 2, 3, 1)[..., None]).abs() <= epsilon + ROUNDING
-    start = draws.normal("logits", values) if draws else torch.randn_like(values)
+    start = draws.normal("logits", values) if draws else torch.randn(values.shape, dtype=x.dtype, device=x.device)
     logits = start.masked_fill_(~allowed, -torch.inf)
     for k in range(steps):
         logits.requires_grad_()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lacuna.artefacts import sha256
+from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import read_folder
 from lacuna.errors import LacunaError
-from lacuna.names import class_count
 
 Split = tuple[Tensor, Tensor]
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]

@@ -83,7 +83,7 @@ def _masks(settings: Settings, files: Files) -> Figure:
     from lacuna.networks import trained_network
     from lacuna.reporting.structure import architecture
 
-    network = trained_network(settings["network"], files["checkpoints"][0], "cpu")
+    network = trained_network(settings["network"], files["checkpoints"], "cpu")
     tensors = dict(network.named_buffers())
     layers = {
         f"Block {block.number}, {block.masked[0].partition('.')[2]}": tensors[f"{block.masked[0]}.mask"][0].numpy()

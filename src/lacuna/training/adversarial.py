@@ -19,14 +19,14 @@ Perturb = Callable[[nn.Module, Tensor, Tensor], Tensor]
 def perturbation(attack: Mapping[str, Any]) -> Perturb:
     """The inner maximisation that a training's ``attack`` describes: (model, x, labels) -> images to train on.
 
-    ``method`` is pgd, with epsilon, step, steps and random_start, or lspga, with epsilon, logit_step and
+    ``method`` is pgd, with epsilon, step, steps and perhaps random_start, or lspga, with epsilon, logit_step and
     steps. Distances are texts in pixel units such as 8/255; logit_step is a number.
     """
     epsilon, steps = float(parse_pixels(attack["epsilon"], "epsilon")), int(attack["steps"])
     if attack["method"] == "lspga":
         inner: Perturb = partial(ascend_levels, epsilon=epsilon, logit_step=float(attack["logit_step"]), steps=steps)
     else:
-        step, start = float(parse_pixels(attack["step"], "step")), bool(attack["random_start"])
+        step, start = float(parse_pixels(attack["step"], "step")), bool(attack.get("random_start"))
         inner = partial(ascend, epsilon=epsilon, step=step, steps=steps, random_start=start)
     return partial(_attacked, inner)
 

@@ -1,0 +1,16 @@
+"""Classes of a dataset, from its entry in config/datasets.yaml. No torch here: the plan imports this."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def class_count(dataset: Mapping[str, Any]) -> int:
+    """How many classes a dataset has: its entry names them, or says how many folders do."""
+    classes = dataset["classes"]
+    return classes if isinstance(classes, int) else len(classes)
+
+
+def class_names(dataset: Mapping[str, Any]) -> list[str]:
+    """Names of the classes in the order of their labels; ``class 0``, ... where only the folders name them."""
+    classes = dataset["classes"]
+    return [f"class {i}" for i in range(classes)] if isinstance(classes, int) else list(classes)
