@@ -19,7 +19,7 @@ from lacuna.seeding import derive
 PRINTED = pd.read_csv(
     Path(__file__).parents[1] / "data/printed/defective.csv", dtype=str, keep_default_na=False, na_values=[]
 )
-PLACES = [(), ("bottom",), ("top",), ("bottom", "top"), ("sm",), ("dc",)]
+PLACES = [(), ("bottom",), ("top",), ("bottom", "top"), ("sm",), ("nostem",), ("dc",)]
 KEEP = ["0.05", "0.07", "0.1", "0.25", "0.3", "0.5", "0.7", "0.999", "1"]
 
 
@@ -119,6 +119,10 @@ def test_a_name_with_one_character_changed_is_refused_or_names_another_network()
         "resnet18-bottom0.5-bottom0.5-standard-s1m1",
         "resnet18-top0.5-bottom0.5-standard-s1m1",
         "resnet18-bottom0.5-dc0.5-standard-s1m1",
+        "resnet18-nostem0.1-standard-s1",
+        "resnet18-nostem0.5-top0.5-standard-s1m1",
+        "resnet18-bottom0.5-nostem0.5-standard-s1m1",
+        "resnet18x2-nostem0.1-standard-s1m1",
         "resnet18-middle0.5-standard-s1m1",
         "resnet18-dc0.5-standard-s1m1",
         "vgg19-dc0.5-standard-s1",

@@ -1,0 +1,166 @@
+"""What a run will cost: each network and set of the tables once, ensembles' members, steps of attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from test_config import DEFECTIVE, DEMO
+
+from lacuna.config import load
+from lacuna.cost import PARAMETERS, Cost, estimate
+from lacuna.names import ARCHITECTURES, attack_code
+from lacuna.plan import Plan
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
+DATASET, IMAGES, TRAIN = "fashion-mnist-subset", 500, 10_000
+SECONDS = {"resnet18": 40, "resnet50": 50, "densenet121": 60, "senet18": 70, "vgg19": 80, "wrn32": 90}
+EPOCHS = 4
+
+
+@pytest.fixture
+def cost_of(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cost]:
+    """The cost of tables where nothing is there yet, with seconds and epochs that tests know."""
+    monkeypatch.chdir(tmp_path)
+
+    def scale(content: Any) -> None:
+        content["seconds"] = SECONDS
+        content["recipes"][DATASET].pop("epochs_of", None)
+        content["recipes"][DATASET]["epochs"] = EPOCHS
+
+    project.edit(DEMO, scale)
+
+    def ask(*tables: str, change: Callable[[Any], None] = lambda _: None) -> Cost:
+        project.edit(DEFECTIVE, change)
+        return estimate(Plan(project.load()), tables)
+
+    return ask
+
+
+def attack_seconds(arch: str, passes: int, images: int = IMAGES) -> float:
+    """A pass of an attack costs about what a pass of a training does."""
+    return SECONDS[arch] / (EPOCHS * TRAIN) * images * passes
+
+
+def only(table: str, rows: int, columns: int = 1) -> Callable[[Any], None]:
+    """Cuts a table to its first rows and columns."""
+
+    def change(content: Any) -> None:
+        for part, count in (("rows", rows), ("columns", columns)):
+            content["tables"][table][part] = content["tables"][table][part][:count]
+
+    return change
+
+
+def test_a_network_costs_its_seconds_and_an_attack_its_passes(cost_of: Callable[..., Cost]) -> None:
+    cost = cost_of("table9", change=only("table9", 1))  # ResNet-18 s1, the five sources, and their five sets of PGD
+    sources = ARCHITECTURES[:5]
+    assert (cost.trainings, cost.attacks) == (6, 5)
+    trained = SECONDS["resnet18"] + sum(SECONDS[arch] for arch in sources)
+    assert cost.seconds == pytest.approx(trained + sum(attack_seconds(arch, 20) for arch in sources))
+    weights = 4 * (PARAMETERS["resnet18"] + sum(PARAMETERS[arch] for arch in sources)) / 64
+    assert cost.bytes == pytest.approx(weights + 5 * IMAGES * 28 * 28)
+
+
+def test_an_ensemble_costs_each_of_its_members(cost_of: Callable[..., Cost]) -> None:
+    def change(content: Any) -> None:
+        only("table6", 1)(content)
+        content["suites"]["ensembles"]["sources"] = ["ensemble-except-resnet18"]
+        content["selections"]["transfer"]["sources"] = content["ensembles"]["ensemble-except-resnet18"]
+
+    cost = cost_of("table6", change=change)
+    members = ("resnet50", "densenet121", "senet18", "vgg19")
+    assert (cost.trainings, cost.attacks) == (5, 1)
+    trained = SECONDS["resnet18"] + sum(SECONDS[arch] for arch in members)
+    assert cost.seconds == pytest.approx(trained + sum(attack_seconds(arch, 7) for arch in members))
+
+
+def test_an_ensemble_of_rows_is_trained_once_per_member(cost_of: Callable[..., Cost]) -> None:
+    def change(content: Any) -> None:
+        del content["figures"]["defective-figure5"]  # wants the attacks that go
+        table = content["tables"]["table12"]
+        table["rows"] = [row for row in table["rows"] if row["model"] == "ensemble-resnet18"]
+        table["columns"] = [column for column in table["columns"] if column["metric"] == "test_accuracy"]
+
+    cost = cost_of("table12", change=change)
+    assert (cost.trainings, cost.attacks, cost.seconds) == (5, 0, 5 * SECONDS["resnet18"])
+
+
+@pytest.mark.parametrize(
+    ("model", "passes"),
+    [
+        ("resnet18-standard-s1", 1),
+        ("resnet18-ls-s1", 1),
+        ("resnet18-at-s1", 8),
+        ("resnet18-th16-s1", 8),
+        ("resnet18x2-bottom0.5-standard-s1m1", 2),
+        ("resnet18x2-bottom0.5-at-s1m1", 16),
+        ("wrn32-at-s1", 8),
+    ],
+)
+def test_adversarial_training_costs_a_pass_more_per_step(root: Path, model: str, passes: int) -> None:
+    plan = Plan(load(root, CHOSEN))
+    arch = model.partition("-")[0].removesuffix("x2")
+    assert plan.seconds(model) == passes * plan.config.settings["seconds"][arch]
+
+
+@pytest.mark.parametrize(
+    ("method", "budget", "passes"),
+    [
+        ("fgsm", {"epsilon": "4/255"}, 1),
+        ("pgd", {"epsilon": "8/255", "step": "1/255", "steps": 5, "random_start": True, "restarts": 3}, 15),
+        ("square", {"epsilon": "8/255", "queries": 300}, 300),
+        (
+            "cw",
+            {"kappa": 1, "steps": 10, "binary_search_steps": 4, "learning_rate": 0.1, "initial_const": 1},
+            40,
+        ),
+    ],
+)
+def test_passes_count_steps_restarts_searches_and_queries(
+    cost_of: Callable[..., Cost], method: str, budget: dict[str, Any], passes: int
+) -> None:
+    def change(content: Any) -> None:
+        content["attacks"]["pgd8_all"] |= {"method": method, "budgets": [budget]}
+        table = content["tables"]["defective-at"]
+        table["rows"] = [{"row": "ResNet-18", "model": "resnet18-standard-s1"}]
+        table["columns"] = [table["columns"][0] | {"attack": attack_code(method, budget)}]
+
+    cost = cost_of("defective-at", change=change)
+    assert (cost.trainings, cost.attacks) == (1, 1)
+    assert cost.seconds == pytest.approx(SECONDS["resnet18"] + attack_seconds("resnet18", passes, 2000))
+
+
+def test_sets_without_a_network_cost_disk_and_no_time(cost_of: Callable[..., Cost]) -> None:
+    cost = cost_of("defective-noise", change=only("defective-noise", 4))
+    assert (cost.trainings, cost.attacks, cost.seconds) == (4, 1, 4 * SECONDS["resnet18"])
+    weights = 4 * 4 * PARAMETERS["resnet18"] / 64
+    assert cost.bytes == pytest.approx(weights + 10 * IMAGES * 28 * 28)
+
+
+@pytest.mark.parametrize("scale", ["demo", "laptop", "paper"])
+def test_the_cost_counts_what_the_plan_makes_each_once(
+    root: Path, scale: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(load(root, CHOSEN | {"scale": scale}))
+    monkeypatch.chdir(tmp_path)
+    stages = [a.stage for a in plan.artefacts() if not a.path.endswith(".history.csv")]
+    cost = estimate(plan, plan.tables)
+    assert (cost.trainings, cost.attacks) == (stages.count("train"), stages.count("attack"))
+    assert estimate(plan, [*plan.tables, *plan.tables]) == cost
+
+
+def test_what_is_there_costs_nothing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(load(root, CHOSEN))
+    monkeypatch.chdir(tmp_path)
+    for artefact in plan.artefacts("table4"):
+        Path(artefact.path).parent.mkdir(parents=True, exist_ok=True)
+        Path(artefact.path).touch()
+    assert estimate(plan, ["table4"]) == Cost()
+    assert str(estimate(plan, ["table4"])) == "Cost: the files of every training and attack are there."
+    assert estimate(plan, ["table4", "table10"]).trainings == 2
