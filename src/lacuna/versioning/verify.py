@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +20,9 @@ class Finding:
     """What was found where an artefact of the plan should lie.
 
     ``disagrees``: bytes, settings or inputs are not the plan's; ``why`` is one sentence. ``unconfirmed``: its own
-    record agrees, but something that it was made from does not. ``absent``: the file is not there. ``sound``: what
-    was made from it can be trusted, also where the file is absent and only its provenance is there.
+    record agrees, but something that it was made from, or that was made with it, does not. ``absent``: the file is
+    not there. ``sound``: what was made from it can be trusted, also where the file is absent and only its provenance
+    is there.
     """
 
     artefact: Artefact
@@ -47,7 +48,23 @@ def examine(artefacts: Iterable[Artefact]) -> list[Finding]:
     others: dict[str, str | None] = {}
     for artefact in artefacts:
         found[artefact.path] = _examine(artefact, found, others)
-    return list(found.values())
+    return _by_job(found.values())
+
+
+def _by_job(findings: Collection[Finding]) -> list[Finding]:
+    """The findings, but what one job makes is confirmed together: Snakemake takes a whole job as done, or nothing."""
+    spoilt = {_job(finding.artefact) for finding in findings if finding.state != "agrees"}
+    return [
+        replace(finding, state="unconfirmed")
+        if finding.state == "agrees" and _job(finding.artefact) in spoilt
+        else finding
+        for finding in findings
+    ]
+
+
+def _job(artefact: Artefact) -> tuple[str, str, tuple[str, ...]]:
+    """What tells jobs apart: two files with the same rule, settings and inputs are of one, such as both splits."""
+    return artefact.stage, artefact.settings, artefact.inputs
 
 
 def _examine(artefact: Artefact, found: Mapping[str, Finding], others: dict[str, str | None]) -> Finding:
