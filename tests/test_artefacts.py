@@ -268,3 +268,9 @@ def test_with_git_the_commit_and_the_dirty_flag_are_recorded(tmp_path: Path, mon
     assert commit_of(make("csv", tmp_path)) == ("abc", True)
     answers["status"] = ""
     assert commit_of(make("csv", tmp_path)) == ("abc", False)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "parquet", "csv"])
+def test_whoever_may_read_new_files_may_read_artefacts(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    assert Path(make(kind, tmp_path)).stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import combinations
 
 import pytest
 import torch
@@ -190,6 +191,31 @@ def test_a_network_of_ones_own_is_drawn() -> None:
     assert len(whole.masks) == 1
 
 
+def two_ways(net: Plain, x: Tensor) -> Tensor:
+    """Two side paths with boxes, both from the first convolution; the main path is the sum's last argument."""
+    start = net.first(x)
+    return net.defect(torch.sigmoid(start)) + (start.mean((2, 3), keepdim=True).relu() * F.relu(net.second(start)))
+
+
+def test_the_main_path_has_the_most_convolutions_wherever_it_is_written() -> None:
+    whole = architecture(Plain(two_ways), GREY)
+    (block,) = whole.blocks
+    names = [[op.name for op in step.ops] or step.symbol for step in block.units[0].steps]
+    assert names[:4] == [["3x3 conv {}"], ["3x3 conv {}", "ReLU"], "\N{MULTIPLICATION SIGN}", "+"]
+    assert [[op.name for op in step.side] for step in block.units[0].steps if step.symbol] == [
+        ["global average", "ReLU"],
+        ["sigmoid", "mask"],
+    ]
+
+
+def test_two_side_paths_have_their_own_place() -> None:
+    figure = diagram(architecture(Plain(two_ways), GREY), "A title", "A note")
+    figure.draw_without_rendering()
+    filled = [box.get_window_extent() for box in boxes(figure) if box.get_zorder() == 1]
+    assert len(filled) == 2 + 2 + 2  # convolutions, side paths, head
+    assert not any(one.padded(-1).overlaps(two.padded(-1)) for one, two in combinations(filled, 2))
+
+
 REFUSED: dict[str, Callable[[Plain, Tensor], Tensor]] = {
     "cannot be drawn on images": lambda net, x: net.defect(net.first(x)) if x.sum() > 0 else net.first(x),
     "a masked layer is on no path": lambda net, x: net.first(x),
@@ -248,8 +274,7 @@ def test_every_text_stays_in_its_box_and_on_the_page(drawn: tuple[Architecture, 
 def test_boxes_do_not_overlap_and_the_page_is_no_larger_than_a4(drawn: tuple[Architecture, Figure]) -> None:
     _, figure = drawn
     filled = [box.get_window_extent() for box in boxes(figure) if box.get_zorder() == 1]
-    for i, one in enumerate(filled):
-        assert not any(one.padded(-1).overlaps(two.padded(-1)) for two in filled[i + 1 :])
+    assert not any(one.padded(-1).overlaps(two.padded(-1)) for one, two in combinations(filled, 2))
     width, height = figure.get_size_inches()
     assert width <= 11.7
     assert height <= 8.3

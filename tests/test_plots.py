@@ -201,7 +201,7 @@ def test_a_tradeoff_without_its_attack_is_refused(root: Path) -> None:
         tradeoff_points(table12(root), "pgd_e1")
 
 
-def test_curves_show_accuracy_in_percent_and_both_losses() -> None:
+def test_curves_show_training_and_test_values() -> None:
     whole = pd.concat([history("standard"), history("defective", panel="CIFAR-10")])
     drawn = curves(whole, "A title", "A note")
     assert len(drawn.axes) == 6
@@ -209,9 +209,9 @@ def test_curves_show_accuracy_in_percent_and_both_losses() -> None:
     one = history("standard")
     assert accuracy.get_title(loc="left") == "MNIST"
     np.testing.assert_allclose(
-        [line.get_ydata() for line in accuracy.lines], 100 * one[["accuracy", "test_accuracy"]].T
+        [line.get_ydata() for line in accuracy.lines], one[["train_accuracy", "test_accuracy"]].T
     )
-    np.testing.assert_allclose([line.get_ydata() for line in loss.lines], one[["loss", "test_loss"]].T)
+    np.testing.assert_allclose([line.get_ydata() for line in loss.lines], one[["train_loss", "test_loss"]].T)
     np.testing.assert_allclose(rate.lines[0].get_ydata(), one["learning_rate"])
     assert rate.get_yscale() == "log"
     assert [line.is_dashed() for line in accuracy.lines] == [True, False]
@@ -222,3 +222,8 @@ def test_each_history_gets_its_line_and_panel(asked: Ask) -> None:
     drawn = figure(settings, files)
     assert [len(line.get_xdata()) for axis in drawn.axes[::3] for line in axis.lines] == [5, 6, 5, 6, 7, 8, 7, 8]
     assert json.dumps(settings["lines"]).count("CIFAR-10") == 2
+
+
+def test_a_history_without_test_values_has_training_curves_only() -> None:
+    accuracy, *_ = curves(history("standard").assign(test_loss=np.nan, test_accuracy=np.nan), "A title", "A note").axes
+    assert [line.is_dashed() for line in accuracy.lines] == [True]

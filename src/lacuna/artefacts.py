@@ -24,6 +24,9 @@ LIBRARIES = (
     *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
 )
 
+_UMASK = os.umask(0)  # it can only be read by setting it
+os.umask(_UMASK)
+
 
 def sha256(path: Path | str) -> str:
     """Hexadecimal sha256 of a file."""
@@ -49,6 +52,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

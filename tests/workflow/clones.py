@@ -76,6 +76,10 @@ class Clone(Tree):
         """Files with a ``.dvc`` file, below results/."""
         return {str(path).removesuffix(".dvc") for path in self.files("results", "*.dvc")}
 
+    def objects(self) -> int:
+        """How many different files there are among the tracked ones: what a remote holds."""
+        return len({(self / name).read_bytes() for name in self.tracked()})
+
     def plan(self, scale: str) -> dict[str, Artefact]:
         """What the tables of this clone's configuration need at a scale, by path and in order of the flow."""
         chosen = yaml.safe_load((self / "config/config.yaml").read_text()) | {"scale": scale}

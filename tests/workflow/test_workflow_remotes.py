@@ -14,7 +14,7 @@ import yaml
 from clones import CELLS, CHECKPOINT, DATA, OUTCOME, RENDERED, Clone, begin, cloned, named
 from conftest import copy
 
-from lacuna.artefacts import text_digest
+from lacuna.artefacts import Record, text_digest, write_text
 
 pytestmark = pytest.mark.workflow
 
@@ -131,6 +131,36 @@ def test_two_scales_and_datasets_share_a_remote_and_each_table_is_pulled_alone(
     assert "scale other" in b.made("verify", "SCALE=other", "TABLE=table3")
 
 
+def only_own(content: Any) -> None:
+    """Leaves of the tables one number: the clean accuracy of a network that the user brings."""
+    table = content["tables"]["table3"]
+    table |= {"rows": [{"row": "own", "model": "own-net"}], "columns": table["columns"][-1:]}
+    content["networks"] = {"own-net": {"factory": "torchvision.models:alexnet", "checkpoint": "net.pth"}}
+    content["figures"] = {}
+
+
+def test_a_network_of_ones_own_is_published_without_its_original_weights(
+    small_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of any content with true provenance stand for what a run would make."""
+    a = begin(small_root, tmp_path / "A", str(tmp_path / "remote"))
+    a.configure("config/papers/defective.yaml", only_own)
+    a.commit()
+    monkeypatch.chdir(a.root)
+    Path("net.pth").write_text("weights")
+    for artefact in a.plan("demo").values():
+        if artefact.stage != "cells":
+            write_text(artefact.path, artefact.path)
+            Record(artefact.stage, artefact.settings, list(artefact.inputs)).write(artefact.path)
+    a.made("track")
+    a.git("add", "results")
+    a.git("commit", "-qm", "c")
+    a.made("push")
+    b = cloned(a.root, tmp_path / "B")
+    assert "Snakemake takes 4 artefacts as made; rendered: nothing" in b.made("pull")
+    assert b.planned(f"{DATA}/cells/table3.csv") == {"cells": 1}
+
+
 # Remotes ---------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +189,7 @@ def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     for clone in (a, published):
         clone.must("dvc", "remote", "modify", "--local", "storage", "url", "s3://lacuna/store")
         clone.must("dvc", "remote", "modify", "--local", "storage", "endpointurl", s3.meta.endpoint_url)
-    assert "31 files pushed" in a.made("push")
+    assert f"{a.objects()} files pushed" in a.made("push")
     md5 = yaml.safe_load((a / f"{CELLS}.dvc").read_text())["outs"][0]["md5"]
     place = {"Bucket": "lacuna", "Key": f"store/files/md5/{md5[:2]}/{md5[2:]}"}
     content = s3.get_object(**place)["Body"].read()

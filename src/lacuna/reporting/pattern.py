@@ -69,8 +69,9 @@ def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
 
 
 def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
-    """Mean metric, ours and printed, per variant and keep probability, in the order of the rows."""
-    rated = _attacked(cells).copy()
+    """Mean metric, ours and printed, per variant and keep probability, over cells that have both."""
+    rated = _attacked(cells)
+    rated = rated[rated["printed"].notna() & rated["value"].notna()].copy()
     keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) or p == "" else f" {p}")
     rated["network"] = rated["variant"] + keep
     return rated.groupby("network", sort=False)[["value", "printed"]].mean()

@@ -120,9 +120,12 @@ class Store:
 
     def _bless(self, findings: list[Finding]) -> None:
         planned = {artefact.path for artefact in self.planned}
-        agreeing = [f.path for f in findings if f.state == "agrees" and f.path in planned]
+        good = [f.artefact for f in findings if f.state == "agrees" and f.path in planned]
+        agreeing = [artefact.path for artefact in good]
         absent = [f.path for f in findings if f.state == "absent" and f.sound]
-        calls.touch(self.scale, agreeing, [file for path in absent for file in pair(path)])
+        # The weights of a network of the author's own need not be here; then its checkpoint is a source to Snakemake.
+        made = [a.path for a in good if all(name in planned or Path(name).exists() for name in a.inputs)]
+        calls.touch(self.scale, made, [file for path in absent for file in pair(path)])
         rendered = self._renderings(set(agreeing))
         calls.render(self.scale, rendered)
         self.say(f"Snakemake takes {len(agreeing)} artefacts as made; rendered: {', '.join(rendered) or 'nothing'}")

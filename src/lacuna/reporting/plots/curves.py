@@ -13,8 +13,8 @@ from lacuna.reporting.plots.style import GREY, PAGE_WIDTH, finish, page, styled,
 
 # What a column of panels shows: its label, the training column and the test column.
 PANELS = {
-    "accuracy in percent": ("accuracy", "test_accuracy"),
-    "loss (cross-entropy, nats)": ("loss", "test_loss"),
+    "accuracy in percent": ("train_accuracy", "test_accuracy"),
+    "loss (cross-entropy, nats)": ("train_loss", "test_loss"),
     "learning rate": ("learning_rate", None),
 }
 DASHES: dict[str, tuple[float | None, float | None]] = {"training": (2, 1.5), "test": (None, None)}
@@ -25,7 +25,8 @@ def curves(history: pd.DataFrame, title: str, note: str) -> Figure:
     """Accuracy, loss and learning rate over the epochs, one colour per network, dashed for training.
 
     ``history`` has one line per network and epoch: panel (one row of panels each, such as a dataset), network, epoch
-    from 1, loss, accuracy, test_loss, test_accuracy (accuracies in [0, 1]) and learning_rate.
+    from 1, train_loss, train_accuracy, test_loss, test_accuracy (accuracies in percent) and learning_rate. A network
+    without test values, NaN, has training curves only.
     """
     rows = list(dict.fromkeys(history["panel"]))
     names = list(dict.fromkeys(history["network"]))
@@ -49,8 +50,8 @@ def long_form(history: pd.DataFrame) -> pd.DataFrame:
     for quantity, columns in PANELS.items():
         for images, column in zip(("training", "test"), columns, strict=True):
             if column is not None:
-                value = history[column] * (100 if "percent" in quantity else 1)
-                parts.append(history[["network", "epoch"]].assign(quantity=quantity, images=images, value=value))
+                values = history[["network", "epoch"]].assign(quantity=quantity, images=images, value=history[column])
+                parts.append(values.dropna())
     return pd.concat(parts, ignore_index=True)
 
 

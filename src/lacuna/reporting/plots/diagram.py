@@ -13,7 +13,7 @@ TOP = 0.44  # of the first box below a column's heading
 BETWEEN = 0.22  # units of a column
 ABOVE, BELOW = 0.4, 0.95  # room for title; for legend and note
 
-KEY = "mask 50.0 %: share of neurons kept. /2: stride 2. Sizes: channels x height x width. Units alike drawn once, x n."
+KEY = "mask n %: share of neurons kept. /2: stride 2. Sizes: channels x height x width. x n: n alike, drawn once."
 
 
 @styled

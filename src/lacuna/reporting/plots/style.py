@@ -12,6 +12,7 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.transforms import Bbox
 
 FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
@@ -81,7 +82,23 @@ def finish(figure: Figure, title: str, note: str) -> Figure:
     figure.suptitle(textwrap.fill(title, int(0.8 * letters)), fontsize=FONT_SIZE + 2)
     lines = [textwrap.fill(line, letters) for line in note.splitlines()]
     figure.supxlabel("\n".join(lines), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
+    if figure.get_layout_engine():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        _settle(figure)
     return figure
+
+
+def _settle(part: Figure | SubFigure) -> None:
+    """Rounds every position; the layout's solver orders by memory address, so that its last digits differ each time."""
+    for inner in part.subfigs:
+        inner.bbox_relative.set_points(inner.bbox_relative.get_points().round(5))
+        _settle(inner)
+    for axis in part.get_axes():  # also those of the inner parts
+        axis.set_position(Bbox(axis.get_position(original=True).get_points().round(5)))
+    for text in part.texts:
+        x, y = text.get_position()
+        text.set_position((round(x, 5), round(y, 5)))
 
 
 def tint(colour: tuple[float, float, float]) -> tuple[float, float, float]:
