@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FIGURE, EXAMPLES, CURVES = "figures.defective-figure", "figures.defective-figure3", "figures.defective-figure14"
 SHUFFLED, TRADEOFF = "figures.defective-figure2", "figures.defective-figure5"
 NETWORKS, GREY = "ensembles.ensemble-resnet18", "suites.grey_box.sources[1]"
+SOURCE, EXCEPT = "resnet18-standard-s0", "ensemble-except-resnet50"
+ALSO_A_ROW = "is also a row; allowed: another network (another s<seed>), or self for a white box"
 NOT_HERE = "is not allowed; allowed: a network"
 
 
@@ -90,6 +92,10 @@ REFUSED: list[tuple[Change, str, str]] = [
         "tables.table10.columns[0].source",
         "not known; allowed: self",
     ),
+    (put("tables.table3.rows[0].model", SOURCE), "tables.table3.columns[0].source", ALSO_A_ROW),
+    (put("tables.table6.rows[0].model", SOURCE), "tables.table6.columns[1].source", f"'{EXCEPT}' {ALSO_A_ROW}"),
+    (put("tables.table9.rows[0].model", EXCEPT), "tables.table9.columns[0].source", f"'{SOURCE}' {ALSO_A_ROW}"),
+    (put("tables.table6.rows[0].model", EXCEPT), "tables.table6.columns[0].source", ALSO_A_ROW),
     (column("table3", 0, source="self"), "tables.table3.columns[0].source", "'self' is not known"),
     (column("table12", 0, attack="fgsm"), "tables.table12.columns[0].attack", "allowed: fgsm_e16, fgsm_e32, fgsm_e8"),
     (drop("tables.table12.columns[0].attack"), "tables.table12.columns[0].attack", "is missing; allowed: fgsm_e8"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -285,6 +284,7 @@ VALUES: list[tuple[str, Change, str, str]] = [
     (DATASETS, put(f"{NORMALISATION}.kind", "nosuch"), f"{NORMALISATION}.kind", "channel, pixel_mean"),
     (DATASETS, put(f"{NORMALISATION}.mean", [0.5]), f"{NORMALISATION}.mean", "one number above 0 per channel"),
     (DATASETS, put("mnist.source.name", "nosuch"), "mnist.source.name", "CIFAR10, MNIST"),
+    (DATASETS, put("imagenet.classes", 1), "imagenet.classes", "at least two names, each a text; or how many"),
 ]
 
 
@@ -374,33 +374,6 @@ def test_unknown_keys_of_several_types_are_refused(project: Project) -> None:
 def test_a_file_without_keys_is_refused(project: Project, file: str, text: str) -> None:
     project.rewrite(file, lambda _: text)
     assert refusal(project).startswith(file)
-
-
-@pytest.mark.parametrize("scale", ["demo", "laptop", "paper"])
-@pytest.mark.parametrize("mask_place", ["released_code", "paper"])
-def test_every_scale_loads(project: Project, scale: str, mask_place: str) -> None:
-    config = project.load(scale=scale, seed=3, mask_place=mask_place)
-    assert (config.scale, config.seed, config.mask_place) == (scale, 3, mask_place)
-    assert set(config.settings["seconds"]) == set(ARCHITECTURES)
-    assert "table3" in config.papers["defective"]["tables"]
-
-
-def test_the_default_is_the_demo_on_embedded_data(project: Project) -> None:
-    config = project.load()
-    assert (config.scale, config.mask_place) == ("demo", "released_code")
-    assert set(config.settings["datasets"].values()) == {"fashion-mnist-subset"}
-
-
-def test_the_paper_scale_is_the_recipe_of_the_paper(project: Project) -> None:
-    settings = project.load(scale="paper").settings
-    assert Fraction(settings["width"]) == 1
-    assert settings["images"]["transfer"] == 5000
-    assert settings["datasets"]["cifar10"] == "cifar10"
-    recipe = settings["recipes"]["cifar10"]
-    assert (recipe["epochs"], recipe["batch_size"]) == (350, 128)
-    assert (recipe["learning_rate"], recipe["momentum"], recipe["weight_decay"]) == (0.1, 0.9, 5e-4)
-    assert recipe["schedule"] == {"name": "multistep", "milestones": [150, 250], "factor": 0.1}
-    assert "epochs_of" not in recipe
 
 
 def test_a_row_of_ones_own_needs_one_line(project: Project) -> None:

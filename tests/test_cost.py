@@ -67,6 +67,11 @@ def test_a_network_costs_its_seconds_and_an_attack_its_passes(cost_of: Callable[
     assert cost.bytes == pytest.approx(weights + 5 * IMAGES * 28 * 28)
 
 
+def test_networks_that_only_decide_a_selection_cost_too(cost_of: Callable[..., Cost]) -> None:
+    cost = cost_of("defective-pgd-grid", change=only("defective-pgd-grid", 1))  # one source, selected by five networks
+    assert (cost.trainings, cost.attacks) == (1 + 5, 1)
+
+
 def test_an_ensemble_costs_each_of_its_members(cost_of: Callable[..., Cost]) -> None:
     def change(content: Any) -> None:
         only("table6", 1)(content)

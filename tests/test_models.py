@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lacuna.artefacts import Record, write_tensors
 from lacuna.errors import LacunaError
-from lacuna.models.build import MASK_PLACES, build_model, load_weights, mask_report, parameter_count
+from lacuna.models.build import MASK_PLACES, build_model, load_weights, parameter_count
 from lacuna.models.layers import Defect, draw_mask
 from lacuna.names import ARCHITECTURES, parse_model
 from lacuna.networks import trained_network
@@ -388,14 +388,3 @@ def test_a_checkpoint_that_does_not_fit_is_refused_by_name(change: str, entry: s
 def test_a_masked_network_refuses_another_resolution(arch: str, place: str) -> None:
     with pytest.raises(ValueError, match="mask is for"):
         network(f"{arch}-bottom0.5-standard-s0m1", place=place)(pixels((3, 28, 28)))
-
-
-def test_mask_report_counts_kept_neurons_and_dead_positions() -> None:
-    mask = torch.tensor([[1, 0, 1], [0, 0, 1]], dtype=torch.float32).view(1, 2, 1, 3)
-    row = {"layer": "1", "shape": [2, 1, 3], "kept": 3, "dead_positions": round(1 / 3, 6)}
-    assert mask_report(nn.Sequential(nn.ReLU(), Defect(mask))) == [row]
-    model = network("senet18-sm0.3-standard-s0m1")
-    rows: list[Any] = mask_report(model)
-    assert [row["kept"] for row in rows] == [int(mask.sum()) for mask in defects(model)]
-    positions = [prod(row["shape"][1:]) for row in rows]
-    assert [row["dead_positions"] for row in rows] == [round(floor(Fraction(7, 10) * n) / n, 6) for n in positions]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lacuna.data import downloads
@@ -58,6 +59,22 @@ def test_a_folder_is_read_by_class_and_name(folder: Path) -> None:
 def test_classes_are_in_the_order_of_the_entry(folder: Path) -> None:
     images, labels = load_splits("mine", entry(folder, classes=CLASSES[::-1]))["train"]
     assert images[labels == 0][:, 1, 0, 0].unique().tolist() == [101]
+
+
+def test_classes_that_are_only_counted_are_in_the_order_of_their_folders_names(folder: Path) -> None:
+    counted, named = (load_splits("mine", entry(folder, classes=classes)) for classes in (2, CLASSES))
+    for split in ("train", "test"):
+        assert all(torch.equal(a, b) for a, b in zip(counted[split], named[split], strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_another_number_of_class_folders_is_one_sentence(folder: Path, count: int) -> None:
+    assert f"{folder}/train has 2 class folders, not {count}" in refused(entry(folder, classes=count))
+
+
+def test_a_class_that_only_the_training_images_have_is_one_sentence(folder: Path) -> None:
+    (folder / "val/bee").rename(folder / "val/cow")
+    assert f"{folder}/val/bee is not a folder" in refused(entry(folder, classes=2))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import yaml
+from excerpt import excerpt, excerpt_scale
 
 if TYPE_CHECKING:
     from clones import Clone
@@ -156,6 +157,7 @@ def shrink(tree: Tree) -> None:
         entry.update(counts)
 
     def scale(content: Any) -> None:
+        excerpt_scale(content, yaml.safe_load((tree / "config/papers/defective.yaml").read_text()))
         content["images"]["transfer"] = 20
         recipe = content["recipes"]["fashion-mnist-subset"]
         recipe.pop("epochs_of", None)
@@ -163,9 +165,7 @@ def shrink(tree: Tree) -> None:
 
     def paper(content: Any) -> None:
         sources = [f"{arch}-standard-s0" for arch in KEPT_ARCHITECTURES]
-        for part in ("selections", "attacks", "suites", "tables", "figures"):
-            wanted = {"transfer", "pgd16", "table3", "defective-table3"}
-            content[part] = {key: body for key, body in content[part].items() if key in wanted}
+        excerpt(content, "table3", "defective-table3")
         content["selections"]["transfer"]["sources"] = list(sources)
         content["suites"]["pgd16"]["sources"] = list(sources)
         table = content["tables"]["table3"]
@@ -175,10 +175,10 @@ def shrink(tree: Tree) -> None:
         ]
 
     tree.configure("config/datasets.yaml", dataset)
-    tree.configure("config/scales/demo.yaml", scale)
     tree.configure("config/papers/defective.yaml", paper)
-    for other in (tree / "config/papers").glob("*.yaml"):
-        if other.stem != "defective":
+    tree.configure("config/scales/demo.yaml", scale)
+    for other in (*(tree / "config/papers").glob("*.yaml"), *(tree / "config/claims").glob("*.yaml")):
+        if other != tree / "config/papers/defective.yaml":
             other.unlink()
 
 

@@ -57,7 +57,7 @@ def network(content: Any, **change: Any) -> None:
 def attack(content: Any, method: str, **arguments: Any) -> None:
     budget = {"epsilon": "16/255"} | ({"arguments": arguments} if arguments else {})
     content["attacks"]["mine"] = {"method": method, "selection": "transfer", "budgets": [budget]}
-    content["suites"]["mine"] = {"attack": "mine", "sources": ["resnet18-standard-s0"]}
+    content["suites"]["mine"] = {"attacks": ["mine"], "sources": ["resnet18-standard-s0"]}
     column = {"column": "mine", "metric": "defense_rate", "suite": "mine", "source": "resnet18-standard-s0"}
     content["tables"]["table3"]["columns"].append(column)
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import time
@@ -204,3 +205,18 @@ def test_the_demo_of_table3_uses_the_embedded_data_only(pristine: "Tree") -> Non
     said = pristine.run("-n", "tables/table3.csv")
     assert "results/demo/fashion-mnist-subset/train/resnet18-standard-s0.safetensors" in said
     assert "cifar10" not in said
+
+
+def test_the_whole_demo_takes_83_trainings_and_makes_nothing_twice(pristine: "Tree") -> None:
+    said = pristine.run("-n", "tables", "figures")
+    counted = pristine.counted(said)
+    trainings = {"resnet18": 55, "resnet50": 5, "densenet121": 5, "senet18": 5, "vgg19": 5, "wrn32": 8}
+    assert sum(trainings.values()) == 83
+    assert {rule: count for rule, count in counted.items() if rule.startswith("train")} == {
+        f"train_{arch}": count for arch, count in trainings.items()
+    }
+    assert (counted["dataset"], counted["cells"], counted["figure"]) == (1, 21, 15)
+    outputs = [name for line in re.findall(r"^    output: (.+)$", said, re.M) for name in line.split(", ")]
+    assert len(outputs) == len(set(outputs)) > 2 * 83
+    checkpoints = {name for name in outputs if "/train/" in name and name.endswith(".safetensors")}
+    assert len(checkpoints) == 83

@@ -83,7 +83,11 @@ def test_each_artefact_has_its_provenance_and_nothing_else_is_there(finished: "T
     made = {name for name in finished.files("results") if name.parts[3] not in rendered}
     artefacts = {name for name in made if not name.name.endswith(".prov.json")}
     assert made - artefacts == {Path(f"{name}.prov.json") for name in artefacts}
-    assert len([name for name in artefacts if "train" in name.parts]) == 6
+    endings = (".safetensors", ".history.csv")
+    trained = [sorted(n.name for n in artefacts if n.parts[3] == "train" and n.name.endswith(e)) for e in endings]
+    assert [len(names) for names in trained] == [6, 6]
+    networks, histories = ([name.removesuffix(e) for name in n] for n, e in zip(trained, endings, strict=True))
+    assert networks == histories
 
 
 def test_a_run_from_scratch_elsewhere_gives_the_same_bytes(finished: "Tree", small: "Tree") -> None:

@@ -1,13 +1,17 @@
-"""Masks of the place nostem (Figures 3, 6 and 7): those of bottom, but for the stem."""
+"""Masks of the place nostem (Figures 3, 6 and 7), those of bottom but for the stem; what is reported of masks."""
 
 from collections import Counter
+from fractions import Fraction
+from math import floor, prod
+from typing import Any
 
 import pytest
 import torch
 from test_models import COLOUR, RELEASED, defects, network, pixels, settled, shapes
+from torch import nn
 
 from lacuna.codes import variant_code
-from lacuna.models.build import MASK_PLACES
+from lacuna.models.build import MASK_PLACES, mask_report
 from lacuna.models.layers import Defect
 from lacuna.names import ARCHITECTURES, parse_model
 
@@ -56,3 +60,14 @@ def test_nostem_shares_no_mask_with_bottom() -> None:
 def test_nostem_has_its_own_variant_code() -> None:
     assert parse_model(NOSTEM).variant == variant_code(NOSTEM, "", {}) == "bottom_nostem"
     assert parse_model(NOSTEM).keep_prob == "0.1"
+
+
+def test_mask_report_counts_kept_neurons_and_dead_positions() -> None:
+    mask = torch.tensor([[1, 0, 1], [0, 0, 1]], dtype=torch.float32).view(1, 2, 1, 3)
+    row = {"layer": "1", "shape": [2, 1, 3], "kept": 3, "dead_positions": round(1 / 3, 6)}
+    assert mask_report(nn.Sequential(nn.ReLU(), Defect(mask))) == [row]
+    model = network("senet18-sm0.3-standard-s0m1")
+    rows: list[Any] = mask_report(model)
+    assert [row["kept"] for row in rows] == [int(mask.sum()) for mask in defects(model)]
+    positions = [prod(row["shape"][1:]) for row in rows]
+    assert [row["dead_positions"] for row in rows] == [round(floor(Fraction(7, 10) * n) / n, 6) for n in positions]
