@@ -156,8 +156,10 @@ def shrink(tree: Tree) -> None:
         entry["source"]["sha256"] = hashlib.sha256((tree / name).read_bytes()).hexdigest()
         entry.update(counts)
 
-    def scale(content: Any) -> None:
+    def excerpted(content: Any) -> None:
         excerpt_scale(content, yaml.safe_load((tree / "config/papers/defective.yaml").read_text()))
+
+    def scale(content: Any) -> None:
         content["images"]["transfer"] = 20
         recipe = content["recipes"]["fashion-mnist-subset"]
         recipe.pop("epochs_of", None)
@@ -176,6 +178,8 @@ def shrink(tree: Tree) -> None:
 
     tree.configure("config/datasets.yaml", dataset)
     tree.configure("config/papers/defective.yaml", paper)
+    for path in sorted((tree / "config/scales").glob("*.yaml")):
+        tree.configure(f"config/scales/{path.name}", excerpted)
     tree.configure("config/scales/demo.yaml", scale)
     for other in (*(tree / "config/papers").glob("*.yaml"), *(tree / "config/claims").glob("*.yaml")):
         if other != tree / "config/papers/defective.yaml":
