@@ -9,6 +9,7 @@ configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/modules.smk"
 include: "rules/dataset.smk"
 include: "rules/train.smk"
 include: "rules/select.smk"

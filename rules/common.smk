@@ -24,81 +24,6 @@ if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
     ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
     print(estimate(PLAN, ASKED or PLAN.tables), file=sys.stderr)
 
-# Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
-# the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
-# (artefacts, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
-MODULES = {
-    "dataset": ["data"],
-    "train": [
-        "attacks/draws",
-        "attacks/thermometer",
-        "attacks/victim",
-        "device",
-        "data",
-        "images",
-        "models",
-        "names",
-        "networks",
-        "resumable",
-        "seeding",
-        "training",
-    ],
-    "select": [
-        "device",
-        "evaluation",
-        "images",
-        "models",
-        "names",
-        "networks",
-        "seeding",
-        "selection",
-    ],
-    "attack": [
-        "device",
-        "attacks",
-        "evaluation",
-        "images",
-        "models",
-        "names",
-        "networks",
-        "resumable",
-        "seeding",
-    ],
-    "adopt": ["device", "models", "names", "networks", "seeding"],
-    "evaluate": [
-        "device",
-        "defenses",
-        "evaluation",
-        "images",
-        "models",
-        "names",
-        "networks",
-        "seeding",
-    ],
-    "cells": ["cells", "codes", "metrics", "names", "statistics"],
-    "claims": [
-        "claims",
-        "codes",
-        "metrics",
-        "names",
-        "statistics",
-        "verdicts",
-        "reporting/claims",
-    ],
-    "table": ["metrics", "reporting/pattern", "reporting/tables", "statistics"],
-    "figure": [
-        "models",
-        "names",
-        "networks",
-        "reporting/figures",
-        "reporting/made",
-        "reporting/plots",
-        "reporting/structure",
-        "seeding",
-    ],
-    "export": ["export"],
-}
-
 
 wildcard_constraints:
     dataset="[a-z0-9-]+",
@@ -115,17 +40,6 @@ wildcard_constraints:
 def results(stage, name):
     """An artefact's path in the chosen scale, with the dataset as a wildcard."""
     return f"results/{PLAN.config.scale}/{{dataset}}/{stage}/{name}"
-
-
-def code(stage):
-    """The script and the library modules whose content decides a stage's numbers."""
-    modules = [ROOT / "src/lacuna" / module for module in MODULES[stage]]
-    files = [
-        p
-        for m in modules
-        for p in (sorted(m.glob("*.py")) if m.is_dir() else [m.with_suffix(".py")])
-    ]
-    return [f"workflow/scripts/{stage}.py", *(str(p.relative_to(ROOT)) for p in files)]
 
 
 def named(function, *names):

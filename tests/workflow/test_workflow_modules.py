@@ -15,8 +15,8 @@ INFRASTRUCTURE = CONFIGURATION | {"artefacts", "errors", "job", "progress"}  # d
 
 
 def declared() -> dict[str, list[str]]:
-    """MODULES of rules/common.smk."""
-    text = (ROOT / "rules/common.smk").read_text()
+    """MODULES of rules/modules.smk."""
+    text = (ROOT / "rules/modules.smk").read_text()
     found = re.search(r"^MODULES = (\{.*?^\})", text, re.M | re.S)
     assert found
     return ast.literal_eval(found[1])
