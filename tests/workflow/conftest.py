@@ -157,6 +157,7 @@ def shrink(tree: Tree) -> None:
         entry.update(counts)
 
     def excerpted(content: Any) -> None:
+        excerpt_scale(content, yaml.safe_load((tree / "config/papers/defective.yaml").read_text()))
 
     def scale(content: Any) -> None:
         content["images"]["transfer"] = 20
@@ -179,9 +180,6 @@ def shrink(tree: Tree) -> None:
     tree.configure("config/papers/defective.yaml", paper)
     for path in sorted((tree / "config/scales").glob("*.yaml")):
         tree.configure(f"config/scales/{path.name}", excerpted)
-    left = yaml.safe_load((tree / "config/papers/defective.yaml").read_text())
-    for name in ("demo", "laptop", "paper"):
-        tree.configure(f"config/scales/{name}.yaml", lambda content: excerpt_scale(content, left))
     tree.configure("config/scales/demo.yaml", scale)
     for other in (*(tree / "config/papers").glob("*.yaml"), *(tree / "config/claims").glob("*.yaml")):
         if other != tree / "config/papers/defective.yaml":
