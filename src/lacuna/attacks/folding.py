@@ -6,6 +6,8 @@ from itertools import pairwise
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from lacuna.models.layers import Pointwise
+
 
 def folded(model: nn.Module) -> nn.Module:
     """A copy of a model in evaluation mode, convolutions followed at once by batch normalisation made one.
@@ -25,7 +27,18 @@ def folded(model: nn.Module) -> nn.Module:
             assert isinstance(after, nn.BatchNorm2d)
             module.set_submodule(conv, fuse_conv_bn_eval(before, after))
             module.set_submodule(norm, nn.Identity())
+    for name, module in list(copied.named_modules()):
+        if isinstance(module, Pointwise):
+            copied.set_submodule(name, _strided(module))
     return copied.eval()  # the identities too
+
+
+def _strided(pointwise: Pointwise) -> nn.Conv2d:
+    """The same with its stride in the kernel, which is faster: no attack asks for the weight's gradient."""
+    inputs, outputs, stride = pointwise.in_channels, pointwise.out_channels, pointwise.stride
+    conv = nn.Conv2d(inputs, outputs, 1, stride, bias=pointwise.bias is not None)  # type: ignore[arg-type]
+    conv.weight, conv.bias = pointwise.weight, pointwise.bias
+    return conv
 
 
 def _pairs(module: nn.Module) -> list[tuple[str, str]]:

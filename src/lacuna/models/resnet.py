@@ -69,7 +69,7 @@ class Residual(nn.Module):
         out = x
         for i, (conv, mask) in enumerate(zip(self.convs, self.masks, strict=True)):
             out = mask(conv(out if i == 0 else F.relu(out, inplace=True)))
-        out = out + self.projection_mask(self.projection(x))
+        out += self.projection_mask(self.projection(x))  # in place: no gradient needs the parts of the sum
         return self.sum_mask(F.relu(out, inplace=True))
 
 
