@@ -22,7 +22,7 @@ from lacuna.attacks.gradient import pgd
 
 EPSILON, STEP = 16 / 255, 1 / 255
 STEPS = {"fgsm": 1, "pgd": 10}
-SIZES = {"1/4": 64, "1": 64}  # width of the network, images in a batch
+SIZES = {"1/4": 125, "1": 64}  # width of the network, images in a batch (the workflow attacks 125 at a time)
 Attack = Callable[[Tensor, Tensor], Tensor]
 Image = tuple[int, int, int]
 CIFAR = (3, 32, 32)
