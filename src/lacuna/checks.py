@@ -158,7 +158,9 @@ def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str
     for name, members in content["ensembles"].items():
         yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
     for name, body in content["tables"].items():
-        yield from ((f"tables.{name}.rows[{i}].model", row["model"], tested) for i, row in enumerate(body["rows"]))
+        for side in ("rows", "columns"):
+            parts = [(i, part["model"]) for i, part in enumerate(body[side]) if "model" in part]
+            yield from ((f"tables.{name}.{side}[{i}].model", model, tested) for i, model in parts)
     for name, body in content["figures"].items():
         yield from ((f"figures.{name}.model", body["model"], (OWN_NAME,)) for _ in range("model" in body))
         yield from ((f"figures.{name}.models", model, tested) for model in body.get("models", []))

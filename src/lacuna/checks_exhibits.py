@@ -1,13 +1,14 @@
 """What JSON Schema cannot say of tables and figures: names that must exist, and networks that must differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lacuna.checks import Paper, check_source, known, once
 from lacuna.codes import NO_SOURCE, arch_code, network_of
 from lacuna.errors import LacunaError
-from lacuna.exhibits import Exhibits
-from lacuna.names import SELF
+from lacuna.exhibits import CLEAN_METRICS, Exhibits, joined
+from lacuna.names import MEASURES, SELF
 
 
 def check_exhibits(papers: Mapping[str, Paper]) -> None:
@@ -27,58 +28,102 @@ def check_exhibits(papers: Mapping[str, Paper]) -> None:
 def _check_table(paper: Paper, key: str, table: Mapping[str, Any]) -> None:
     content, rows = paper.content, table["rows"]
     known(paper.file, f"{key}.dataset", table["dataset"], paper.settings["datasets"])
-    once(paper.file, f"{key}.rows", [(_arch(row["model"], content), row["row"]) for row in rows])
-    for i, row in enumerate(rows):
-        if "defense" in row:
-            known(paper.file, f"{key}.rows[{i}].defense", row["defense"], content["defenses"])
-        if "pair" in row:
-            others = {other["model"] for other in rows if "defense" not in other} - {row["model"]}
-            known(paper.file, f"{key}.rows[{i}].pair", row["pair"], others)
+    once(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
     once(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
-    for i, column in enumerate(table["columns"]):
-        _check_column(paper, f"{key}.columns[{i}]", column, rows)
-        for attack in content["suites"][column["suite"]]["attacks"] if "suite" in column else ():
-            _check_set(paper, attack, table["dataset"])
+    exhibits = Exhibits(content)
+    for j, column in enumerate(table["columns"]):
+        for i, row in enumerate(rows):
+            _check_cell(exhibits, _Place(paper.file, key, i, j, row, column), rows)
+    suites = {part["suite"] for part in (*rows, *table["columns"]) if "suite" in part}
+    for attack in sorted({attack for suite in suites for attack in content["suites"][suite]["attacks"]}):
+        _check_set(paper, attack, table["dataset"])
 
 
-def _arch(model: str, content: Mapping[str, Any]) -> str:
-    return arch_code(network_of(model, content["ensembles"]).arch)
+def _arch(row: Mapping[str, str], content: Mapping[str, Any]) -> str:
+    return arch_code(network_of(row["model"], content["ensembles"]).arch) if "model" in row else ""
 
 
-def _check_column(paper: Paper, key: str, column: Mapping[str, str], rows: list[dict[str, str]]) -> None:
-    metric, file = column["metric"], paper.file
-    if metric == "test_accuracy":
-        if extra := sorted({"suite", "source", "attack"} & set(column)):
-            raise LacunaError(f"{file}: key {key}.{extra[0]} is not known; metric test_accuracy takes none")
-        return
+@dataclass(frozen=True)
+class _Place:
+    """A cell's place in a table, for sentences that name the row's or the column's key."""
+
+    file: str
+    table: str
+    i: int
+    j: int
+    row: Mapping[str, str]
+    column: Mapping[str, str]
+
+    def key(self, name: str) -> str:
+        """Where a key of the cell stands; what stands nowhere is missed in the column."""
+        return f"{self.table}.rows[{self.i}].{name}" if name in self.row else f"{self.table}.columns[{self.j}].{name}"
+
+    def known(self, name: str, allowed: Iterable[str]) -> None:
+        """Raises `LacunaError` where the cell's ``name`` is none of the allowed ones."""
+        known(self.file, self.key(name), joined(self.row, self.column)[name], allowed)
+
+
+def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, str]]) -> None:
+    part = joined(place.row, place.column)
+    for name in ("metric", "model"):
+        if name not in part:
+            raise LacunaError(f"{place.file}: key {place.key(name)} is missing; allowed: in the row or in the column")
+    if "defense" in part:
+        place.known("defense", exhibits.parts["defenses"])
+    if part["metric"] in CLEAN_METRICS:
+        return _check_clean(place)
     for name in ("suite", "source"):
-        if name not in column:
-            raise LacunaError(f"{file}: key {key}.{name} is missing; metric {metric} needs suite and source")
-    known(file, f"{key}.suite", column["suite"], paper.content["suites"])
-    exhibits = Exhibits(paper.content)
-    _check_rows_apart(file, key, column, [row["model"] for row in rows], exhibits)
-    codes = exhibits.codes(column["suite"])
+        if name not in part:
+            needs = f"metric {part['metric']} needs suite and source"
+            raise LacunaError(f"{place.file}: key {place.key(name)} is missing; {needs}")
+    place.known("suite", exhibits.parts["suites"])
+    _check_source(place, part, exhibits)
+    _check_attack(place, part, exhibits)
+    if part["metric"] == "conditional_accuracy":
+        _check_pair(place, rows)
+    return None
+
+
+def _check_clean(place: _Place) -> None:
+    """Clean images have no attack; where the column is for a metric under attack, the row says otherwise."""
+    for side in (place.row, place.column):
+        if extra := sorted({"suite", "source", "attack"} & set(side)) if side.get("metric") in CLEAN_METRICS else []:
+            what = f"metric {side['metric']} takes none"
+            raise LacunaError(f"{place.file}: key {place.key(extra[0])} is not known; {what}")
+
+
+def _check_source(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:
+    """A source is in its suite, and is no row's network: that would be a white box, which is written ``self``."""
+    suite = exhibits.parts["suites"][part["suite"]]
+    place.known("source", suite["sources"])
+    if part["source"] == SELF or suite.get("diagonal"):
+        return
+    if set(exhibits.members(part["model"])) & set(exhibits.members(part["source"])):
+        where = f"{place.file}, key {place.key('source')}: '{part['source']}'"
+        raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>), or self for a white box")
+
+
+def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:
+    codes = exhibits.codes(part["suite"])
     single = [name for name in codes.values() if [*codes.values()].count(name) == 1]
     allowed = dict.fromkeys([*codes, *single])
-    if "attack" in column:
-        known(file, f"{key}.attack", column["attack"], allowed)
+    if "attack" in part:
+        place.known("attack", allowed)
     elif len(codes) > 1:
-        raise LacunaError(f"{file}: key {key}.attack is missing; allowed: {', '.join(allowed)}")
-    for i, row in enumerate(rows):
-        if metric == "conditional_accuracy" and "pair" not in row:
-            where = key.partition(".columns")[0]
-            raise LacunaError(f"{file}: key {where}.rows[{i}].pair is missing; metric conditional_accuracy needs it")
+        raise LacunaError(f"{place.file}: key {place.key('attack')} is missing; allowed: {', '.join(allowed)}")
+    attack = exhibits.parts["attacks"][codes[exhibits.code(part["suite"], part.get("attack"))]]
+    if part["metric"] in MEASURES and part["metric"] not in attack.get("measures", []):
+        measured = ", ".join(attack.get("measures", [])) or "none"
+        where = f"{place.file}, key {place.key('metric')}"
+        raise LacunaError(f"{where}: '{part['metric']}' is not measured of this attack; allowed: {measured}")
 
 
-def _check_rows_apart(file: str, key: str, column: Mapping[str, str], models: list[str], exhibits: Exhibits) -> None:
-    """A source is in its suite, and is no row's network: that would be a white box, which is written ``self``."""
-    known(file, f"{key}.source", column["source"], exhibits.parts["suites"][column["suite"]]["sources"])
-    if column["source"] == SELF:
-        return
-    used = {member for model in models for member in exhibits.members(model)}
-    if used & set(exhibits.members(column["source"])):
-        where = f"{file}, key {key}.source: '{column['source']}'"
-        raise LacunaError(f"{where} is also a row; allowed: another network (another s<seed>), or self for a white box")
+def _check_pair(place: _Place, rows: Sequence[Mapping[str, str]]) -> None:
+    if "pair" not in place.row:
+        where = f"{place.table}.rows[{place.i}].pair"
+        raise LacunaError(f"{place.file}: key {where} is missing; metric conditional_accuracy needs it")
+    others = {other["model"] for other in rows if "defense" not in other} - {place.row["model"]}
+    place.known("pair", others)
 
 
 def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:

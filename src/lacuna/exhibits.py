@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 
 from lacuna.codes import NO_SOURCE
-from lacuna.names import ENSEMBLE, SELF, attack_code
+from lacuna.names import ENSEMBLE, MEASURES, SELF, attack_code
 
+Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
+CLEAN_METRICS = ("test_accuracy",)  # of clean images: no attack and no source
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Cell:
 
     ``target`` is the network (or ensemble) and the defense before it; ``suite`` is where its outcomes are; ``attack``
     is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
-    images that both get right.
+    images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at.
     """
 
     row: str
@@ -29,11 +31,17 @@ class Cell:
     source: str = ""
     defense: str = ""
     pair: tuple[str, ...] = ()
+    measured: str = ""
 
     @property
     def target(self) -> str:
         """Name of what is evaluated: the network, and the defense before it if there is one."""
         return f"{self.model}--{self.defense}" if self.defense else self.model
+
+
+def joined(row: Mapping[str, str], column: Mapping[str, str]) -> dict[str, str]:
+    """What a row and a column say of their cell together; where both speak, the row."""
+    return {**column, **row}
 
 
 class Exhibits:
@@ -49,30 +57,30 @@ class Exhibits:
             return []
         return list(self.parts["ensembles"][model]) if model.startswith(ENSEMBLE) else [model]
 
-    def cells(self, body: Mapping[str, Any]) -> Iterator[Cell]:
+    def cells(self, body: Body) -> Iterator[Cell]:
         """The cells of a table in printed order, row by row."""
         for row in body["rows"]:
             for column in body["columns"]:
                 yield self._cell(body, row, column)
 
-    def _cell(self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]) -> Cell:
-        suite, attack, source = self._attacked(body, row, column)
-        what = (row["row"], column["column"], column["metric"], row["model"])
-        cell = Cell(*what, suite, attack, source, row.get("defense", ""))
-        return replace(cell, pair=(cell.target, row["pair"])) if cell.metric == "conditional_accuracy" else cell
+    def _cell(self, body: Body, row: Mapping[str, str], column: Mapping[str, str]) -> Cell:
+        part = joined(row, column)
+        metric, model, defense = part["metric"], part["model"], part.get("defense", "")
+        cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
+        if metric == "conditional_accuracy":
+            return replace(cell, pair=(cell.target, part["pair"]))
+        return replace(cell, measured=self.codes(cell.suite)[cell.attack]) if metric in MEASURES else cell
 
-    def _attacked(
-        self, body: Mapping[str, Any], row: Mapping[str, str], column: Mapping[str, str]
-    ) -> tuple[str, str, str]:
+    def _attacked(self, body: Body, part: Mapping[str, str]) -> tuple[str, str, str]:
         """Suite, attack's code and source; clean images are part of every suite, so the table's first serves."""
-        if "suite" not in column:
-            suites = [c["suite"] for c in body["columns"] if "suite" in c]
-            return (suites[0] if suites else CLEAN_SUITE), "none", ""
-        source = row["model"] if column["source"] == SELF else column["source"]
-        return column["suite"], self.code(column["suite"], column.get("attack")), source
+        if part["metric"] in CLEAN_METRICS:
+            suites = [c["suite"] for c in (*body["columns"], *body["rows"]) if "suite" in c]
+            return part.get("suite") or next(iter(suites), CLEAN_SUITE), "none", ""
+        source = part["model"] if part["source"] == SELF else part["source"]
+        return part["suite"], self.code(part["suite"], part.get("attack")), source
 
     def code(self, suite: str, attack: str | None) -> str:
-        """The attack's code a column means: written out, or by the name of an attack that has one budget."""
+        """The attack's code a cell means: written out, or by the name of an attack that has one budget."""
         codes = self.codes(suite)
         if attack is None or attack in codes:
             return attack or next(iter(codes))

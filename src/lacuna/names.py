@@ -170,6 +170,12 @@ METHODS: dict[str, Method] = {
     "shuffle": Method(("k",), ("pad",), network=False),
     "stylised": Method(network=False),
 }
+# Numbers of an adversarial image against its clean one, whatever a target says (lacuna.quality, lacuna.foreground).
+MEASURES = (
+    *("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif", "lpips"),
+    *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio", "colours", "colours_clean"),
+    *("foreground_score", "foreground_score_unseen"),
+)
 PIXELS = {"epsilon", "step", "sigma"}  # parameters in pixel units
 LETTERS = {  # parameters that codes show
     "epsilon": "e",
