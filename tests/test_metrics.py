@@ -11,11 +11,18 @@ import pytest
 
 from lacuna.cells import compute_cells, identity
 from lacuna.codes import source_code, variant_code
+from lacuna.exhibits import CLEAN_METRICS
 from lacuna.metrics import METRICS, sample, summarise
 from lacuna.names import ModelSpec
 from lacuna.statistics import Sample, median_interval
 
 Frames = dict[tuple[str, str], pd.DataFrame]
+ANSWERS: dict[str, Callable[[Any], tuple[int, bool]]] = {
+    "success_rate": lambda r: (r.adversarial, r.clean == r.label),
+    "success_relaxed": lambda r: (r.relaxed, r.source_clean == r.label),
+    "success_hard": lambda r: (r.hard, r.source_clean == r.label),
+}
+RADIUS = 0.4
 TARGETS, TESTED, CLASSES = ("resnet18-standard-s1", "vgg19-standard-s1", "senet18-standard-s1"), 50, 3
 
 
@@ -26,20 +33,27 @@ def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
     chosen = draw.permutation(TESTED)[:30]
     answers = draw.integers(CLASSES, size=30) if source != "none" else np.full(30, -1)
     valid, distance = draw.random(30) < 0.8, draw.lognormal(-10, 1, size=30).astype(np.float32)
+    wanted, relaxed, hard = (draw.integers(-1, CLASSES, size=30) for _ in range(3))
     frames = {}
     for target in TARGETS:
         clean = np.where(draw.random(TESTED) < skill, label, draw.integers(CLASSES, size=TESTED))
         whole = pd.DataFrame({"attack": "none", "source": "", "image": range(TESTED), "label": label, "clean": clean})
         whole = whole.assign(adversarial=clean, source_clean=-1, source_adversarial=-1, valid=True, distance=0.0)
+        whole = whole.assign(wanted=-1, relaxed=-1, hard=-1, radius=draw.random(TESTED))
         made = pd.DataFrame({"attack": "a", "source": source, "image": chosen, "label": label[chosen]})
         made = made.assign(clean=clean[chosen], adversarial=draw.integers(CLASSES, size=30), source_clean=answers)
         made = made.assign(source_adversarial=answers, valid=valid, distance=distance)
+        made = made.assign(wanted=wanted, relaxed=relaxed, hard=hard, radius=np.nan)
         frames["s", target] = pd.concat([whole, made.sample(frac=1, random_state=seed)], ignore_index=True)
     return frames
 
 
 def a_cell(metric: str, source: str, target: str = TARGETS[0]) -> dict[str, Any]:
-    attacked = {"attack": "none", "source": ""} if metric == "test_accuracy" else {"attack": "a", "source": source}
+    attacked = (
+        {"attack": "none", "source": "", "radius": RADIUS}
+        if metric in CLEAN_METRICS
+        else {"attack": "a", "source": source}
+    )
     place = {"row": "r", "column": "c", "model": target, "target": target, "suite": "s", "defense": ""}
     return place | attacked | {"metric": metric, "pair": list(TARGETS[:2])}
 
@@ -52,9 +66,14 @@ def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
     }
     found: dict[int, Any] = {}
     for r in frames["s", TARGETS[0]].itertuples():
-        if metric == "test_accuracy":
+        if metric in CLEAN_METRICS:
             if r.attack == "none":
-                found[r.image] = r.clean == r.label
+                found[r.image] = r.clean == r.label and (metric == "test_accuracy" or r.radius >= RADIUS)
+            continue
+        if r.attack == "a" and metric in ANSWERS:
+            answer, right_when_clean = ANSWERS[metric](r)
+            if right_when_clean and answer >= 0:
+                found[r.image] = r.valid and (answer == r.wanted if r.wanted >= 0 else answer != r.label)
             continue
         if r.attack != "a" or not r.valid:
             continue
@@ -81,6 +100,30 @@ def test_each_metric_counts_what_its_definition_says(metric: str, source: str, s
         counted(metric, frames, source)
     )
     assert found.median == (metric == "boundary_score")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_measure_is_a_mean_over_the_images_it_could_be_taken_of(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    values = np.where(draw.random(40) < 0.8, draw.normal(30, 5, size=40), np.nan)
+    lines = pd.DataFrame({"attack": "a", "source": "n", "image": draw.permutation(40), "psnr": values})
+    other = lines.assign(attack="b", psnr=0.0)
+    cell = {"metric": "psnr", "attack": "a", "source": "n", "measured": "made", "suite": "s", "target": "t"}
+    found = sample(cell, {("measure.made", "n"): pd.concat([lines, other])})
+    kept = lines[lines["psnr"].notna()]
+    assert dict(zip(found.images, found.values, strict=True)) == dict(zip(kept["image"], kept["psnr"], strict=True))
+    number = summarise(found)
+    assert (number["value"], number["n"]) == (pytest.approx(np.nanmean(values), rel=1e-5), len(kept))
+    half = 1.96 * kept["psnr"].std() / math.sqrt(len(kept))
+    assert number["value"] - number["ci_low"] == pytest.approx(half, rel=0.25)
+    assert number["ci_high"] - number["value"] == pytest.approx(half, rel=0.25)
+    assert number == summarise(found), "the bootstrap draws alike each time"
+
+
+def test_a_mean_of_one_image_has_no_interval_and_of_none_no_value() -> None:
+    one = summarise(Sample(np.arange(1), np.array([7.0]), mean=True))
+    assert one == {"value": 7, "n": 1, "ci_low": None, "ci_high": None}
+    assert summarise(Sample(np.arange(0), np.arange(0.0), mean=True))["value"] is None
 
 
 def test_the_number_of_a_share_is_percent_and_of_a_median_six_digits() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.codes import Ensembles, arch_code, network_of, source_code, variant_code
-from lacuna.metrics import DISTANCE, PERCENT, digits, fooled, percent, rows_of, sample, summarise, with_source
+from lacuna.codes import MEASURED, Ensembles, arch_code, network_of, place_of, source_code, variant_code
+from lacuna.exhibits import CLEAN_METRICS
+from lacuna.metrics import PERCENT, digits, fooled, percent, rows_of, sample, summarise, unit_of, with_source
 
 COLUMNS = [
     *("exhibit", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric"),
@@ -25,7 +26,7 @@ def compute_cells(
     """All cells of one table in printed order, columns as documented in docs/trace.md.
 
     ``settings`` are those of the rule cells; its ``ensembles`` (optional) name the members of every ensemble among
-    the cells' models. ``outcomes`` and ``digests`` (provenance) are keyed by (suite, target); ``printed`` has the
+    the cells' models. ``outcomes`` and ``digests`` (provenance) are keyed by `place_of`; ``printed`` has the
     paper's cells, with row, column, target (empty where the paper does not name it), attack and value.
     """
     right_on_all = _right_on_all_rows(outcomes)
@@ -38,7 +39,7 @@ def compute_cells(
         theirs = paper.get((*place, line["target"]), paper.get((*place, "")))
         line |= _against_paper(cell, line, theirs, settings)
         line |= {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"]}
-        lines.append(line | {"seeds": 1, "provenance": digests[cell["suite"], cell["target"]]})
+        lines.append(line | {"seeds": 1, "provenance": digests[place_of(cell)]})
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
@@ -53,9 +54,9 @@ def identity(cell: Mapping[str, Any], ensembles: Ensembles) -> dict[str, Any]:
         "keep_prob": spec.keep_prob,
         "variant": "+".join(filter(None, [variant_code(model, source, ensembles), cell["defense"]])),
         "source": "self" if source == model else source_code(source, ensembles),
-        "attack": cell["attack"],
+        "attack": f"certified_r{cell['radius']:g}" if cell["metric"] == "certified_accuracy" else cell["attack"],
         "metric": cell["metric"],
-        "unit": DISTANCE if cell["metric"] == "boundary_score" else PERCENT,
+        "unit": unit_of(cell["metric"]),
     }
 
 
@@ -64,8 +65,10 @@ def _measure(
 ) -> dict[str, Any]:
     """Value, n and interval of one cell, and its companions."""
     measured = summarise(sample(cell, outcomes))
+    if cell["metric"] in CLEAN_METRICS or cell.get("measured"):
+        return measured
     rows = rows_of(cell, outcomes)
-    if cell["metric"] == "test_accuracy" or not with_source(rows).any():
+    if not with_source(rows).any():
         return measured
     fools = fooled(rows)
     measured["fooled_source_share"] = percent(fools)
@@ -80,10 +83,12 @@ def _measure(
 def _right_on_all_rows(outcomes: Mapping[tuple[str, str], pd.DataFrame]) -> set[int]:
     """Ids of the test images that every target of the table classifies correctly."""
     sets = []
-    for frame in outcomes.values():
+    for (suite, _), frame in outcomes.items():
+        if suite.startswith(MEASURED):
+            continue
         clean = frame[frame["attack"] == "none"]
         sets.append(set(clean.loc[clean["clean"] == clean["label"], "image"]))
-    return set.intersection(*sets)
+    return set.intersection(*sets) if sets else set()
 
 
 def _against_paper(
@@ -96,5 +101,5 @@ def _against_paper(
     if not same or line["value"] is None:
         return {"printed": printed.value, "difference": None}
     difference = line["value"] - printed.value
-    rounded = digits(difference) if line["unit"] == DISTANCE else round(difference, 4)
+    rounded = round(difference, 4) if line["unit"] == PERCENT else digits(difference)
     return {"printed": printed.value, "difference": rounded}

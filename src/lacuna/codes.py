@@ -1,12 +1,15 @@
 """Codes of networks as in the printed tables (data/printed/): target, variant, source."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lacuna.names import OWN, ModelSpec, parse_model
 
 NO_SOURCE = "none"  # source of sets that are made without a network
 _ARCHITECTURES = {"wrn32": "wrn32_4"}
 _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "thermometer_32"}
+
+MEASURED = "measure."  # begins the first part of the place of measures
 
 Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
 
@@ -55,3 +58,10 @@ def source_code(source: str, ensembles: Ensembles | None = None) -> str:
         return source.replace("-", "_")
     spec = parse_model(source)
     return arch_code(spec.arch) if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
+
+
+def place_of(cell: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a cell's lines are: (suite, target), or (``measure.<attack>``, source) for measures of images."""
+    return (
+        (f"{MEASURED}{cell['measured']}", cell["source"]) if cell.get("measured") else (cell["suite"], cell["target"])
+    )

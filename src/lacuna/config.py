@@ -14,6 +14,8 @@ from lacuna.schema import check_schema
 
 OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
 
+SCALED = ("attacks", "trainings")  # parts of which a scale may change keys
+
 
 @dataclass(frozen=True)
 class Config:
@@ -87,18 +89,25 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
 
 
 def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:
-    """The papers' files with what the scale changes of their attacks; the result must be valid too."""
-    changes = settings.get("attacks", {})
-    known = sorted(name for content in papers.values() for name in content["attacks"])
-    for name in changes:
-        if name not in known:
-            raise LacunaError(f"{scale_file}, key attacks: '{name}' is not known; allowed: {', '.join(known)}")
-    scaled = {}
-    for paper, content in papers.items():
-        attacks = {name: {**body, **changes.get(name, {})} for name, body in content["attacks"].items()}
-        scaled[paper] = {**content, "attacks": attacks}
-        check_schema(scaled[paper], "paper", f"config/papers/{paper}.yaml with attacks of {scale_file}", root)
+    """The papers' files with what the scale changes of attacks and trainings; the result must be valid too."""
+    scaled = {paper: dict(content) for paper, content in papers.items()}
+    for kind in SCALED:
+        changes = settings.get(kind, {})
+        known = sorted(name for content in papers.values() for name in content.get(kind, {}))
+        for name in changes:
+            if name not in known:
+                raise LacunaError(f"{scale_file}, key {kind}: '{name}' is not known; allowed: {', '.join(known)}")
+        for content in scaled.values():
+            if kind in content:
+                content[kind] = {name: _changed(body, changes.get(name, {})) for name, body in content[kind].items()}
+    for paper, content in scaled.items():
+        check_schema(content, "paper", f"config/papers/{paper}.yaml with attacks of {scale_file}", root)
     return scaled
+
+
+def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A part with other values for some keys; null takes a key away."""
+    return {key: value for key, value in {**body, **changes}.items() if value is not None}
 
 
 def _check(

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from lacuna.codes import NO_SOURCE
+from lacuna.codes import NO_SOURCE, place_of
 from lacuna.names import ENSEMBLE, MEASURES, SELF, attack_code
 
 Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
-CLEAN_METRICS = ("test_accuracy",)  # of clean images: no attack and no source
+CLEAN_METRICS = ("test_accuracy", "certified_accuracy")  # of clean images: no attack and no source
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Cell:
 
     ``target`` is the network (or ensemble) and the defense before it; ``suite`` is where its outcomes are; ``attack``
     is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
-    images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at.
+    images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at;
+    ``radius`` is the l2 radius of a certified accuracy, pixels in [0, 1].
     """
 
     row: str
@@ -32,6 +33,12 @@ class Cell:
     defense: str = ""
     pair: tuple[str, ...] = ()
     measured: str = ""
+    radius: float = 0
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where its lines are: (suite, target), or (``measure.<attack>``, source) for measures of images."""
+        return place_of(vars(self) | {"target": self.target})
 
     @property
     def target(self) -> str:
@@ -39,7 +46,7 @@ class Cell:
         return f"{self.model}--{self.defense}" if self.defense else self.model
 
 
-def joined(row: Mapping[str, str], column: Mapping[str, str]) -> dict[str, str]:
+def joined(row: Body, column: Body) -> dict[str, Any]:
     """What a row and a column say of their cell together; where both speak, the row."""
     return {**column, **row}
 
@@ -63,10 +70,12 @@ class Exhibits:
             for column in body["columns"]:
                 yield self._cell(body, row, column)
 
-    def _cell(self, body: Body, row: Mapping[str, str], column: Mapping[str, str]) -> Cell:
+    def _cell(self, body: Body, row: Body, column: Body) -> Cell:
         part = joined(row, column)
         metric, model, defense = part["metric"], part["model"], part.get("defense", "")
         cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
+        if metric == "certified_accuracy":
+            return replace(cell, radius=float(part["radius"]))
         if metric == "conditional_accuracy":
             return replace(cell, pair=(cell.target, part["pair"]))
         return replace(cell, measured=self.codes(cell.suite)[cell.attack]) if metric in MEASURES else cell

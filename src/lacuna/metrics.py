@@ -6,26 +6,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.statistics import Array, Sample, median_interval, wilson
+from lacuna.codes import place_of
+from lacuna.names import MEASURES
+from lacuna.statistics import Array, Sample, mean_interval, median_interval, wilson
 
 Cell = Mapping[str, Any]
 Outcomes = Mapping[tuple[str, str], pd.DataFrame]
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
+UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
+UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(("png_ratio", "jpeg_ratio"), "of clean")
+
+
+def unit_of(metric: str) -> str:
+    """Unit of a metric's numbers: percent for shares of images, ``score`` for measures without a unit."""
+    return UNITS.get(metric, "score" if metric in MEASURES else PERCENT)
 
 
 def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:
-    """Outcomes of the cell's target under its attack on its source; ``outcomes`` are keyed by (suite, target)."""
-    rows = outcomes[cell["suite"], cell["target"]]
+    """Lines of the cell's attack on its source, outcomes or measures; ``outcomes`` are keyed by `place_of`."""
+    rows = outcomes[place_of(cell)]
     return rows[(rows["attack"] == cell["attack"]) & (rows["source"] == cell["source"])]
 
 
 def sample(cell: Cell, outcomes: Outcomes) -> Sample:
     """The images that the cell's metric counts. Invalid examples are never counted.
 
-    The metrics: defense_rate, test_accuracy, adversarial_accuracy, conditional_accuracy (needs the outcomes of both
-    targets in ``cell["pair"]``), boundary_score. Raises KeyError for another one.
+    The metrics: those of ``METRICS`` (conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``),
+    and the measures of `lacuna.names.MEASURES`. Raises KeyError for another one.
     """
-    return METRICS[cell["metric"]](rows_of(cell, outcomes), cell, outcomes)
+    return (_measure if cell.get("measured") else METRICS[cell["metric"]])(rows_of(cell, outcomes), cell, outcomes)
 
 
 def fooled(rows: pd.DataFrame) -> Array:
@@ -78,12 +87,52 @@ def _boundary_score(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sampl
     return Sample(rows["image"].to_numpy()[counted], rows["distance"].to_numpy()[counted], median=True)
 
 
+def _success_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Share of examples that reach their aim, over images the target, defense included, gets right when clean.
+
+    The aim is the wanted class, or without one any wrong class. An example that was not found has failed.
+    """
+    return _succeeded(rows, rows["adversarial"], _clean(rows))
+
+
+def _success_relaxed(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """As success_rate for the source and the float image of AdvDrop's relaxed quantiser (released code)."""
+    return _succeeded(rows, rows["relaxed"], (rows["source_clean"] == rows["label"]).to_numpy())
+
+
+def _success_hard(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """As success_rate for the source and AdvDrop's float image quantised by rounding."""
+    return _succeeded(rows, rows["hard"], (rows["source_clean"] == rows["label"]).to_numpy())
+
+
+def _succeeded(rows: pd.DataFrame, answers: pd.Series, counted: Array) -> Sample:
+    reached = np.where(rows["wanted"] >= 0, answers == rows["wanted"], answers != rows["label"])
+    counted = counted & (answers >= 0).to_numpy()
+    return Sample(rows["image"].to_numpy()[counted], (reached & rows["valid"].to_numpy())[counted])
+
+
+def _certified_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Share of clean images that a smoothed network gets right and certifies up to the cell's l2 radius."""
+    certified = _clean(rows) & (rows["radius"] >= cell["radius"]).to_numpy()
+    return Sample(rows["image"].to_numpy(), certified)
+
+
+def _measure(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Mean of a measure over the adversarial images it could be taken of."""
+    kept = rows[rows[cell["metric"]].notna()]
+    return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float), mean=True)
+
+
 METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
     "defense_rate": _defense_rate,
     "test_accuracy": _test_accuracy,
     "adversarial_accuracy": _adversarial_accuracy,
     "conditional_accuracy": _conditional_accuracy,
     "boundary_score": _boundary_score,
+    "success_rate": _success_rate,
+    "success_relaxed": _success_relaxed,
+    "success_hard": _success_hard,
+    "certified_accuracy": _certified_accuracy,
 }
 
 
@@ -91,16 +140,17 @@ def summarise(counted: Sample) -> dict[str, Any]:
     """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; without values where nothing counts.
 
     Shares are percent with four decimals and a Wilson interval; medians have six digits and the interval between two
-    order statistics, empty for fewer than six images.
+    order statistics, empty for fewer than six images; means six digits and a bootstrap interval.
     """
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
-    if counted.median:
-        low, high = (None if np.isnan(x) else digits(x) for x in median_interval(counted.values))
-        return {"value": digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
-    low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
-    return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
+    if counted.share:
+        low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
+        return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
+    interval = (median_interval if counted.median else mean_interval)(counted.values)
+    ends = [None if np.isnan(x) else digits(x) for x in interval]
+    return {"value": digits(counted.estimate()), "n": n, "ci_low": ends[0], "ci_high": ends[1]}
 
 
 def digits(value: float) -> float:

@@ -5,7 +5,7 @@ import os
 from importlib.machinery import PathFinder
 from typing import Any
 
-from lacuna.codes import NO_SOURCE
+from lacuna.codes import MEASURED, NO_SOURCE
 from lacuna.config import Config
 from lacuna.data.classes import class_count
 from lacuna.drawings import files_of, role_of, settings_of
@@ -52,10 +52,15 @@ class Plan:
         return self._cells[table]
 
     def outcomes(self, table: str) -> list[str]:
-        """The outcome files that a table is computed from: one per target and suite."""
+        """The files that a table is computed from: outcomes per target and suite, measures per adversarial set."""
         dataset = self.dataset_of(table)
-        pairs = dict.fromkeys((cell.suite, cell.target) for cell in self.cells(table))
-        return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for suite, target in pairs]
+        return [self.lines(dataset, *place) for place in dict.fromkeys(cell.place for cell in self.cells(table))]
+
+    def lines(self, dataset: str, group: str, name: str) -> str:
+        """The file behind a cell's place: outcomes of a suite and target, or measures of an attack and source."""
+        measured = group.startswith(MEASURED)
+        stage = "measure" if measured else "evaluate"
+        return self.path(dataset, stage, f"{group.removeprefix(MEASURED)}/{name}.parquet")
 
     def checkpoints(self, dataset: str, target: str) -> list[str]:
         """The checkpoints of the networks that a source or target consists of."""
@@ -131,12 +136,11 @@ class Plan:
 
     def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
         tables = self._claim_tables(paper)
-        return list(dict.fromkeys((self.dataset_of(t), c.suite, c.target) for t in tables for c in self.cells(t)))
+        return list(dict.fromkeys((self.dataset_of(t), *c.place) for t in tables for c in self.cells(t)))
 
     def claims_outcomes(self, paper: str) -> list[str]:
-        """The outcomes behind every table of a paper."""
-        keys = self._claim_outcomes(paper)
-        return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for dataset, suite, target in keys]
+        """The outcomes and measures behind every table of a paper."""
+        return [self.lines(*key) for key in self._claim_outcomes(paper)]
 
     def claims_settings(self, paper: str) -> str:
         """Settings of the rule claims: the cells of every table, and which outcomes each file holds."""

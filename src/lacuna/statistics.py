@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, norm, spearmanr, t
+from scipy.stats import binom, bootstrap, norm, spearmanr, t
 from statsmodels.stats.proportion import proportion_confint
 
 Array = NDArray[Any]
@@ -17,16 +17,22 @@ RESAMPLES, BLOCK = 2000, 1000  # resamples of every bootstrap; images whose weig
 class Sample:
     """The images that one number counts.
 
-    ``images`` (n,) int64 are their ids, each once; ``values`` (n,) are booleans of a share or, where ``median`` is
-    set, the numbers whose median is taken.
+    ``images`` (n,) int64 are their ids, each once; ``values`` (n,) are booleans of a share or, where ``median`` or
+    ``mean`` is set, the numbers whose median or mean is taken.
     """
 
     images: Array
     values: Array
     median: bool = False
+    mean: bool = False
+
+    @property
+    def share(self) -> bool:
+        """Whether the sample's number is a share, neither a median nor a mean of numbers."""
+        return not (self.median or self.mean)
 
     def estimate(self) -> float:
-        """The share in [0, 1], or the median; NaN of nothing."""
+        """The share in [0, 1], the median or the mean; NaN of nothing."""
         if not len(self.values):
             return float("nan")
         return float(np.median(self.values) if self.median else np.mean(self.values))
@@ -50,6 +56,15 @@ def median_interval(values: ArrayLike) -> tuple[float, float]:
     ordered = np.sort(np.asarray(values, dtype=float))
     k = int(binom.ppf(0.025, len(ordered), 0.5))
     return (float(ordered[k - 1]), float(ordered[-k])) if k else (float("nan"), float("nan"))
+
+
+def mean_interval(values: ArrayLike) -> tuple[float, float]:
+    """95 % percentile interval of a mean by the bootstrap over its values; (NaN, NaN) below two values."""
+    numbers = np.asarray(values, dtype=float)
+    if len(numbers) < 2:
+        return float("nan"), float("nan")
+    drawn = bootstrap((numbers,), np.mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=0)
+    return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
 
 
 def rank_correlation(ours: ArrayLike, printed: ArrayLike) -> float:
@@ -100,10 +115,10 @@ def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int 
         raise ValueError("every metric needs one sample per training seed")
     columns = [sample for samples in cells for sample in samples]
     parts = np.empty((len(columns), resamples), dtype=np.float32)
-    shares = [i for i, sample in enumerate(columns) if not sample.median]
+    shares = [i for i, sample in enumerate(columns) if sample.share]
     parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
     for i in set(range(len(columns))) - set(shares):
-        parts[i] = _medians(columns[i], seed, resamples)
+        parts[i] = _weighted(columns[i], seed, resamples)
     by_seed = parts.reshape(len(cells), seeds, resamples)
     return by_seed.mean(axis=1) + by_seed.mean(axis=2) @ _seed_shifts(seeds, seed, resamples)
 
@@ -131,8 +146,8 @@ def _shares(samples: Sequence[Sample], seed: int, resamples: int) -> Array:
     return right / total
 
 
-def _medians(sample: Sample, seed: int, resamples: int) -> Array:
-    """Weighted medians (resamples,): the value at which half of the weight is reached."""
+def _weighted(sample: Sample, seed: int, resamples: int) -> Array:
+    """Weighted means, or medians: values at which half of the weight is reached; (resamples,)."""
     if not len(sample.images):
         return np.full(resamples, np.nan)
     order = np.argsort(sample.values)
@@ -141,6 +156,9 @@ def _medians(sample: Sample, seed: int, resamples: int) -> Array:
     for block in np.unique(ids // BLOCK):
         inside = ids // BLOCK == block
         weights[inside] = _weights(int(block), seed, resamples)[ids[inside] % BLOCK]
+    if sample.mean:
+        means: Array = values @ weights / weights.sum(axis=0)
+        return means
     reached = np.cumsum(weights, axis=0, dtype=float)
     chosen: Array = values[np.argmax(reached >= reached[-1] / 2, axis=0)]
     return chosen

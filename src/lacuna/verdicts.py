@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from lacuna.claims import KEYS, Claim, Claims, Comparison, Identity, find, text
+from lacuna.codes import place_of
 from lacuna.metrics import PERCENT, digits, sample
 from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
@@ -29,7 +30,7 @@ COMPARISON_COLUMNS = [
     *("left_provenance", "right_provenance"),
 ]
 
-Load = Callable[[str, str, str], pd.DataFrame]  # dataset, suite, target -> outcomes
+Load = Callable[[str, str, str], pd.DataFrame]  # dataset, then a cell's place (lacuna.codes) -> its lines
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[Sample]:
     places = [(settings["dataset"], cell) for settings in tables for cell in settings["cells"]]
     files: dict[tuple[str, str, str], list[int]] = {}
     for i, (dataset, cell) in enumerate(places):
-        files.setdefault((dataset, cell["suite"], cell["target"]), []).append(i)
+        files.setdefault((dataset, *place_of(cell)), []).append(i)
     samples: dict[int, Sample] = {}
     for (dataset, suite, target), cells in files.items():
         partners = [partner for i in cells for partner in places[i][1].get("pair", [])]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lacuna.artefacts import Record, provenance_digest, read_frame, write_frame
 from lacuna.cells import compute_cells
+from lacuna.codes import place_of
 from lacuna.job import job
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ with job(snakemake):
     paths = list(snakemake.input.outcomes)
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
-    keys = list(dict.fromkeys((cell["suite"], cell["target"]) for cell in settings["cells"]))
+    keys = list(dict.fromkeys(place_of(cell) for cell in settings["cells"]))
     outcomes = {key: read_frame(path) for key, path in zip(keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
     printed = pd.read_csv(snakemake.input.printed)

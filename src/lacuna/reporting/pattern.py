@@ -59,7 +59,7 @@ def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
 def plural(metric: str) -> str:
     """A metric in words: ``defense rates``."""
     words = metric.split("_")
-    return " ".join([*words[:-1], PLURALS[words[-1]]])
+    return " ".join([*words[:-1], PLURALS.get(words[-1], words[-1])])
 
 
 def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:

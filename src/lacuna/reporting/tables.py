@@ -6,8 +6,16 @@ from jinja2 import Environment
 from lacuna.metrics import DISTANCE, PERCENT
 from lacuna.reporting.pattern import plural, summary
 
-UNITS = {PERCENT: "percent", DISTANCE: "squared l2 distance per value (median over images)"}
-_FORMATS = {PERCENT: ".2f", DISTANCE: ".2e"}
+UNITS = {
+    PERCENT: "percent",
+    DISTANCE: "squared l2 distance per value (median over images)",
+    "score": "score (mean over images)",
+    "decibel": "decibel (mean over images)",
+    "bytes": "bytes (mean over images)",
+    "of clean": "share of the clean image's bytes (mean over images)",
+    "colours": "colours in a patch (mean over images)",
+}
+_FORMATS = {DISTANCE: ".2e", "score": ".3f", "of clean": ".3f", "bytes": ".0f", "colours": ".1f"}
 
 _TEXT = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
 
@@ -57,7 +65,7 @@ _LATEX_ESCAPES = str.maketrans(
 def wide(cells: pd.DataFrame) -> pd.DataFrame:
     """Rows and columns as the paper prints them; first columns target, row, last dataset, scale.
 
-    Percentages with two decimals, distances in scientific notation. Empty: the target of a table that names none, a
+    Percentages with two decimals, distances in scientific notation, other units as they need. Empty: the target of a table that names none, a
     value over no image, and a row without that column.
     """
     frame = _pivot(cells, _texts(cells, "value"), missing="")
@@ -66,7 +74,7 @@ def wide(cells: pd.DataFrame) -> pd.DataFrame:
 
 def number(value: float | None, unit: str = PERCENT, sign: str = "") -> str:
     """A value as the papers print it, by its unit; empty where there is none. ``sign`` is ``+`` for differences."""
-    return "" if value is None or pd.isna(value) else format(value, f"{sign}{_FORMATS[unit]}")
+    return "" if value is None or pd.isna(value) else format(value, f"{sign}{_FORMATS.get(unit, '.2f')}")
 
 
 def _texts(cells: pd.DataFrame, column: str, sign: str = "") -> pd.Series:
