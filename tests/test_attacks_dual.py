@@ -314,7 +314,7 @@ def test_a_weight_needs_a_saliency_model_and_both_models_in_evaluation_mode() ->
 
 def test_of_several_restarts_each_image_keeps_success_then_the_highest_objective() -> None:
     model, x, labels, masks = problem(2, 30)
-    saliency, weight, restarts = Brightness(9.0).eval(), 4.0, 4
+    saliency, weight, restarts = Brightness(9.0).eval(), 300.0, 4
     given = how("l2", weight=weight, saliency=saliency, steps=3, epsilon_background=0.9)
     made = dual_l2(model, x, labels, foreground=masks, draws=draws(x), restarts=restarts, **given)
 
@@ -359,19 +359,23 @@ def test_nothing_depends_on_the_batch(norm: str) -> None:
     assert not torch.allclose(other, whole)
 
 
-def test_noise_is_averaged_over_samples_and_steps_follow_the_mean_gradient() -> None:
+def test_noise_is_averaged_over_samples_and_added_to_the_salience_term() -> None:
     model, x, labels, _ = problem(0, 3)
-    epsilon, sigma, samples = 0.7, 0.25, 5
-    made = pgd_l2(model, x, labels, epsilon_l2=epsilon, steps=2, noise=sigma, samples=samples, draws=draws(x))
-    expected = random_start(x, [Region(epsilon, 0.0)], L2, draws(x), "start 0")
+    full, saliency = torch.ones(3, *x.shape[2:], dtype=torch.bool), Brightness(9.0).eval()
+    full[:, 0] = False
+    epsilon, sigma, samples, weight = 0.7, 0.25, 5, 20.0
+    budget = {"epsilon_foreground": epsilon, "epsilon_background": 0.0, "weight": weight, "saliency": saliency}
+    given = {"steps": 2, "noise": sigma, "samples": samples, "draws": draws(x), "foreground": full}
+    made = dual_l2(model, x, labels, **budget, **given)
+    expected = random_start(x, [Region(epsilon, 0.0, full[:, None].double())], L2, draws(x), "start 0")
     generators = draws(x).generators("noise 0")
     for _ in range(2):
-        slope = torch.zeros_like(x)
+        leaf, loss = expected.clone().requires_grad_(), torch.zeros(())
         for _ in range(samples):
             drawn = torch.stack([torch.randn(x.shape[1:], generator=g, dtype=x.dtype) for g in generators])
-            leaf = expected.clone().requires_grad_()
-            loss = F.cross_entropy(model(leaf + sigma * drawn), labels, reduction="sum")
-            slope += torch.autograd.grad(loss, leaf)[0] / samples
+            loss = loss + F.cross_entropy(model(leaf + sigma * drawn), labels, reduction="sum") / samples
+        objective = loss + weight * foreground_score(saliency(leaf), full).sum()
+        slope = torch.autograd.grad(objective, leaf)[0] * full[:, None]
         unit = slope / slope.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
         change = expected - x + 2.5 * epsilon / 2 * unit
         change *= (epsilon / change.flatten(1).norm(dim=1)).clamp(max=1).view(-1, 1, 1, 1)

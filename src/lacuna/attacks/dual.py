@@ -1,6 +1,7 @@
 """The attacks of the dual-perturbation paper: foreground and background with a budget each, and PGD in l2."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod, sqrt
 from typing import Any
 
@@ -122,8 +123,8 @@ class Objective:
 
     def gradient(self, x: Tensor, noisy: "Noise") -> Tensor:
         """Its gradient at the images, one backward pass per noisy image and one through the saliency model."""
-        slope = sum(input_gradient(self.model, noisy(x), self.labels) for _ in range(noisy.samples))
-        slope = slope / noisy.samples
+        slopes = [input_gradient(self.model, noisy(x), self.labels) for _ in range(noisy.samples)]
+        slope = slopes[0] if len(slopes) == 1 else torch.stack(slopes).mean(0)
         if self.saliency is not None and self.foreground is not None:
             slope = slope + self.weight * score_gradient(self.saliency, x, self.foreground)
         return slope
@@ -164,9 +165,7 @@ def ascended(
     for restart in range(search.restarts):
         noisy = Noise(search, draws, f"noise {restart}")
         start = random_start(x, regions, norm, draws, f"start {restart}")
-        made = ascend(
-            lambda images, noisy=noisy: objective.gradient(images, noisy), x, start, regions, norm, search.steps
-        )
+        made = ascend(partial(objective.gradient, noisy=noisy), x, start, regions, norm, search.steps)
         best = made if best is None else _better(objective, best, made, noisy)
     assert best is not None
     return best
