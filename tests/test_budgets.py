@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PGD = {"epsilon": "8/255", "step": "2/255", "steps": 7}
 CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_const": 0.001}
 WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adaptation": 1.5}
+DUAL = {"epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 1, "steps": 20}
+DUAL_L2 = DUAL | {"epsilon_foreground": 2, "epsilon_background": 20.5}
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("fgsm", {"epsilon": "8/255"}),
     ("pgd", PGD | {"random_start": True, "restarts": 5}),
@@ -29,6 +31,13 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("boundary", WALK),
     ("square", {"epsilon": "8/255", "queries": 500}),
     ("lspga", {"epsilon": "8/255", "steps": 7, "logit_step": 1}),
+    ("dual", DUAL),
+    ("dual", DUAL | {"epsilon_background": "0", "weight": 0, "swapped": True, "restarts": 5, "step_scale": 1.5}),
+    ("dual_l2", DUAL_L2),
+    ("dual_l2", DUAL_L2 | {"epsilon_background": 0, "reference": 150528, "noise": 0.25, "samples": 4}),
+    ("pgd_l2", {"epsilon_l2": 2, "steps": 100, "restarts": 2}),
+    ("jsma", {"gamma": 0.05}),
+    ("jsma", {"gamma": 1, "theta": 0.5}),
     ("gaussian", {"sigma": "8/255"}),
     ("shuffle", {"k": 4}),
     ("shuffle", {"k": 8, "pad": True}),
@@ -53,6 +62,15 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("gaussian", {"sigma": 0.1}, f"{BUDGET}.sigma", "a fraction of the pixel range"),
     ("shuffle", {"k": 1}, f"{BUDGET}.k", "an integer of at least 2"),
     ("shuffle", {"k": 8}, f"{BUDGET}.k", "a divisor of 28"),
+    ("dual", DUAL | {"epsilon_foreground": 2}, f"{BUDGET}.epsilon_foreground", "pixel units in quotes"),
+    ("dual", DUAL | {"epsilon_foreground": "300/255"}, f"{BUDGET}.epsilon_foreground", "a fraction of the pixel range"),
+    ("dual", DUAL | {"reference": 784}, BUDGET, "dual takes epsilon_foreground, epsilon_background, weight, steps"),
+    ("dual", DUAL | {"weight": -1}, f"{BUDGET}.weight", "a number of at least 0"),
+    ("dual_l2", DUAL_L2 | {"epsilon_background": "20/255"}, f"{BUDGET}.epsilon_background", "an l2 length"),
+    ("dual_l2", DUAL_L2 | {"epsilon_background": -1}, f"{BUDGET}.epsilon_background", "an l2 length of at least 0"),
+    ("pgd_l2", {"epsilon_l2": "2", "steps": 3}, f"{BUDGET}.epsilon_l2", "a number above 0"),
+    ("pgd_l2", {"steps": 3}, BUDGET, "pgd_l2 takes epsilon_l2, steps, restarts (optional)"),
+    ("jsma", {"gamma": 0}, f"{BUDGET}.gamma", "a number in (0, 1]"),
     ("stylised", {"k": 8}, BUDGET, "stylised takes nothing"),
 ]
 

@@ -213,6 +213,7 @@ def test_distances_are_written_on_the_scale_to_255(value: Fraction, text: str) -
     assert plain(value) == text
 
 
+DUAL = {"epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 1, "steps": 20}
 PGD = {"epsilon": "16/255", "step": "1/255", "steps": 20}
 CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_const": 0.001}
 WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adaptation": 1.5}
@@ -239,6 +240,20 @@ WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adapta
         ("square", {"epsilon": "8/255", "queries": 500}, "square_e8_n500"),
         ("square", {"epsilon": "8/255", "queries": 5_000_000}, "square_e8_n5000000"),
         ("lspga", {"epsilon": "8/255", "steps": 7, "logit_step": 1}, "lspga_e8_t7"),
+        ("dual", DUAL, "dual_f4_b20_l1_t20"),
+        ("dual", DUAL | {"swapped": True, "restarts": 5}, "dual_f4_b20_l1_t20_sw_x5"),
+        ("dual", DUAL | {"epsilon_background": "0", "weight": 0.5}, "dual_f4_b0_l0.5_t20"),
+        ("dual_l2", DUAL | {"epsilon_foreground": 2, "epsilon_background": 20.0}, "dual_l2_f2_b20_l1_t20"),
+        (
+            "dual_l2",
+            {"epsilon_foreground": 0.5, "epsilon_background": 2.5, "weight": 0, "steps": 100, "reference": 9}
+            | {"noise": 0.25, "samples": 8, "step_scale": 1.5},
+            "dual_l2_f0.5_b2.5_l0_t100_c1.5_s0.25_n8",
+        ),
+        ("pgd_l2", {"epsilon_l2": 2, "steps": 100, "swapped": False}, "pgd_l2_e2_t100"),
+        ("pgd_l2", {"epsilon_l2": 0.5, "steps": 7, "restarts": 2}, "pgd_l2_e0.5_t7_x2"),
+        ("jsma", {"gamma": 0.05}, "jsma_g0.05"),
+        ("jsma", {"gamma": 0.025, "theta": 0.1}, "jsma_g0.025_h0.1"),
         ("gaussian", {"sigma": "8/255"}, "gaussian_s8"),
         ("shuffle", {"k": 4}, "shuffle_k4"),
         ("shuffle", {"k": 8, "pad": True}, "shuffle_k8"),

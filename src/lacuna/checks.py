@@ -13,7 +13,6 @@ from lacuna.names import (
     ENSEMBLE,
     METHODS,
     OWN,
-    PIXELS,
     REGULARISED,
     SELF,
     STANDARD,
@@ -21,6 +20,7 @@ from lacuna.names import (
     attack_code,
     parse_model,
     parse_pixels,
+    pixel_parameters,
 )
 
 OWN_NAME = f"{OWN}-"
@@ -212,6 +212,9 @@ def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
         raise LacunaError(f"{paper.file}, key {key}: '{source}' does not go with {method}; allowed: {allowed}")
 
 
+_REGIONAL = {"epsilon_foreground", "epsilon_background"}  # may be zero: a region that stays
+
+
 def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
     known = METHODS.get(method, Method(optional=("epsilon", "arguments")))
     choice = [" or ".join(known.one_of)] if known.one_of else []
@@ -220,8 +223,14 @@ def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -
     if lacking or set(budget) - set(known.parameters) or len(chosen) != bool(known.one_of):
         has = ", ".join(sorted(budget)) or "nothing"
         raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
-    for name in sorted(PIXELS & set(budget)):
-        if parse_pixels(budget[name], f"{file}, key {key}.{name}") == 0:
+    for name in sorted(pixel_parameters(method) & set(budget)):
+        where = f"{file}, key {key}.{name}"
+        if not isinstance(budget[name], str):
+            raise LacunaError(f"{where}: {budget[name]} is not allowed; allowed: pixel units in quotes, such as 4/255")
+        if parse_pixels(budget[name], where) == 0 and name not in _REGIONAL:
             raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
-    if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
+    for name in sorted(_REGIONAL & set(budget)) if known.l2 else ():
+        if isinstance(budget[name], str):
+            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: an l2 length")
+    if "random_start" in known.parameters and budget.get("restarts", 1) > 1 and not budget.get("random_start"):
         raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")

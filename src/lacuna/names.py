@@ -139,7 +139,8 @@ class Method:
     """What the budgets of an attack method hold: required and optional parameters, and exactly one of ``one_of``.
 
     ``uncoded`` ones do not show in the attack's code, as in the printed tables; ``network`` is False where the
-    adversarial set is made without a source network.
+    adversarial set is made without a source network; ``foreground`` is True where it needs the foreground's masks,
+    ``l2`` where epsilons are lengths in l2, numbers.
     """
 
     required: tuple[str, ...] = ()
@@ -147,6 +148,8 @@ class Method:
     one_of: tuple[str, ...] = ()
     uncoded: frozenset[str] = frozenset()
     network: bool = True
+    foreground: bool = False
+    l2: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -154,6 +157,8 @@ class Method:
         return self.required + self.one_of + self.optional
 
 
+_REGIONS = ("epsilon_foreground", "epsilon_background", "weight", "steps")
+_SEARCH = ("restarts", "step_scale", "noise", "samples")
 METHODS: dict[str, Method] = {
     "fgsm": Method(("epsilon",)),
     "pgd": Method(("epsilon", "step", "steps"), ("random_start", "restarts")),
@@ -166,6 +171,10 @@ METHODS: dict[str, Method] = {
     "boundary": Method(("steps", "spherical_step", "source_step", "step_adaptation"), uncoded=frozenset({"steps"})),
     "square": Method(("epsilon", "queries")),
     "lspga": Method(("epsilon", "steps", "logit_step")),
+    "dual": Method(_REGIONS, ("swapped", *_SEARCH), foreground=True),
+    "dual_l2": Method(_REGIONS, ("swapped", *_SEARCH, "reference"), foreground=True, l2=True),
+    "pgd_l2": Method(("epsilon_l2", "steps"), (*_SEARCH, "reference"), l2=True),
+    "jsma": Method(("gamma",), ("theta",)),
     "gaussian": Method(("sigma",), network=False),
     "shuffle": Method(("k",), ("pad",), network=False),
     "stylised": Method(network=False),
@@ -176,7 +185,7 @@ MEASURES = (
     *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio", "colours", "colours_clean"),
     *("foreground_score", "foreground_score_unseen"),
 )
-PIXELS = {"epsilon", "step", "sigma"}  # parameters in pixel units
+PIXELS = {"epsilon", "step", "sigma", "epsilon_foreground", "epsilon_background"}  # parameters in pixel units
 LETTERS = {  # parameters that codes show
     "epsilon": "e",
     "step": "a",
@@ -189,7 +198,23 @@ LETTERS = {  # parameters that codes show
     "queries": "n",
     "sigma": "s",
     "k": "k",
+    "epsilon_foreground": "f",
+    "epsilon_background": "b",
+    "epsilon_l2": "e",
+    "weight": "l",
+    "step_scale": "c",
+    "noise": "s",
+    "samples": "n",
+    "swapped": "sw",
+    "gamma": "g",
+    "theta": "h",
 }
+
+
+def pixel_parameters(method: str) -> set[str]:
+    """The parameters of a method that are distances in pixel units, written as texts."""
+    l2 = METHODS.get(method, Method()).l2
+    return PIXELS - {"epsilon_foreground", "epsilon_background"} if l2 else PIXELS
 
 
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:
@@ -200,13 +225,14 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     """
     known = METHODS.get(method, Method(optional=("epsilon",)))
     shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]
-    values = [f"{LETTERS[key]}{_coded(key, budget[key])}" for key in shown if budget[key] is not False]
+    pixels = pixel_parameters(method)
+    values = [f"{LETTERS[key]}{_coded(key, budget[key], key in pixels)}" for key in shown if budget[key] is not False]
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
     name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])
 
 
-def _coded(key: str, value: Any) -> str:
-    if key in PIXELS:
+def _coded(key: str, value: Any, pixels: bool) -> str:
+    if pixels:
         return plain(parse_pixels(value, key))
     return "" if value is True else f"{value:.6g}" if isinstance(value, float) else str(value)

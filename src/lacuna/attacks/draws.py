@@ -1,6 +1,6 @@
 """What attacks share: random numbers that do not depend on batches, and results with examples missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,11 +12,12 @@ from lacuna.seeding import derive
 class Made:
     """What an attack made: images (B, C, H, W) in [0, 1], and ``valid`` bool (B,), False where it found no example.
 
-    The image of an example that was not found is the clean one.
+    The image of an example that was not found is the clean one. ``extras`` are further facts per image, tensors (B,).
     """
 
     images: Tensor
     valid: Tensor
+    extras: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws, Made
+from lacuna.attacks.dual import dual, dual_l2, pgd_l2
 from lacuna.attacks.gradient import fgsm, mifgsm, pgd
+from lacuna.attacks.jsma import jsma
 from lacuna.attacks.minimal import boundary, cw, median_margin
 from lacuna.attacks.own import own_attack
 from lacuna.attacks.square import GROUP, square
 from lacuna.attacks.thermometer import lspga
 from lacuna.attacks.transforms import gaussian, shuffle, stylised
+from lacuna.errors import LacunaError
 from lacuna.images import as_pixels, to_bytes
-from lacuna.names import PIXELS, parse_pixels
+from lacuna.names import parse_pixels, pixel_parameters
 from lacuna.progress import Progress, Say
 from lacuna.resumable import Resumable
 
@@ -25,13 +28,15 @@ class Attack:
     """A function (model, images, labels, **budget) -> Tensor or Made, and how the loop over batches calls it.
 
     ``draws``: it takes `Draws` as an argument; ``resumable``: slow, so that each batch is kept until the set is
-    complete; ``group``: images per call where that decides the result.
+    complete; ``group``: images per call where that decides the result; ``regions``: it takes the images' foreground
+    and a saliency model.
     """
 
     function: Callable[..., Tensor | Made]
     draws: bool = False
     resumable: bool = False
     group: int | None = None
+    regions: bool = False
 
 
 ATTACKS = {
@@ -42,6 +47,10 @@ ATTACKS = {
     "boundary": Attack(boundary, draws=True, resumable=True),
     "square": Attack(square, draws=True, resumable=True, group=GROUP),
     "lspga": Attack(lspga, draws=True),
+    "dual": Attack(dual, draws=True, regions=True),
+    "dual_l2": Attack(dual_l2, draws=True, regions=True),
+    "pgd_l2": Attack(pgd_l2, draws=True),
+    "jsma": Attack(jsma, draws=True, resumable=True),
     "gaussian": Attack(gaussian, draws=True),
     "shuffle": Attack(shuffle, draws=True),
     "stylised": Attack(stylised, draws=True),
@@ -75,7 +84,7 @@ class AdversarialSet:
 def parameters(method: str, budget: dict[str, Any]) -> dict[str, Any]:
     """An attack's keyword arguments from its budget as written in the configuration."""
     given = {key: value for key, value in budget.items() if key != "arguments"}
-    pixels = {key: float(parse_pixels(given[key], key)) for key in PIXELS & given.keys()}
+    pixels = {key: float(parse_pixels(given[key], key)) for key in pixel_parameters(method) & given.keys()}
     return given | pixels | budget.get("arguments", {})
 
 
@@ -91,21 +100,28 @@ def adversarial_images(
     draws: Draws,
     say: Say,
     state: Resumable | None = None,
+    foreground: Tensor | None = None,
+    saliency: nn.Module | None = None,
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
 
     ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
-    ``state`` and ends with the same bytes; the caller finishes the state.
+    ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
+    ``saliency`` model are for attacks on regions. Raises `LacunaError` where such an attack has no foreground.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
+    if attack.regions and foreground is None:
+        raise LacunaError(f"{method} needs the foreground of its images; allowed: the dataset's foreground stage")
     state = state if attack.resumable else None
     done, made = state.load() if state else (0, {})
     progress, size = Progress(name, "image", len(images), say, done), attack.group or batch
     for start in range(done, len(images), size):
         part = slice(start, min(start + size, len(images)))
-        seeded = {"draws": draws.part(part)} if attack.draws else {}
+        seeded: dict[str, Any] = {"draws": draws.part(part)} if attack.draws else {}
+        if attack.regions and foreground is not None:
+            seeded |= {"foreground": foreground[part], "saliency": saliency}
         new = _measured(attack.function, model, as_pixels(images[part]), labels[part], arguments | seeded)
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
         if state:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws
+from lacuna.attacks.toolbox import estimator
 from lacuna.attacks.victim import frozen
 
 GROUP = 128  # images attacked together; they share the squares, so this number decides results
@@ -24,20 +25,8 @@ def square(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, queri
     np.random.seed(draws.seeds("squares")[0] % 2**32)
     try:
         with frozen(model):
-            attack = SquareAttack(_estimator(model, x), eps=epsilon, max_iter=queries, batch_size=GROUP, verbose=False)
+            attack = SquareAttack(estimator(model, x), eps=epsilon, max_iter=queries, batch_size=GROUP, verbose=False)
             made = attack.generate(x.cpu().numpy(), labels.cpu().numpy())
     finally:
         np.random.set_state(state)
     return torch.from_numpy(made).to(x.device)
-
-
-def _estimator(model: nn.Module, x: Tensor):  # type: ignore[no-untyped-def]
-    """The network as the toolbox wants it."""
-    from art.estimators.classification import PyTorchClassifier
-
-    with torch.no_grad():
-        classes = model(x[:1]).shape[1]
-    device = "gpu" if x.is_cuda else "cpu"
-    return PyTorchClassifier(
-        model, nn.CrossEntropyLoss(), tuple(x.shape[1:]), classes, clip_values=(0.0, 1.0), device_type=device
-    )

@@ -1,0 +1,43 @@
+"""The Jacobian-based saliency map attack of the Adversarial Robustness Toolbox: few pixels, changed a lot."""
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.attacks.draws import Draws, Made
+from lacuna.attacks.toolbox import estimator
+from lacuna.attacks.victim import frozen
+
+PAIR = 2  # values that the attack raises at each step
+
+
+def jsma(
+    model: nn.Module, x: Tensor, labels: Tensor, *, gamma: float, theta: float = 1.0, draws: Draws | None = None
+) -> Made:
+    """JSMA (Papernot et al. 2016): raises by ``theta``, two at a time, the values that favour a random wrong class.
+
+    Images float32 (B, C, H, W) in [0, 1], labels int64 (B,). At most the share ``gamma`` of an image's pixels changes:
+    the toolbox counts values of all channels and goes one pair too far, so it is given that many values, less a pair;
+    on colour images this is at most a third of the values it would change on its own. An image already in its class
+    stays. ``extras`` has ``wanted``, the class, drawn uniformly from those that are not the true one. Raises
+    `LacunaError` for a model in training mode.
+    """
+    from art.attacks.evasion import SaliencyMapMethod
+
+    with frozen(model):
+        victim = estimator(model, x)
+        wanted = _other_classes(labels, victim.nb_classes, draws)
+        values = int(gamma * x.shape[2] * x.shape[3] + 1e-9)  # 0.07 * 100 is less than 7
+        made = x
+        if values >= PAIR:
+            limit = (values - PAIR + 0.5) / x[0].numel()  # it goes on while the share of changed values is below
+            attack = SaliencyMapMethod(victim, theta=theta, gamma=limit, batch_size=len(x), verbose=False)
+            found = torch.from_numpy(attack.generate(x.cpu().numpy(), wanted.cpu().numpy()))
+            made = found.to(x.device, x.dtype)
+    return Made(made, torch.ones(len(x), dtype=torch.bool, device=x.device), {"wanted": wanted})
+
+
+def _other_classes(labels: Tensor, classes: int, draws: Draws | None) -> Tensor:
+    """For each image a class that is not its own, each equally likely."""
+    places = torch.empty(len(labels), dtype=torch.float64, device=labels.device)
+    drawn = torch.rand_like(places) if draws is None else draws.uniform("wanted", places)
+    return (labels + 1 + (drawn * (classes - 1)).long()) % classes

@@ -1,0 +1,107 @@
+"""Ascent in regions of an image that have a budget each: one loop for l-infinity and l2, for one region or two."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lacuna.attacks.draws import Draws
+
+SMALLEST = 1e-12  # lengths below it count as it, so that an empty region and a zero gradient stay where they are
+
+
+@dataclass(frozen=True)
+class Region:
+    """Pixels that share a budget: ``radius`` and ``step`` are lengths in the attack's norm.
+
+    ``mask`` (B, 1, H, W) is 1 inside and 0 outside, of the images' type; None means the whole image. A region may be
+    empty for some images.
+    """
+
+    radius: float
+    step: float
+    mask: Tensor | None = None
+
+    def part(self, tensor: Tensor) -> Tensor:
+        """What of a tensor (B, C, H, W) lies in the region; zero elsewhere."""
+        return tensor if self.mask is None else tensor * self.mask
+
+
+@dataclass(frozen=True)
+class Norm:
+    """What l-infinity and l2 differ in; every function works on a region's part (B, C, H, W), each image by itself.
+
+    ``direction`` of a gradient is the longest step of length one; ``project`` brings a change back to a radius;
+    ``start`` is a random change of length at most one, from draws, a name and images that it is for.
+    """
+
+    direction: Callable[[Tensor], Tensor]
+    project: Callable[[Tensor, float], Tensor]
+    start: Callable[[Draws | None, str, Tensor, Region], Tensor]
+
+
+def ascend(
+    gradient: Callable[[Tensor], Tensor],
+    x: Tensor,
+    start: Tensor,
+    regions: Sequence[Region],
+    norm: Norm,
+    steps: int,
+) -> Tensor:
+    """Steps along the gradient from ``start``, in each region by its own step and back to its own radius.
+
+    Images (B, C, H, W) in [0, 1]; ``gradient`` is asked once per step, at the merged image, which is clipped to
+    [0, 1] after each. Clipping moves values towards ``x``, so it keeps every budget. Nothing waits for the device.
+    """
+    adversarial = start
+    for _ in range(steps):
+        slope, change = gradient(adversarial), adversarial - x
+        moved = [_moved(region, norm, change, slope) for region in regions]
+        adversarial = (x + sum(moved)).clamp_(0, 1)
+    return adversarial
+
+
+def _moved(region: Region, norm: Norm, change: Tensor, slope: Tensor) -> Tensor:
+    """A region's part of the change after one step."""
+    further = region.part(change).add(norm.direction(region.part(slope)), alpha=region.step)
+    return norm.project(further, region.radius)
+
+
+def random_start(x: Tensor, regions: Sequence[Region], norm: Norm, draws: Draws | None, name: str) -> Tensor:
+    """Images with a random change in each region, within its radius and in [0, 1]; without ``draws`` from torch."""
+    parts = [norm.start(draws, f"{name} {i}", x, region) * region.radius for i, region in enumerate(regions)]
+    return (x + sum(parts)).clamp_(0, 1)
+
+
+def _length(tensor: Tensor) -> Tensor:
+    """l2 norm of each image's values, (B, 1, 1, 1), at least `SMALLEST`."""
+    return tensor.square().sum((1, 2, 3), keepdim=True).sqrt_().clamp_(min=SMALLEST)
+
+
+def _unit(tensor: Tensor) -> Tensor:
+    return tensor / _length(tensor)
+
+
+def _shortened(change: Tensor, radius: float) -> Tensor:
+    return change * (radius / _length(change)).clamp_(max=1)
+
+
+def _in_cube(draws: Draws | None, name: str, x: Tensor, region: Region) -> Tensor:
+    """Uniform in the l-infinity ball."""
+    drawn = torch.rand_like(x) if draws is None else draws.uniform(name, x)
+    return region.part(2 * drawn - 1)
+
+
+def _in_ball(draws: Draws | None, name: str, x: Tensor, region: Region) -> Tensor:
+    """A uniform direction times a uniform length: uniform in the ball would put every start on its surface."""
+    lengths = x.new_empty(len(x), 1, 1, 1)
+    if draws is None:
+        direction, length = torch.randn_like(x), torch.rand_like(lengths)
+    else:
+        direction, length = draws.normal(name, x), draws.uniform(f"{name} length", lengths)
+    return _unit(region.part(direction)) * length
+
+
+LINF = Norm(torch.sign, lambda change, radius: change.clamp(-radius, radius), _in_cube)
+L2 = Norm(_unit, _shortened, _in_ball)
