@@ -45,19 +45,22 @@ def photographs(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def made_on(name: str, seed: int, count: int = 30) -> Made:
-    """Examples on a random part of the test images, in random order; two thirds fool, one in six is not valid."""
+    """Examples on a random part of the test images, in random order; two thirds fool, one in six is not valid or was wrong before."""
     draw = np.random.default_rng(seed)
     clean, labels = photographs()
     ids = draw.permutation(len(clean))[:count]
     change = draw.integers(-16, 17, clean[ids].shape)
     images = np.clip(clean[ids].astype(int) + change, 0, 255).astype(np.uint8)
     predicted = np.where(draw.random(count) < 0.67, (labels[ids] + 1) % 3, labels[ids])
-    return Made(name, ids, labels[ids], images, predicted, draw.random(count) < 5 / 6)
+    valid = draw.random(count) < 5 / 6
+    before = np.where(draw.random(count) < 0.9, labels[ids], 3)
+    return Made(name, ids, labels[ids], images, predicted, valid, before)
 
 
 def stored(store: Store, one: Made) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
     tensors = {f"{CODE}.{key}": torch.from_numpy(value) for key, value in parts.items()}
+    tensors["source_clean"] = torch.from_numpy(one.clean)
     return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)
 
 

@@ -86,7 +86,8 @@ def chosen_slowly(sets: list[Made]) -> list[int]:
         for image, truth in zip(sets[0].ids, sets[0].labels, strict=True):
             hits = [
                 any(
-                    i == image and ok and seen != truth for i, ok, seen in zip(s.ids, s.valid, s.predicted, strict=True)
+                    i == image and ok and before == truth != seen
+                    for i, ok, before, seen in zip(s.ids, s.valid, s.clean, s.predicted, strict=True)
                 )
                 for s in sets
             ]
@@ -105,7 +106,7 @@ def test_of_each_class_the_first_image_that_fools_all_is_chosen(seed: int) -> No
 def test_an_image_that_fools_no_source_is_refused() -> None:
     one = made_on("a", 1)
     with pytest.raises(LacunaError, match="no image fools all of a, b; nothing to show"):
-        choose([one, Made("b", one.ids, one.labels, one.images, one.labels, one.valid)])
+        choose([one, Made("b", one.ids, one.labels, one.images, one.labels, one.valid, one.labels)])
 
 
 def test_the_grids_show_clean_images_examples_and_changes() -> None:
