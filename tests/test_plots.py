@@ -11,8 +11,6 @@ from drawing import (
     CLASSES,
     CODE,
     Ask,
-    Store,
-    asked_for,
     history,
     made_on,
     network_settings,
@@ -30,13 +28,6 @@ from lacuna.reporting.plots.examples import choose, examples
 from lacuna.reporting.plots.masks import CHANNELS, describe, masks
 from lacuna.reporting.plots.noise import noise_points
 from lacuna.reporting.plots.tradeoff import tradeoff, tradeoff_points
-
-
-@pytest.fixture
-def asked(tmp_path: Path, root: Path) -> Ask:
-    """Settings and files of a small figure of each kind, of one's own."""
-    return lambda kind: asked_for(kind, Store(tmp_path), root)
-
 
 # Masks -----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from lacuna.reporting.plots.heatmap import heatmap
 from lacuna.reporting.plots.masks import masks
 from lacuna.reporting.plots.noise import noise
 from lacuna.reporting.plots.shuffled import shuffled
+from lacuna.reporting.plots.sweep import sweep
 from lacuna.reporting.plots.tradeoff import tradeoff
 
 
@@ -29,9 +30,10 @@ def figure(settings: Settings, files: Files) -> Figure:
 
 
 def _heatmap(settings: Settings, files: Files) -> Figure:
-    """Files: cells (one)."""
+    """Settings: columns, a list of {column, panel}, where the table's are in panels. Files: cells (one)."""
     cells, note = cells_of(files)
-    return heatmap(cells, settings["title"], note)
+    panels = {column["column"]: column["panel"] for column in settings.get("columns", [])}
+    return heatmap(cells, panels, settings["title"], note)
 
 
 def _noise(settings: Settings, files: Files) -> Figure:
@@ -44,6 +46,13 @@ def _tradeoff(settings: Settings, files: Files) -> Figure:
     """Settings: attack, a code. Files: cells (one), with that attack and the clean accuracy of each row."""
     cells, note = cells_of(files)
     return tradeoff(cells, settings["attack"], settings["title"], note)
+
+
+def _sweep(settings: Settings, files: Files) -> Figure:
+    """Settings: columns, a list of {column, panel, x}, and panels, a list of {panel, x, y}, the labels of the axes.
+    Files: cells (one)."""
+    cells, note = cells_of(files)
+    return sweep(cells, settings["columns"], settings["panels"], settings["title"], note)
 
 
 def _curves(settings: Settings, files: Files) -> Figure:
@@ -92,7 +101,9 @@ def _examples(settings: Settings, files: Files) -> Figure:
     """Settings: classes, rows (a list of {label, attack}, attack a code). Files: images (the test set), adversarial
     (one set per row)."""
     data = read_tensors(files["images"][0])
-    return examples(data["images"].numpy(), sets_of(settings, files), settings["classes"], settings["title"], note_for(settings))
+    return examples(
+        data["images"].numpy(), sets_of(settings, files), settings["classes"], settings["title"], note_for(settings)
+    )
 
 
 def _shuffled(settings: Settings, files: Files) -> Figure:
@@ -136,6 +147,7 @@ READERS: dict[str, Reader] = {
     "heatmap": _heatmap,
     "noise": _noise,
     "tradeoff": _tradeoff,
+    "sweep": _sweep,
     "curves": _curves,
     "masks": _masks,
     "diagram": _diagram,
