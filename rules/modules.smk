@@ -67,6 +67,7 @@ MODULES = {
         "names",
         "networks",
         "reporting/figures",
+        "reporting/inputs",
         "reporting/made",
         "reporting/plots",
         "reporting/structure",

@@ -5,13 +5,16 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from excerpt import excerpt, excerpt_scale
 
 from lacuna.config import Config, load
+
+if TYPE_CHECKING:
+    from drawing import Ask
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where built
@@ -73,3 +76,11 @@ def table3_root(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def table3(table3_root: Path, tmp_path: Path) -> Project:
     """Table 3 and its heat map alone, to edit: no other exhibit stands in the way of a change."""
     return copied(table3_root, tmp_path / "project")
+
+
+@pytest.fixture
+def asked(tmp_path: Path, root: Path) -> "Ask":
+    """Settings and files of a small figure of each kind, of one's own."""
+    from drawing import Store, asked_for  # torch, which most tests need not import
+
+    return lambda kind: asked_for(kind, Store(tmp_path), root)

@@ -45,19 +45,23 @@ def photographs(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 def made_on(name: str, seed: int, count: int = 30) -> Made:
-    """Examples on a random part of the test images, in random order; two thirds fool, one in six is not valid."""
+    """Examples on a random part of the test images, in random order. Two thirds fool, one in six is not valid, and one
+    in ten the source got wrong before."""
     draw = np.random.default_rng(seed)
     clean, labels = photographs()
     ids = draw.permutation(len(clean))[:count]
     change = draw.integers(-16, 17, clean[ids].shape)
     images = np.clip(clean[ids].astype(int) + change, 0, 255).astype(np.uint8)
     predicted = np.where(draw.random(count) < 0.67, (labels[ids] + 1) % 3, labels[ids])
-    return Made(name, ids, labels[ids], images, predicted, draw.random(count) < 5 / 6)
+    valid = draw.random(count) < 5 / 6
+    before = np.where(draw.random(count) < 0.9, labels[ids], 3)
+    return Made(name, ids, labels[ids], images, predicted, valid, before)
 
 
 def stored(store: Store, one: Made) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
     tensors = {f"{CODE}.{key}": torch.from_numpy(value) for key, value in parts.items()}
+    tensors["source_clean"] = torch.from_numpy(one.clean)
     return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)
 
 
@@ -85,6 +89,34 @@ def table12(root: Path) -> pd.DataFrame:
     ours = table["printed"] - 10
     more = {"value": ours, "ci_low": ours - 2, "ci_high": ours + 1, "difference": np.nan}
     return table.assign(exhibit="table12", scale="demo", dataset="mnist", **more)
+
+
+SWEEP = [{"column": f"{p} {x}", "panel": p, "x": x} for p in ("foreground", "background") for x in (20, 0, 5)]
+
+
+def sweep_cells() -> pd.DataFrame:
+    """Two networks over two budgets, out of order; the second falls four times as fast."""
+    rows = []
+    for row, fall in (("AT-Dual", 1.0), ("AT-PGD", 4.0)):
+        for place in SWEEP:
+            value = 90 - fall * place["x"]
+            share = {"value": value, "ci_low": value - 3, "ci_high": value + 2}
+            rows.append({"row": row, "column": place["column"], "attack": "dual", "unit": "percent"} | share)
+    return cell_frame([{"metric": "adversarial_accuracy"} | row for row in rows])
+
+
+def cross_cells() -> pd.DataFrame:
+    """Three networks under two attacks, white box and transferred, two of the cells with flags."""
+    rows = []
+    flags = {
+        ("AT", "PGD, white box"): "zero gradients; fooled by noise",
+        ("standard", "PGD, transfer"): "zero gradients",
+    }
+    for i, row in enumerate(("standard", "AT", "AT-Dual")):
+        for j, column in enumerate(("PGD, white box", "AdvDrop, white box", "PGD, transfer")):
+            share = {"value": 10.0 + 20 * i + 5 * j, "flags": flags.get((row, column), "")}
+            rows.append({"row": row, "column": column, "metric": "adversarial_accuracy", "unit": "percent"} | share)
+    return cell_frame(rows)
 
 
 def history(network: str, epochs: int = 4, panel: str = "MNIST") -> pd.DataFrame:
@@ -156,6 +188,13 @@ def asked_for(kind: str, store: Store, root: Path) -> Asked:
         "heatmap": lambda: ({}, {"cells": [store.frame("t.csv", table.query("keep_prob == '0.5'"))]}),
         "noise": lambda: ({}, {"cells": [store.frame("n.csv", noise_cells())]}),
         "tradeoff": lambda: ({"attack": CODE}, {"cells": [store.frame("t.csv", table)]}),
+        "sweep": lambda: (
+            {
+                "columns": SWEEP,
+                "panels": [{"panel": p, "x": "budget (l2)", "y": "accuracy"} for p in ("foreground", "background")],
+            },
+            {"cells": [store.frame("s.csv", sweep_cells())]},
+        ),
         "curves": lambda: curves_files(store),
         "masks": lambda: ({"network": network_settings()}, {"checkpoints": [checkpoint(store)]}),
         "diagram": lambda: ({"network": network_settings()}, {}),

@@ -88,6 +88,23 @@ def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
     assert not torch.equal(tensors["pgd_e16_a4_t3.images"], tensors["pgd_e16_a4_t3_rs.images"])
 
 
+def test_what_an_attack_says_besides_stands_beside_its_images(inputs: SimpleNamespace, root: Path) -> None:
+    checkpoints = [str(inputs.folder / f"{NAMES[0]}.safetensors")]
+    budgets = [
+        {"variant": v, "bound": 20, "steps": 2, "targeted": v == "released_code"} for v in ("paper", "released_code")
+    ]
+    tensors, facts = described(attack(inputs, root, "advdrop", budgets, network(NAMES[0]), checkpoints))
+    assert set(facts) == {"advdrop_paper_q20_t2", "advdrop_released_code_q20_t2_targeted"}
+    for code in facts:
+        for extra in ("wanted", "relaxed", "hard"):
+            assert tensors[f"{code}.{extra}"].shape == (7,)
+            assert tensors[f"{code}.{extra}"].dtype == torch.int64
+    assert (tensors["advdrop_paper_q20_t2.wanted"] == -1).all()
+    wanted = tensors["advdrop_released_code_q20_t2_targeted.wanted"]
+    assert (wanted >= 0).all()
+    assert (wanted != tensors["label"]).all()
+
+
 def test_an_ensemble_is_a_source(inputs: SimpleNamespace, root: Path) -> None:
     source = {"model": "ensemble-all", "members": [network(name) for name in NAMES]}
     checkpoints = [str(inputs.folder / f"{name}.safetensors") for name in NAMES]

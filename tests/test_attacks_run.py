@@ -24,6 +24,7 @@ SLOW: list[tuple[str, dict[str, Any]]] = [
     ("cw", CW | {"kappa_rel": 0.3}),
     ("boundary", WALK),
     ("square", {"epsilon": "8/255", "queries": 10}),
+    ("advdrop", {"variant": "released_code", "bound": 60, "steps": 5, "targeted": True}),
 ]
 QUICK: list[tuple[str, dict[str, Any]]] = [
     ("pgd", PGD | {"random_start": True, "restarts": 2}),
@@ -49,7 +50,11 @@ def attacked(method: str, budget: dict[str, Any], count: int = 7, batch: int = 3
 
 def same(first: AdversarialSet, second: AdversarialSet) -> bool:
     pairs = [(first.images, second.images), (first.valid, second.valid), (first.distance, second.distance)]
-    return all(torch.equal(a, b) for a, b in pairs) and first.facts == second.facts
+    pairs += [(first.extras[name], second.extras[name]) for name in first.extras]
+    return all(torch.equal(a, b) for a, b in pairs) and (first.facts, [*first.extras]) == (
+        second.facts,
+        [*second.extras],
+    )
 
 
 @pytest.mark.parametrize(("method", "budget"), SLOW + QUICK)
@@ -85,6 +90,21 @@ def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPat
     assert report["valid_share"] == sum(valid) / 5
     assert report["median_distance"] == pytest.approx(made.distance[torch.tensor(valid)].quantile(0.5).item())
     assert AdversarialSet(x, torch.zeros(5, dtype=torch.bool), torch.zeros(5)).report(x)["median_distance"] is None
+
+
+def test_what_an_attack_says_besides_is_kept_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def counting(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Made:
+        ids = torch.tensor(draws.images)
+        return Made(x, torch.ones(len(x), dtype=torch.bool), {"hard": ids * 3, "wanted": ids})
+
+    monkeypatch.setitem(run.ATTACKS, "fgsm", Attack(counting, draws=True))
+    made = attacked("fgsm", {})
+    assert {name: tensor.tolist() for name, tensor in made.extras.items()} == {
+        "wanted": list(range(10, 17)),
+        "hard": list(range(30, 51, 3)),
+    }
+    assert made.extras["hard"].dtype == torch.int64
+    assert attacked(*QUICK[0]).extras == {}
 
 
 def test_a_relative_kappa_is_that_multiple_of_the_sources_median_margin() -> None:

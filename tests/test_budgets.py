@@ -20,6 +20,7 @@ CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_co
 WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adaptation": 1.5}
 DUAL = {"epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 1, "steps": 20}
 DUAL_L2 = DUAL | {"epsilon_foreground": 2, "epsilon_background": 20.5}
+DROP = {"variant": "paper", "bound": 20, "steps": 50}
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("fgsm", {"epsilon": "8/255"}),
     ("pgd", PGD | {"random_start": True, "restarts": 5}),
@@ -38,6 +39,8 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("pgd_l2", {"epsilon_l2": 2, "steps": 100, "restarts": 2}),
     ("jsma", {"gamma": 0.05}),
     ("jsma", {"gamma": 1, "theta": 0.5}),
+    ("advdrop", DROP),
+    ("advdrop", DROP | {"variant": "released_code", "table_step": 0.5, "targeted": True, "rounding": "hard"}),
     ("gaussian", {"sigma": "8/255"}),
     ("shuffle", {"k": 4}),
     ("shuffle", {"k": 8, "pad": True}),
@@ -58,6 +61,11 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("boundary", {"steps": 5}, BUDGET, "boundary takes steps, spherical_step, source_step, step_adaptation"),
     ("boundary", WALK | {"step_adaptation": 1}, f"{BUDGET}.step_adaptation", "a number above 1"),
     ("square", {"epsilon": "8/255", "queries": 0}, f"{BUDGET}.queries", "an integer of at least 1"),
+    ("advdrop", {"bound": 20, "steps": 50}, BUDGET, "advdrop takes variant, bound, steps, table_step (optional)"),
+    ("advdrop", DROP | {"variant": "code"}, f"{BUDGET}.variant", "paper, released_code"),
+    ("advdrop", DROP | {"variant": "released_code", "bound": 4}, f"{BUDGET}.bound", "a number of at least 5"),
+    ("advdrop", DROP | {"bound": 0}, f"{BUDGET}.bound", "a number above 0"),
+    ("advdrop", DROP | {"epsilon": "8/255"}, BUDGET, "advdrop takes"),
     ("gaussian", {"sigma": "0"}, f"{BUDGET}.sigma", "above 0"),
     ("gaussian", {"sigma": 0.1}, f"{BUDGET}.sigma", "a fraction of the pixel range"),
     ("shuffle", {"k": 1}, f"{BUDGET}.k", "an integer of at least 2"),

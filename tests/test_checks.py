@@ -107,7 +107,7 @@ REFUSED: list[tuple[Change, str, str]] = [
     ),
     (put("tables.table3.columns[5].source", "self"), "tables.table3.columns[5].source", "test_accuracy takes none"),
     # figures: a plot's own keys
-    (put(f"{FIGURE}1.plot", "nosuch"), f"{FIGURE}1.plot", "heatmap, noise, tradeoff, masks, diagram, curves, examples"),
+    (put(f"{FIGURE}1.plot", "nosuch"), f"{FIGURE}1.plot", "allowed: heatmap, noise, tradeoff, sweep"),
     (drop(f"{FIGURE}4.table"), f"{FIGURE}4.table", "required: table"),
     (put(f"{FIGURE}4.dataset", "cifar10"), f"{FIGURE}4", "title, plot and table"),
     (drop(f"{TRADEOFF}.attack"), f"{TRADEOFF}.attack", "required: table, attack"),

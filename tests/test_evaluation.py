@@ -82,6 +82,20 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
     assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
 
 
+@pytest.mark.parametrize("said", [(), ("wanted",), ("wanted", "relaxed", "hard")])
+def test_what_an_attack_says_besides_has_columns_of_its_own(said: tuple[str, ...]) -> None:
+    tensors, clean = adversarial_set(0), torch.arange(50) % 10
+    extras = {name: torch.arange(20) + 100 * i for i, name in enumerate(said)}
+    tensors |= {f"pgd_e16_a1_t20.{name}": tensor for name, tensor in extras.items()}
+    frame = adversarial_outcomes("pgd_e16_a1_t20", "source", tensors, clean, torch.zeros(20, dtype=torch.int64))
+    whole = join_outcomes([clean_outcomes(clean, clean), frame])
+    assert list(whole.columns) == COLUMNS
+    for name in ("wanted", "relaxed", "hard"):
+        assert whole[name].dtype == "int64"
+        assert whole[name][:50].tolist() == [-1] * 50
+        assert whole[name][50:].tolist() == (extras[name].tolist() if name in said else [-1] * 20)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_order_of_an_adversarial_set_does_not_matter(seed: int) -> None:
     tensors, clean = adversarial_set(seed), torch.arange(50) % 10

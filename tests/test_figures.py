@@ -16,13 +16,6 @@ from matplotlib.transforms import Bbox
 from lacuna.reporting.figures import READERS, figure
 from lacuna.reporting.plots.style import FONT_SIZE, save
 
-
-@pytest.fixture
-def asked(tmp_path: Path, root: Path) -> Ask:
-    """Settings and files of a small figure of each kind, of one's own."""
-    return lambda kind: asked_for(kind, Store(tmp_path), root)
-
-
 KINDS = sorted(READERS)
 
 

@@ -266,6 +266,19 @@ def test_attacks_have_the_codes_of_the_printed_tables(method: str, budget: dict[
     assert attack_code(method, budget) == code
 
 
+@pytest.mark.parametrize(
+    ("budget", "code"),
+    [
+        ({"variant": "paper"}, "advdrop_paper_q20_t50"),
+        ({"variant": "released_code", "targeted": True}, "advdrop_released_code_q20_t50_targeted"),
+        ({"variant": "paper", "targeted": False, "rounding": "hard", "table_step": 4}, "advdrop_paper_q20_t50_a4_hard"),
+        ({"variant": "paper", "table_step": 0.5, "bound": 12.5}, "advdrop_paper_q12.5_t50_a0.5"),
+    ],
+)
+def test_advdrops_codes_say_variant_bound_and_steps(budget: dict[str, Any], code: str) -> None:
+    assert attack_code("advdrop", {"bound": 20, "steps": 50} | budget) == code
+
+
 def test_every_other_printed_attack_has_a_method_but_stylized_imagenet() -> None:
     printed = set(PRINTED["attack"].dropna()) - {"none"} - set(GRADIENT_CODES)
     budgets = {"cw": lambda n: CW | {"kappa": int(n)}, "shuffle": lambda n: {"k": int(n)}, "boundary": lambda _: WALK}

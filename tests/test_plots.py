@@ -11,8 +11,6 @@ from drawing import (
     CLASSES,
     CODE,
     Ask,
-    Store,
-    asked_for,
     history,
     made_on,
     network_settings,
@@ -30,13 +28,6 @@ from lacuna.reporting.plots.examples import choose, examples
 from lacuna.reporting.plots.masks import CHANNELS, describe, masks
 from lacuna.reporting.plots.noise import noise_points
 from lacuna.reporting.plots.tradeoff import tradeoff, tradeoff_points
-
-
-@pytest.fixture
-def asked(tmp_path: Path, root: Path) -> Ask:
-    """Settings and files of a small figure of each kind, of one's own."""
-    return lambda kind: asked_for(kind, Store(tmp_path), root)
-
 
 # Masks -----------------------------------------------------------------------------------------------------
 
@@ -86,7 +77,8 @@ def chosen_slowly(sets: list[Made]) -> list[int]:
         for image, truth in zip(sets[0].ids, sets[0].labels, strict=True):
             hits = [
                 any(
-                    i == image and ok and seen != truth for i, ok, seen in zip(s.ids, s.valid, s.predicted, strict=True)
+                    i == image and ok and before == truth != seen
+                    for i, ok, before, seen in zip(s.ids, s.valid, s.clean, s.predicted, strict=True)
                 )
                 for s in sets
             ]
@@ -105,7 +97,7 @@ def test_of_each_class_the_first_image_that_fools_all_is_chosen(seed: int) -> No
 def test_an_image_that_fools_no_source_is_refused() -> None:
     one = made_on("a", 1)
     with pytest.raises(LacunaError, match="no image fools all of a, b; nothing to show"):
-        choose([one, Made("b", one.ids, one.labels, one.images, one.labels, one.valid)])
+        choose([one, Made("b", one.ids, one.labels, one.images, one.labels, one.valid, one.labels)])
 
 
 def test_the_grids_show_clean_images_examples_and_changes() -> None:

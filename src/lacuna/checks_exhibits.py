@@ -135,6 +135,9 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     if figure["plot"] == "tradeoff":
         codes = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
         known(paper.file, f"{key}.attack", figure["attack"], codes)
+    for i, panel in enumerate(figure.get("panels", [])):
+        placed = [column.get("panel") for column in content["tables"][figure["table"]]["columns"]]
+        known(paper.file, f"{key}.panels[{i}].panel", panel["panel"], [name for name in placed if name])
     if figure["plot"] == "shuffled":
         _check_shuffled(paper, key, figure)
     for i, line in enumerate(figure.get("lines", [])):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Body = Mapping[str, Any]
 Files = dict[str, list[str]]
 
+IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
+PLACE = ("column", "panel", "x")
+
 
 def role_of(body: Body) -> str:
     """The role of the dataset that a figure is about, where it is not a table's; the first line's for curves."""
@@ -64,7 +67,9 @@ FILES: dict[str, Callable[["Plan", Body, str], Files]] = {
 def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     """The settings of a figure's plot: its own entry, and what its inputs do not tell."""
     if "table" in body:
-        return dict(body)
+        columns = plan.tables[body["table"]][1]["columns"]
+        placed = [{key: column[key] for key in PLACE if key in column} for column in columns if "panel" in column]
+        return {**body, "columns": placed} if placed and body["plot"] in IN_PANELS else dict(body)
     settings = {**body, "scale": plan.config.scale, "dataset": dataset, "paper_dataset": role_of(body)}
     if "model" in body:
         settings["network"] = plan.network_settings(dataset, body["model"])

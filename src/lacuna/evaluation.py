@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.images import as_pixels
+from lacuna.names import EXTRAS
 
 
 @torch.no_grad()
@@ -21,7 +22,7 @@ def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
 def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:
     """Outcomes on the whole clean test set: attack ``none``, no source, one line per image id, at distance 0."""
     frame = pd.DataFrame({"image": range(len(labels)), "label": labels.numpy(), "clean": clean.numpy()})
-    frame = frame.assign(valid=True, distance=np.zeros(len(labels), np.float32))
+    frame = frame.assign(valid=True, distance=np.zeros(len(labels), np.float32), **dict.fromkeys(EXTRAS, -1))
     return frame.assign(attack="none", source="", adversarial=frame["clean"], source_clean=-1, source_adversarial=-1)
 
 
@@ -31,9 +32,9 @@ def adversarial_outcomes(
     """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
 
     ``valid`` is False where the attack found no example; ``distance`` is the squared l2 distance to the clean image
-    divided by the number of values, pixels in [0, 1].
+    divided by the number of values, pixels in [0, 1]; the `EXTRAS` are -1 where the attack says nothing.
     """
-    images = tensors["image"]
+    images, none = tensors["image"], torch.full_like(tensors["image"], -1)
     return pd.DataFrame(
         {
             "attack": attack,
@@ -46,13 +47,14 @@ def adversarial_outcomes(
             "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
             "valid": tensors[f"{attack}.valid"].numpy(),
             "distance": tensors[f"{attack}.distance"].numpy(),
+            **{extra: tensors.get(f"{attack}.{extra}", none).numpy() for extra in EXTRAS},
         }
     )
 
 
 COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
-    *("source_clean", "source_adversarial", "valid", "distance"),
+    *("source_clean", "source_adversarial", "valid", "distance", *EXTRAS),
 ]
 
 

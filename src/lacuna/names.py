@@ -175,6 +175,7 @@ METHODS: dict[str, Method] = {
     "dual_l2": Method(_REGIONS, ("swapped", *_SEARCH, "reference"), foreground=True, l2=True),
     "pgd_l2": Method(("epsilon_l2", "steps"), (*_SEARCH, "reference"), l2=True),
     "jsma": Method(("gamma",), ("theta",)),
+    "advdrop": Method(("variant", "bound", "steps"), ("table_step", "rounding", "targeted")),
     "gaussian": Method(("sigma",), network=False),
     "shuffle": Method(("k",), ("pad",), network=False),
     "stylised": Method(network=False),
@@ -186,7 +187,15 @@ MEASURES = (
     *("foreground_score", "foreground_score_unseen"),
 )
 PIXELS = {"epsilon", "step", "sigma", "epsilon_foreground", "epsilon_background"}  # parameters in pixel units
-LETTERS = {  # parameters that codes show
+# What an attack may say of each image besides it: the class sought (-1: any wrong one), and the source's prediction on
+# the relaxed and on the hard-quantised image. Columns of outcomes, -1 where an attack says nothing.
+EXTRAS = ("wanted", "relaxed", "hard")
+LETTERS = {  # parameters that codes show, and what stands before their values
+    "variant": "",
+    "bound": "q",
+    "table_step": "a",
+    "rounding": "",
+    "targeted": "targeted",
     "epsilon": "e",
     "step": "a",
     "steps": "t",
@@ -220,8 +229,9 @@ def pixel_parameters(method: str) -> set[str]:
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``, ``cw_k40``.
 
-    Further parts show only what is set: ``_rs`` for a random start, ``_x5`` for restarts. An attack of the user's
-    own, ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
+    Further parts show only what is set: ``_rs`` for a random start, ``_x5`` for restarts. AdvDrop's bound is in units
+    of its tables: ``advdrop_paper_q20_t50``, ``advdrop_released_code_q20_t500_targeted``. An attack of the user's own,
+    ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
     """
     known = METHODS.get(method, Method(optional=("epsilon",)))
     shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]

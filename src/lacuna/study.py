@@ -12,7 +12,7 @@ from lacuna.artefacts import read_tensors, stable_part, write_text
 from lacuna.config import read_yaml
 from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
-from lacuna.reporting.figures import note_of
+from lacuna.reporting.inputs import note_of
 from lacuna.reporting.made import Made
 from lacuna.reporting.pairs import deal, page
 

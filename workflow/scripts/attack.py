@@ -48,6 +48,7 @@ with job(snakemake) as say:
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
         tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
+        tensors |= {f"{code}.{extra}": tensor for extra, tensor in made.extras.items()}
         record.facts[code] = made.report(images)
         if model:
             fooled = after.ne(labels.cpu()).double().mean().item()

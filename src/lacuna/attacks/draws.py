@@ -1,5 +1,6 @@
 """What attacks share: random numbers that do not depend on batches, and results with examples missing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -12,12 +13,13 @@ from lacuna.seeding import derive
 class Made:
     """What an attack made: images (B, C, H, W) in [0, 1], and ``valid`` bool (B,), False where it found no example.
 
-    The image of an example that was not found is the clean one. ``extras`` are further facts per image, tensors (B,).
+    The image of an example that was not found is the clean one. ``extras``, int64 (B,) each, is what else an attack
+    says of every image: named in `lacuna.names.EXTRAS`.
     """
 
     images: Tensor
     valid: Tensor
-    extras: dict[str, Tensor] = field(default_factory=dict)
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Runs one attack over a set of images and gives back 8-bit adversarial images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lacuna.attacks.advdrop import advdrop
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.dual import dual, dual_l2, pgd_l2
 from lacuna.attacks.gradient import fgsm, mifgsm, pgd
@@ -18,7 +19,7 @@ from lacuna.attacks.thermometer import lspga
 from lacuna.attacks.transforms import gaussian, shuffle, stylised
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels, to_bytes
-from lacuna.names import parse_pixels, pixel_parameters
+from lacuna.names import EXTRAS, parse_pixels, pixel_parameters
 from lacuna.progress import Progress, Say
 from lacuna.resumable import Resumable
 
@@ -51,6 +52,7 @@ ATTACKS = {
     "dual_l2": Attack(dual_l2, draws=True, regions=True),
     "pgd_l2": Attack(pgd_l2, draws=True),
     "jsma": Attack(jsma, draws=True, resumable=True),
+    "advdrop": Attack(advdrop, draws=True, resumable=True),
     "gaussian": Attack(gaussian, draws=True),
     "shuffle": Attack(shuffle, draws=True),
     "stylised": Attack(stylised, draws=True),
@@ -63,12 +65,13 @@ class AdversarialSet:
 
     ``images`` uint8 (N, C, H, W); ``valid`` bool (N,), False where no example was found; ``distance`` float32 (N,),
     squared l2 distance to the clean image divided by the number of values, pixels in [0, 1], before the rounding to
-    8 bit; ``facts`` what the attack measured on the source.
+    8 bit; ``extras`` int64 (N,), see `Made`; ``facts`` what the attack measured on the source.
     """
 
     images: Tensor
     valid: Tensor
     distance: Tensor
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
 
     def report(self, clean: Tensor) -> dict[str, float | None]:
@@ -127,7 +130,9 @@ def adversarial_images(
         if state:
             state.save(part.stop, made)
         progress.step(part.stop)
-    return AdversarialSet(**{key: tensor.to(images.device) for key, tensor in made.items()}, facts=facts)
+    whole = {key: tensor.to(images.device) for key, tensor in made.items()}
+    extras = {key: whole.pop(key) for key in EXTRAS if key in whole}
+    return AdversarialSet(**whole, extras=extras, facts=facts)
 
 
 def _on_source(
@@ -150,9 +155,9 @@ def _measured(
     labels: Tensor,
     arguments: dict[str, Any],
 ) -> dict[str, Tensor]:
-    """One batch attacked: the tensors of an `AdversarialSet`."""
+    """One batch attacked: the tensors of an `AdversarialSet`, its extras among them."""
     made = function(model, x, labels, **arguments)
     if isinstance(made, Tensor):
         made = Made(made, torch.ones(len(x), dtype=torch.bool, device=x.device))
     distance = (made.images - x).square().mean((1, 2, 3)).float()
-    return {"images": to_bytes(made.images), "valid": made.valid, "distance": distance}
+    return {"images": to_bytes(made.images), "valid": made.valid, "distance": distance, **made.extras}

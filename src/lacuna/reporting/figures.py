@@ -1,7 +1,6 @@
 """From the pipeline's files to figures; the same files give the same bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from matplotlib.figure import Figure
 
 from lacuna.artefacts import read_frame, read_tensors
 from lacuna.errors import LacunaError
+from lacuna.reporting.inputs import Files, Reader, Settings, cells_of, note_for, sets_of
 from lacuna.reporting.made import Made
 from lacuna.reporting.plots.curves import curves
 from lacuna.reporting.plots.examples import examples
@@ -16,11 +16,8 @@ from lacuna.reporting.plots.heatmap import heatmap
 from lacuna.reporting.plots.masks import masks
 from lacuna.reporting.plots.noise import noise
 from lacuna.reporting.plots.shuffled import shuffled
+from lacuna.reporting.plots.sweep import sweep
 from lacuna.reporting.plots.tradeoff import tradeoff
-
-# Inputs of a figure by name, each a list of paths: cells, images, adversarial, outcomes, checkpoints, histories.
-Files = Mapping[str, Sequence[str]]
-Settings = Mapping[str, Any]
 
 
 def figure(settings: Settings, files: Files) -> Figure:
@@ -32,41 +29,30 @@ def figure(settings: Settings, files: Files) -> Figure:
     return READERS[settings["plot"]](settings, files)
 
 
-def note_of(scale: str, dataset: str, reproduces: bool) -> str:
-    """The line below every figure: where its data come from, and whether it may be compared with the paper's."""
-    warning = "" if reproduces else ": no reproduction of the paper's figure"
-    return f"Scale {scale}, dataset {dataset}{warning}."
-
-
-def _note(settings: Settings) -> str:
-    same = settings["dataset"] == settings["paper_dataset"]
-    return note_of(settings["scale"], settings["dataset"], settings["scale"] == "paper" and same)
-
-
-def _cells(files: Files) -> tuple[pd.DataFrame, str]:
-    """The cells of a table, and the note they give: printed values without a difference cannot be compared."""
-    cells = read_frame(files["cells"][0])
-    incomparable = cells["printed"].notna() & cells["value"].notna() & cells["difference"].isna()
-    scale, dataset = cells["scale"].iloc[0], cells["dataset"].iloc[0]
-    return cells, note_of(scale, dataset, scale == "paper" and not incomparable.any())
-
-
 def _heatmap(settings: Settings, files: Files) -> Figure:
-    """Files: cells (one)."""
-    cells, note = _cells(files)
-    return heatmap(cells, settings["title"], note)
+    """Settings: columns, a list of {column, panel}, where the table's are in panels. Files: cells (one)."""
+    cells, note = cells_of(files)
+    panels = {column["column"]: column["panel"] for column in settings.get("columns", [])}
+    return heatmap(cells, panels, settings["title"], note)
 
 
 def _noise(settings: Settings, files: Files) -> Figure:
     """Files: cells (one), with columns of attacks gaussian_s<sigma>."""
-    cells, note = _cells(files)
+    cells, note = cells_of(files)
     return noise(cells, settings["title"], note)
 
 
 def _tradeoff(settings: Settings, files: Files) -> Figure:
     """Settings: attack, a code. Files: cells (one), with that attack and the clean accuracy of each row."""
-    cells, note = _cells(files)
+    cells, note = cells_of(files)
     return tradeoff(cells, settings["attack"], settings["title"], note)
+
+
+def _sweep(settings: Settings, files: Files) -> Figure:
+    """Settings: columns, a list of {column, panel, x}, and panels, a list of {panel, x, y}, the labels of the axes.
+    Files: cells (one)."""
+    cells, note = cells_of(files)
+    return sweep(cells, settings["columns"], settings["panels"], settings["title"], note)
 
 
 def _curves(settings: Settings, files: Files) -> Figure:
@@ -75,7 +61,7 @@ def _curves(settings: Settings, files: Files) -> Figure:
         read_frame(path).assign(network=line["network"], panel=line["panel"])
         for line, path in zip(settings["lines"], files["histories"], strict=True)
     ]
-    return curves(pd.concat(frames, ignore_index=True), settings["title"], _note(settings))
+    return curves(pd.concat(frames, ignore_index=True), settings["title"], note_for(settings))
 
 
 def _masks(settings: Settings, files: Files) -> Figure:
@@ -92,7 +78,7 @@ def _masks(settings: Settings, files: Files) -> Figure:
     }
     if not layers:
         raise LacunaError(f"{settings['network']['model']} has no masks to draw")
-    note = f"First masked layer of each block of {settings['network']['model']}.\n{_note(settings)}"
+    note = f"First masked layer of each block of {settings['network']['model']}.\n{note_for(settings)}"
     return masks(dict(list(layers.items())[:3]), settings["title"], note)
 
 
@@ -107,7 +93,7 @@ def _diagram(settings: Settings, files: Files) -> Figure:
     asked = settings["network"]
     network = new_network(asked, torch.zeros(1), torch.ones(1))
     width = f", width {asked['width']} of the paper's" if "width" in asked else ""
-    note = f"Network {asked['model']}{width}.\n{_note(settings)}"
+    note = f"Network {asked['model']}{width}.\n{note_for(settings)}"
     return diagram(architecture(network, tuple(asked["image"])), settings["title"], note)
 
 
@@ -115,11 +101,9 @@ def _examples(settings: Settings, files: Files) -> Figure:
     """Settings: classes, rows (a list of {label, attack}, attack a code). Files: images (the test set), adversarial
     (one set per row)."""
     data = read_tensors(files["images"][0])
-    sets = [
-        Made.read(read_tensors(path), row["attack"], row["label"])
-        for row, path in zip(settings["rows"], files["adversarial"], strict=True)
-    ]
-    return examples(data["images"].numpy(), sets, settings["classes"], settings["title"], _note(settings))
+    return examples(
+        data["images"].numpy(), sets_of(settings, files), settings["classes"], settings["title"], note_for(settings)
+    )
 
 
 def _shuffled(settings: Settings, files: Files) -> Figure:
@@ -150,7 +134,7 @@ def _shuffled(settings: Settings, files: Files) -> Figure:
     }
     rule = f"Image {chosen} of the test set: the first of the set that every network gets right when clean."
     label = classes[int(data["labels"][chosen])]
-    return shuffled(images, label, seen, settings["title"], f"{rule}\n{_note(settings)}")
+    return shuffled(images, label, seen, settings["title"], f"{rule}\n{note_for(settings)}")
 
 
 def _predictions(outcomes: pd.DataFrame, image: int, attacks: Sequence[str]) -> list[int]:
@@ -159,10 +143,11 @@ def _predictions(outcomes: pd.DataFrame, image: int, attacks: Sequence[str]) -> 
     return [int(lines["clean"][attacks[0]]), *(int(lines["adversarial"][attack]) for attack in attacks)]
 
 
-READERS: dict[str, Callable[[Settings, Files], Figure]] = {
+READERS: dict[str, Reader] = {
     "heatmap": _heatmap,
     "noise": _noise,
     "tradeoff": _tradeoff,
+    "sweep": _sweep,
     "curves": _curves,
     "masks": _masks,
     "diagram": _diagram,

@@ -14,7 +14,8 @@ class Made:
     """One attack's examples on the source ``name``.
 
     ``ids`` int (N,) are image ids, ``labels`` int (N,) the true ones, ``images`` uint8 (N, C, H, W), ``predicted`` int
-    (N,) what the source says, ``valid`` bool (N,) whether the attack found an example.
+    (N,) what the source says of them, ``valid`` bool (N,) whether the attack found an example, ``clean`` int (N,) what
+    the source says of the clean images, -1 without a source.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Made:
     images: np.ndarray
     predicted: np.ndarray
     valid: np.ndarray
+    clean: np.ndarray
 
     @classmethod
     def read(cls, tensors: Mapping[str, Any], attack: str, name: str) -> "Made":
@@ -39,11 +41,13 @@ class Made:
             arrays[f"{attack}.images"],
             arrays[f"{attack}.source_adversarial"],
             arrays.get(f"{attack}.valid", everything),
+            arrays.get("source_clean", arrays["label"]),
         )
 
     def fooled(self) -> dict[int, int]:
-        """Ids, in the set's order, and true labels of the images whose valid example fools the source."""
-        hits = self.valid & (self.predicted != self.labels)
+        """Ids, in the set's order, and true labels of the images whose valid example fools a source that was right."""
+        right = (self.clean == self.labels) | (self.clean < 0)
+        hits = self.valid & right & (self.predicted != self.labels)
         return dict(zip(self.ids[hits].tolist(), self.labels[hits].tolist(), strict=True))
 
     def at(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -65,8 +65,8 @@ _LATEX_ESCAPES = str.maketrans(
 def wide(cells: pd.DataFrame) -> pd.DataFrame:
     """Rows and columns as the paper prints them; first columns target, row, last dataset, scale.
 
-    Percentages with two decimals, distances in scientific notation, other units as they need. Empty: the target of a table that names none, a
-    value over no image, and a row without that column.
+    Percentages with two decimals, distances in scientific notation, other units as they need. Empty: the target of a
+    table that names none, a value over no image, and a row without that column.
     """
     frame = _pivot(cells, _texts(cells, "value"), missing="")
     return frame.assign(dataset=cells["dataset"].iloc[0], scale=cells["scale"].iloc[0])

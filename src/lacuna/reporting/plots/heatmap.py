@@ -1,4 +1,7 @@
-"""A table as two heat maps: the paper's numbers and ours."""
+"""A table as heat maps: the paper's numbers beside ours, or ours in panels."""
+
+import string
+from collections.abc import Mapping
 
 import pandas as pd
 import seaborn as sns
@@ -7,31 +10,74 @@ from matplotlib.figure import Figure
 
 from lacuna.reporting.plots.style import finish, page, styled
 
+WIDTH, LINE = 9.5, 0.32  # inches; of the page, of a row
+HEADS = 1.0  # inches for the names of columns
+
 
 @styled
-def heatmap(cells: pd.DataFrame, title: str, note: str) -> Figure:
-    """The printed table and ours side by side, one colour scale for both; clean accuracy stands apart, grey."""
+def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: str) -> Figure:
+    """One colour scale for all numbers; clean accuracy stands apart, grey.
+
+    ``panels`` maps columns to the panel they stand in, one below the other. Where it is empty the printed table and
+    ours stand side by side. Each of a cell's ``flags`` (texts, "; " between them) is a letter, which the note explains.
+    """
     rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
+    flags = flags_of(cells)
+    figure = page(WIDTH, 1.6 + (LINE * len(rows) + HEADS) * max(1, len(set(panels.values()))))
+    axes = _in_panels(figure, cells, panels, rows, flags) if panels else _beside_printed(figure, cells, rows)
+    metrics = [metric for metric in dict.fromkeys(cells["metric"]) if metric != "test_accuracy"]
+    label = ", ".join(metric.replace("_", " ") for metric in metrics)
+    figure.colorbar(axes[0].collections[0], ax=axes, label=f"{label} in percent", pad=0.01, aspect=40)
+    meanings = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items())
+    return finish(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
+
+
+def flags_of(cells: pd.DataFrame) -> dict[str, str]:
+    """The flags of all cells, each with its letter, in the order they first appear; none without a column flags."""
+    texts: list[str] = list(cells["flags"].dropna()) if "flags" in cells else []
+    found = dict.fromkeys(flag for text in texts for flag in text.split("; ") if flag)
+    return dict(zip(found, string.ascii_lowercase, strict=False))
+
+
+def _beside_printed(figure: Figure, cells: pd.DataFrame, rows: list[tuple[str, str]]) -> list[Axes]:
     first = cells.iloc[0]
     titles = {"printed": "paper (printed)", "value": f"ours: {first['dataset']}, scale {first['scale']}"}
-    figure = page(9.5, 0.32 * len(rows) + 1.6)
-    axes = figure.subplots(1, 2, sharey=True)
+    axes = list(figure.subplots(1, 2, sharey=True))
     for axis, (column, name) in zip(axes, titles.items(), strict=True):
-        _panel(axis, cells, column, rows)
+        _panel(axis, cells, column, rows, {})
         axis.set(title=name, xlabel="source of the adversarial examples", ylabel="")
-    figure.colorbar(axes[1].collections[0], ax=axes, label="defense rate in percent", pad=0.01, aspect=40)
-    return finish(figure, title, note)
+    return axes
 
 
-def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, str]]) -> None:
+def _in_panels(
+    figure: Figure,
+    cells: pd.DataFrame,
+    panels: Mapping[str, str],
+    rows: list[tuple[str, str]],
+    flags: Mapping[str, str],
+) -> list[Axes]:
+    names = list(dict.fromkeys(panels.values()))
+    axes = list(figure.subplots(len(names), 1, squeeze=False)[:, 0])
+    for axis, name in zip(axes, names, strict=True):
+        _panel(axis, cells[cells["column"].map(panels) == name], "value", rows, flags)
+        axis.set(title=name, xlabel="", ylabel="")
+    return axes
+
+
+def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, str]], flags: Mapping[str, str]) -> None:
     columns = list(dict.fromkeys(cells["column"]))
-    values = cells.pivot(index=["target", "row"], columns="column", values=column).astype(float)
-    values = values.reindex(index=pd.MultiIndex.from_tuples(rows), columns=columns)
+    numbers = cells.assign(number=cells[column].astype(float), text=_texts(cells, column, flags))
+    values, written = (
+        numbers.pivot(index=["target", "row"], columns="column", values=part).reindex(
+            index=pd.MultiIndex.from_tuples(rows), columns=columns
+        )
+        for part in ("number", "text")
+    )
     clean = set(cells.loc[cells["metric"] == "test_accuracy", "column"])
     plain = [name in clean for name in columns]
     first = [i == 0 or rows[i - 1][0] != target for i, (target, _) in enumerate(rows)]
     labels = [row if leads else f"{row}  " for (_, row), leads in zip(rows, first, strict=True)]
-    shared = {"annot": True, "fmt": ".1f", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
+    shared = {"annot": written, "fmt": "", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
     sns.heatmap(values, mask=values.isna() | plain, vmin=0, vmax=100, cmap="viridis", **shared)
     if any(plain):
         greys = sns.color_palette(["0.93"], as_cmap=True)
@@ -42,3 +88,10 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
     axis.tick_params(length=0)
     axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")
     axis.set_yticks([i + 0.5 for i in range(len(rows))], labels, rotation=0)
+
+
+def _texts(cells: pd.DataFrame, column: str, flags: Mapping[str, str]) -> list[str]:
+    """What stands in each cell: its number, and the letters of its flags."""
+    own = cells["flags"].fillna("") if flags else [""] * len(cells)
+    marks = ["".join(letter for flag, letter in flags.items() if flag in text.split("; ")) for text in own]
+    return [f"{number:.1f} {mark}".strip() for number, mark in zip(cells[column].astype(float), marks, strict=True)]

@@ -114,6 +114,19 @@ def show(axis: Axes, image: np.ndarray) -> None:
     bare(axis)
 
 
+def outline(axis: Axes, mask: np.ndarray, colour: tuple[float, float, float] = ORANGE) -> None:
+    """The border of a mask bool (H, W) along the edges of its pixels, over an image that `show` drew."""
+    fine = np.pad(np.kron(mask, np.ones((4, 4))), 1)
+    places = [(np.arange(length) - 0.5) / 4 - 0.5 for length in fine.shape]
+    axis.contour(places[1], places[0], fine, levels=[0.5], colors=[colour], linewidths=0.8)
+
+
+def caption(axis: Axes, *lines: str, right: bool | None = None) -> None:
+    """Lines below an image; ``right`` says whether the last, a prediction, is: blue, or red with ``[x]``."""
+    colour = {None: "black", True: BLUE, False: VERMILLION}[right]
+    axis.set_xlabel("\n".join(lines) + (" [x]" if right is False else ""), color=colour, labelpad=2)
+
+
 def bare(axis: Axes) -> None:
     """Takes ticks and frame from an axis that shows an image."""
     axis.set(xticks=[], yticks=[])

@@ -1,0 +1,178 @@
+"""AdvDrop (Duan et al. 2021): detail dropped by quantisation tables of block DCTs, learned by signed gradients."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.attacks.dct import block_dct, inverse_block_dct
+from lacuna.attacks.draws import Draws, Made
+from lacuna.attacks.victim import frozen
+from lacuna.errors import LacunaError
+
+ALPHA = 0.1  # softness of the first step's rounding; it falls by ALPHA / steps a step, so the last has ALPHA / steps
+LEVELS, MIDDLE = 255.0, 128.0  # coefficients are those of pixels on the 0..255 scale, less 128
+
+
+def advdrop(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    *,
+    variant: str,
+    bound: float,
+    steps: int,
+    table_step: float = 1,
+    targeted: bool = False,
+    rounding: str = "soft",
+    draws: Draws,
+) -> Made:
+    """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
+
+    Images (B, C, H, W) in [0, 1] of any size and number of channels, labels int64 (B,). Each image, channel and block
+    has a table q of its own, 8 x 8, in units of coefficients on the 0..255 scale. ``variant`` paper: q starts at 1 in
+    the box [1, 1 + ``bound``]; released_code: it starts at ``bound`` in [5, ``bound``]. A step replaces the
+    coefficients c by q times c / q rounded (``rounding`` soft, or hard for the ablation), asks the network, and moves
+    q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or ``targeted`` down that of
+    a random wrong class. Channels are taken as they are, without YCbCr (released code).
+
+    An image stops at the first step whose relaxed image, neither clipped nor 8 bit, succeeds, else at the last of
+    ``steps``; the tables after that step's gradient are never tried. The released code judges likewise but stops a
+    batch when all of it succeeds, so that there an image's result depends on its batch. What is made is the image of
+    that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64 (B,): ``wanted``, the class
+    sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image; ``hard``, what it says about
+    the image of the same tables with hard rounding, clipped to [0, 1]. Raises `LacunaError` for a model in training
+    mode and for a ``bound`` that leaves no box.
+    """
+    start, *box = _box(variant, bound)
+    c, size = block_dct(x * LEVELS - MIDDLE), (x.shape[-2], x.shape[-1])
+    with frozen(model):
+        wanted = _wrong_classes(model, x, labels, draws) if targeted else None
+        goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
+        search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
+        found = _Found(search.q.clone(), x.detach().clone(), labels.clone())
+        for step in range(steps):
+            alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
+            _step(model, search, found, size, alpha, table_step, box, last=step == steps - 1)
+            if not len(search.places):
+                break
+        with torch.no_grad():
+            hard = model(hard_quantised(c, found.tables, size)).argmax(1)
+    extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
+    return Made(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
+
+
+def _box(variant: str, bound: float) -> tuple[float, float, float]:
+    """Where tables start, and their smallest and largest entry."""
+    if variant == "paper":
+        return 1, 1, 1 + bound
+    if bound < 5:
+        raise LacunaError(f"advdrop: bound is {bound:g}; allowed: at least 5, where the released code's box begins")
+    return bound, 5, bound
+
+
+def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Tensor:
+    """A class drawn for each image, uniformly among those that are not its label."""
+    with torch.no_grad():
+        others = model(x[:1]).shape[1] - 1
+    drawn = torch.cat([torch.randint(others, (1,), generator=g) for g in draws.generators("target")]).to(labels.device)
+    return drawn + (drawn >= labels)
+
+
+@dataclass
+class _Search:
+    """Images still without success: coefficients and tables (B, C, rows, columns, 8, 8), and where they stand.
+
+    ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label; the loss to descend is ``sign`` times its
+    cross-entropy.
+    """
+
+    c: Tensor
+    q: Tensor
+    goal: Tensor
+    places: Tensor
+    sign: int
+
+    def failures(self, said: Tensor) -> Tensor:
+        """Whether the network does not yet say the wanted class, or still the label."""
+        return said != self.goal if self.sign > 0 else said == self.goal
+
+    def keep(self, kept: Tensor) -> None:
+        """Goes on with the images ``kept`` only."""
+        self.c, self.q, self.goal, self.places = (t[kept] for t in (self.c, self.q, self.goal, self.places))
+
+
+@dataclass
+class _Found:
+    """Of every image, at its last step: the tables, the relaxed image, and what the network says about that."""
+
+    tables: Tensor
+    images: Tensor
+    said: Tensor
+
+
+def _step(
+    model: nn.Module,
+    search: _Search,
+    found: _Found,
+    size: tuple[int, int],
+    alpha: float | None,
+    table_step: float,
+    box: list[float],
+    last: bool,
+) -> None:
+    """Notes images that succeed, or all at the ``last`` step, and moves the tables of the others."""
+    quantised, slope = quantise(search.c, search.q, alpha)
+    images = as_images(quantised, size).requires_grad_()
+    logits = model(images)
+    said = logits.detach().argmax(1)
+    failing = search.failures(said) & (not last)
+    going = failing.nonzero().flatten()
+    if len(going) < len(failing):
+        stopped = (~failing).nonzero().flatten()
+        at = search.places[stopped]
+        found.tables[at], found.images[at], found.said[at] = search.q[stopped], images.detach()[stopped], said[stopped]
+    if len(going):  # the sum keeps images independent
+        loss = search.sign * F.cross_entropy(logits, search.goal, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss, images)
+        direction = slope.mul_(block_dct(gradient, "constant")).sign_()
+        search.q.sub_(direction, alpha=table_step).clamp_(*box)
+    if len(going) < len(failing):
+        search.keep(going)
+
+
+def quantise(coefficients: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
+    """q times the rounded c / q, and the derivative of that by q.
+
+    Rounds softly, or with ``alpha`` None hard, to even; the derivative of hard rounding counts as 0.
+    """
+    units = coefficients / tables
+    if alpha is None:
+        rounded = units.round()
+        return tables * rounded, rounded
+    rounded, slope = soft_round(units, alpha)
+    return tables * rounded, rounded - slope.mul_(units)
+
+
+def soft_round(values: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """A smooth stand-in for rounding and its derivative (differentiable soft quantisation); hard as alpha goes to 0.
+
+    Between two integers it is the lower + (1 + tanh(k d) / tanh(k / 2)) / 2, with d the distance from half-way and
+    k = ln(2 / alpha - 1), so that tanh(k / 2) = 1 - alpha; exact at integers and half-way. ``alpha`` in (0, 1).
+    """
+    sharpness, half, lower = math.log(2 / alpha - 1), 0.5 / (1 - alpha), values.floor()
+    wave = (values - lower).sub_(0.5).mul_(sharpness).tanh_()
+    slope = wave.square().neg_().add_(1).mul_(half * sharpness)
+    return wave.mul_(half).add_(0.5).add_(lower), slope
+
+
+def as_images(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (B, C, H, W), 1 for white, neither clipped nor rounded, from what `quantise` gives."""
+    return inverse_block_dct(coefficients, size).add(MIDDLE).div_(LEVELS)
+
+
+def hard_quantised(coefficients: Tensor, tables: Tensor, size: tuple[int, int]) -> Tensor:
+    """The images in [0, 1] that a decoder would show of coefficients rounded hard."""
+    return as_images(quantise(coefficients, tables, None)[0], size).clamp_(0, 1)
