@@ -22,8 +22,9 @@ class Segmentation(nn.Module):
 
     objects: Tensor
 
-    def __init__(self, network: nn.Module, objects: Sequence[int]) -> None:
+    def __init__(self, network: nn.Module, objects: Sequence[int], label: str = "") -> None:
         super().__init__()
+        self.label = label
         self.network = network
         self.register_buffer("objects", torch.tensor(objects))
 
@@ -39,7 +40,7 @@ class Segmentation(nn.Module):
         weights = get_model_weights(network).DEFAULT
         objects = _objects(list(weights.meta["categories"]), class_of, classes)
         try:
-            return cls(get_model(network, weights=weights), objects).eval()
+            return cls(get_model(network, weights=weights), objects, f"{network} of torchvision").eval()
         except (OSError, RuntimeError) as error:
             name, folder = weights.url.rpartition("/")[2], f"{torch.hub.get_dir()}/checkpoints"
             raise LacunaError(
