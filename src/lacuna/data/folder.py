@@ -32,12 +32,12 @@ def _class_names(folder: Path, count: int) -> list[str]:
 
 
 def _read_split(folder: Path, resize: str, image: list[int], classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    files = [(path, label) for label, name in enumerate(classes) for path in _images(folder / name)]
+    files = [(path, label) for label, name in enumerate(classes) for path in image_files(folder / name)]
     pixels = np.stack([read_image(path, image, resize) for path, _ in files])
     return pixels, np.array([label for _, label in files])
 
 
-def _images(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
     """The images of one class by name; hidden files are passed over, anything else is refused."""
     if not folder.is_dir():
         raise LacunaError(f"{folder} is not a folder; there must be one per class, named as in config/datasets.yaml")

@@ -1,0 +1,85 @@
+"""DeepGaze IIE from its official repository. The paper used DeepGaze II, which has no published PyTorch weights."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.errors import LacunaError
+
+REPOSITORY, TAG = "matthias-k/DeepGaze", "v1.2.1"
+UNIFORM = "uniform"
+
+
+class DeepGaze(nn.Module):
+    """A network of the DeepGaze family as a density of fixations per pixel of the images it is given.
+
+    ``network`` takes RGB images (B, 3, P, P) in [0, 255] and a log centre bias (B, P, P) whose exponentials sum to 1,
+    and gives the log density (B, 1, P, P). It expects 35 pixels per degree, so smaller images are enlarged to
+    P = ``pixels`` first, and the density is summed back over each image pixel's area.
+    """
+
+    label = "DeepGaze IIE"
+    bias: Tensor
+
+    def __init__(self, network: nn.Module, bias: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("bias", bias)
+
+    @classmethod
+    def pretrained(cls, centre_bias: str, pixels: int) -> "DeepGaze":
+        """DeepGaze IIE through torch.hub. Raises `LacunaError` saying what to place where, if it is not there."""
+        bias = read_centre_bias(centre_bias, pixels)
+        hub = Path(torch.hub.get_dir())
+        try:
+            network = torch.hub.load(  # type: ignore[no-untyped-call]
+                f"{REPOSITORY}:{TAG}", "DeepGazeIIE", pretrained=True, trust_repo=True, skip_validation=True
+            )
+        except (OSError, RuntimeError, ImportError, ValueError, KeyError) as error:
+            folder, reason = f"{REPOSITORY.replace('/', '_')}_{TAG}", str(error).partition("\n")[0][:120]
+            raise LacunaError(
+                f"DeepGaze IIE cannot be loaded ({type(error).__name__}: {reason}); put its repository, tag {TAG}, in "
+                f"{hub / folder}, and deepgaze2e.pth and the weights of its four backbones in {hub / 'checkpoints'}; "
+                f"without them allowed: saliency kind spectral_residual, a stand-in"
+            ) from None
+        return cls(network, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Density (B, H, W) of images (B, 1 or 3, H, W) in [0, 1]; grey ones are repeated to three channels."""
+        side = self.bias.shape[-1]
+        colour = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
+        enlarged = F.interpolate(255 * colour, (side, side), mode="bilinear")
+        density = self.network(enlarged, self.bias.to(x.dtype).expand(len(x), -1, -1)).reshape(len(x), side, side).exp()
+        summed = overlap(x.shape[2], side).to(x) @ density @ overlap(x.shape[3], side).to(x).T
+        floored = summed.clamp(min=torch.finfo(x.dtype).tiny)
+        return floored / floored.sum((1, 2), keepdim=True)
+
+
+def overlap(size: int, side: int) -> Tensor:
+    """(size, side): which share of each of ``side`` cells lies in each of ``size`` equal cells of the same length."""
+    edges, fine = torch.arange(size + 1, dtype=torch.float64) * side / size, torch.arange(side, dtype=torch.float64)
+    upper = torch.minimum(edges[1:, None], fine[None] + 1)
+    return (upper - torch.maximum(edges[:-1, None], fine[None])).clamp_(min=0)
+
+
+def read_centre_bias(source: str, pixels: int) -> Tensor:
+    """Log density (1, pixels, pixels), exponentials summing to 1: ``uniform``, or an .npy file resized (order 0).
+
+    Raises `LacunaError` where the file is missing or is no square of finite log densities.
+    """
+    if source == UNIFORM:
+        return torch.full((1, pixels, pixels), -2 * float(np.log(pixels)))
+    try:
+        stored = np.load(source, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise LacunaError(
+            f"{source} is not there or is no .npy file; put centerbias_mit1003.npy of {REPOSITORY}'s release v1.0.0 "
+            f"there, or set centre_bias: {UNIFORM}"
+        ) from None
+    if stored.ndim != 2 or stored.shape[0] != stored.shape[1] or not np.isfinite(stored).all():
+        raise LacunaError(f"{source} is {stored.shape}; allowed: a square array of finite log densities")
+    nearest = F.interpolate(torch.from_numpy(stored).double()[None, None], (pixels, pixels), mode="nearest-exact")[0]
+    return (nearest - nearest.logsumexp((1, 2), keepdim=True)).float()

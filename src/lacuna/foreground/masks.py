@@ -1,0 +1,121 @@
+"""Foreground masks of a set of images: exact, from a saliency model, from a segmentation network, from files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lacuna.data.folder import image_files, read_image
+from lacuna.errors import LacunaError
+from lacuna.foreground.saliency import saliency_model
+from lacuna.foreground.segmentation import Segmentation
+from lacuna.images import as_pixels
+from lacuna.progress import Progress, Say
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """Masks bool (N, H, W), on the CPU, and facts: how they were made, mean share, how many are empty or full.
+
+    An empty mask makes the whole image background and a full one makes it foreground; both are used as they are.
+    """
+
+    mask: Tensor
+    label: str
+
+    @property
+    def fraction(self) -> Tensor:
+        """The foreground's share of each image, float32 (N,)."""
+        return self.mask.float().mean((1, 2))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the provenance."""
+        share = self.mask.double().mean((1, 2))
+        return {
+            "masks": self.label,
+            "images": len(share),
+            "mean_fraction": round(share.mean().item(), 6),
+            "empty": int(share.eq(0).sum()),
+            "full": int(share.eq(1).sum()),
+        }
+
+
+def foreground_masks(
+    settings: Mapping[str, Any],
+    images: Tensor,
+    labels: Tensor,
+    *,
+    split: str,
+    classes: Sequence[str],
+    source: Mapping[str, Any],
+    device: str,
+    batch: int,
+    say: Say,
+) -> Foreground:
+    """The foreground of images uint8 (N, C, H, W) with labels int64 (N,), as a dataset's ``masks`` describes it.
+
+    ``kind`` is nonzero (a pixel above zero in any channel), saliency (``model`` as in `saliency_model`, ``threshold``
+    as in `above_midrange`), segmentation (``network`` of torchvision, ``class_of`` from this dataset's classes to the
+    network's), or folder (``path``). ``classes`` are the dataset's class names, ``source`` where its images come from.
+    Raises `LacunaError` where weights or files are missing or do not fit.
+    """
+    if settings["kind"] == "nonzero":
+        return Foreground((images > 0).any(1).cpu(), "pixels above zero")
+    if settings["kind"] == "folder":
+        mask = _folder_masks(Path(settings["path"]) / split, images, labels, classes, source, split)
+        return Foreground(mask, f"masks in {settings['path']}")
+    if settings["kind"] == "segmentation":
+        network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
+        return Foreground(_in_batches(network.mask, images, labels, device, batch, say), network.label)
+    model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
+    label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
+    mask = _in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
+    return Foreground(mask, label)
+
+
+@torch.no_grad()
+def _in_batches(
+    find: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, device: str, batch: int, say: Say
+) -> Tensor:
+    parts, progress = [], Progress("foreground", "image", len(images), say)
+    for start in range(0, len(images), batch):
+        part = slice(start, min(start + batch, len(images)))
+        parts.append(find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu())
+        progress.step(part.stop)
+    return torch.cat(parts)
+
+
+def above_midrange(density: Tensor, threshold: str) -> Tensor:
+    """Where a density (B, H, W), or its logarithm, is above the mean of its extremes in the image (Section 3.3).
+
+    ``threshold`` is density (the paper's words) or log_density: a density is so peaked that its midrange leaves a small
+    core, while the paper speaks of 50 to 60 % of the image. A uniform density has no foreground.
+    """
+    values = density.log() if threshold == "log_density" else density
+    lowest, highest = values.amin((1, 2), keepdim=True), values.amax((1, 2), keepdim=True)
+    return values > (lowest + highest) / 2
+
+
+def _folder_masks(
+    folder: Path, images: Tensor, labels: Tensor, classes: Sequence[str], source: Mapping[str, Any], split: str
+) -> Tensor:
+    """One file per image, <folder>/<class>/<name>, in the images' order; a pixel above zero is foreground."""
+    files = [path for name in classes for path in image_files(folder / name)]
+    counts = [len(image_files(folder / name)) for name in classes]
+    if counts != torch.bincount(labels, minlength=len(classes)).tolist():
+        raise LacunaError(f"{folder} has {counts} masks per class; allowed: one per image of the split {split}")
+    if source["kind"] == "folder":
+        root = Path(source["path"]) / source[split]
+        _refuse_other_names(files, [path for name in classes for path in image_files(root / name)])
+    size = [1, *images.shape[2:]]
+    return torch.stack([torch.from_numpy(read_image(path, size, "exact").copy()) > 0 for path in files])
+
+
+def _refuse_other_names(masks: list[Path], images: list[Path]) -> None:
+    for mask, image in zip(masks, images, strict=True):
+        if (mask.parent.name, mask.stem) != (image.parent.name, image.stem):
+            raise LacunaError(f"{mask} is not the mask of {image}; allowed: the image's name with any image ending")

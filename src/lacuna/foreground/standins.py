@@ -1,0 +1,79 @@
+"""Saliency without weights: the spectral residual, and centre-surround contrast. Stand-ins for DeepGaze."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SIDE = 64  # both work at this size, as OpenCV's spectral residual does
+GREY = (0.299, 0.587, 0.114)
+FLOOR = 1e-12  # saliency of a pixel where there is nothing to see, so that a plain image has a uniform density
+
+
+def as_density(saliency: Tensor, size: tuple[int, int]) -> Tensor:
+    """Saliency (B, h, w) of at least 0, resized bilinearly to ``size``, as a density (B, H, W) that sums to 1."""
+    resized = F.interpolate(saliency[:, None], size, mode="bilinear")[:, 0] + FLOOR
+    return resized / resized.sum((1, 2), keepdim=True)
+
+
+def grey(x: Tensor) -> Tensor:
+    """Brightness (B, 1, H, W) of images (B, C, H, W): ITU-R 601 of RGB, the mean of other channel counts."""
+    if x.shape[1] != len(GREY):
+        return x.mean(1, keepdim=True)
+    return (x * x.new_tensor(GREY).view(1, -1, 1, 1)).sum(1, keepdim=True)
+
+
+def gaussian(sigma: float, radius: int) -> Tensor:
+    """Weights of a Gaussian at -radius ... radius, summing to 1."""
+    places = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    weights = torch.exp(-(places**2) / (2 * sigma**2))
+    return weights / weights.sum()
+
+
+def blurred(x: Tensor, weights: Tensor) -> Tensor:
+    """Maps (B, 1, H, W) filtered along both axes, mirrored at the border without repeating the edge."""
+    radius = len(weights) // 2
+    padded = F.pad(x, (radius, radius, radius, radius), mode="reflect")
+    kernel = weights.to(x)
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
+
+
+class SpectralResidual(nn.Module):
+    """Hou and Zhang, Saliency detection: a spectral residual approach, CVPR 2007; parameters as in OpenCV.
+
+    The log amplitude of the grey image's spectrum, less its local mean, goes back with the phase as it was; the
+    result, smoothed and squared, is the saliency.
+    """
+
+    label = "spectral residual, a stand-in for DeepGaze"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
+        small = F.interpolate(grey(x), (SIDE, SIDE), mode="bilinear")
+        spectrum = torch.fft.fft2(small)
+        mean = blurred((spectrum.abs() + FLOOR).log(), torch.full((3,), 1 / 3, dtype=torch.float64))
+        back = torch.fft.ifft2(spectrum * torch.exp(-mean)).abs()  # exp(log amplitude - mean) and the phase
+        return as_density(blurred(back, gaussian(8, 2)).square()[:, 0], (x.shape[2], x.shape[3]))
+
+
+class CentreSurround(nn.Module):
+    """Contrast between a place and its surround, over three scales and all channels (after Itti, Koch, Niebur 1998).
+
+    The model that attacks do not use: foreground scores are measured with it too.
+    """
+
+    label = "centre-surround contrast, a second stand-in that no attack uses"
+    SCALES = ((1.0, 4.0), (2.0, 8.0), (3.0, 10.0))  # standard deviations of centre and surround, at 64 x 64
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
+        small = F.interpolate(x, (SIDE, SIDE), mode="bilinear")
+        planes = small.reshape(-1, 1, SIDE, SIDE)
+        contrast = torch.stack([self._contrast(planes, *scale) for scale in self.SCALES]).sum(0)
+        energy = contrast.reshape(small.shape).sum(1)
+        return as_density(blurred(energy[:, None], gaussian(2, 6))[:, 0], (x.shape[2], x.shape[3]))
+
+    @staticmethod
+    def _contrast(planes: Tensor, centre: float, surround: float) -> Tensor:
+        """Squared difference of two blurs."""
+        near = blurred(planes, gaussian(centre, int(3 * centre)))
+        return (near - blurred(planes, gaussian(surround, int(3 * surround)))).square()
