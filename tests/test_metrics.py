@@ -22,7 +22,7 @@ ANSWERS: dict[str, Callable[[Any], tuple[int, bool]]] = {
     "success_relaxed": lambda r: (r.relaxed, r.source_clean == r.label),
     "success_hard": lambda r: (r.hard, r.source_clean == r.label),
 }
-RADIUS = 0.4
+RADIUS = 0.04
 TARGETS, TESTED, CLASSES = ("resnet18-standard-s1", "vgg19-standard-s1", "senet18-standard-s1"), 50, 3
 
 
@@ -32,14 +32,14 @@ def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
     label = draw.integers(CLASSES, size=TESTED)
     chosen = draw.permutation(TESTED)[:30]
     answers = draw.integers(CLASSES, size=30) if source != "none" else np.full(30, -1)
-    valid, distance = draw.random(30) < 0.8, draw.lognormal(-10, 1, size=30).astype(np.float32)
+    valid, distance = draw.random(30) < 0.8, draw.lognormal(-11, 1, size=30).astype(np.float32)
     wanted, relaxed, hard = (draw.integers(-1, CLASSES, size=30) for _ in range(3))
     frames = {}
     for target in TARGETS:
         clean = np.where(draw.random(TESTED) < skill, label, draw.integers(CLASSES, size=TESTED))
         whole = pd.DataFrame({"attack": "none", "source": "", "image": range(TESTED), "label": label, "clean": clean})
         whole = whole.assign(adversarial=clean, source_clean=-1, source_adversarial=-1, valid=True, distance=0.0)
-        whole = whole.assign(wanted=-1, relaxed=-1, hard=-1, radius=draw.random(TESTED))
+        whole = whole.assign(wanted=-1, relaxed=-1, hard=-1, radius=draw.random(TESTED) / 10)
         made = pd.DataFrame({"attack": "a", "source": source, "image": chosen, "label": label[chosen]})
         made = made.assign(clean=clean[chosen], adversarial=draw.integers(CLASSES, size=30), source_clean=answers)
         made = made.assign(source_adversarial=answers, valid=valid, distance=distance)
@@ -49,11 +49,8 @@ def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
 
 
 def a_cell(metric: str, source: str, target: str = TARGETS[0]) -> dict[str, Any]:
-    attacked = (
-        {"attack": "none", "source": "", "radius": RADIUS}
-        if metric in CLEAN_METRICS
-        else {"attack": "a", "source": source}
-    )
+    attacked = {"attack": "none", "source": ""} if metric in CLEAN_METRICS else {"attack": "a", "source": source}
+    attacked |= {"radius": RADIUS, "reference": 100}
     place = {"row": "r", "column": "c", "model": target, "target": target, "suite": "s", "defense": ""}
     return place | attacked | {"metric": metric, "pair": list(TARGETS[:2])}
 
@@ -69,6 +66,10 @@ def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
         if metric in CLEAN_METRICS:
             if r.attack == "none":
                 found[r.image] = r.clean == r.label and (metric == "test_accuracy" or r.radius >= RADIUS)
+            continue
+        if r.attack == "a" and metric == "bounded_accuracy":
+            near = r.valid and r.distance * 100 <= RADIUS**2
+            found[r.image] = r.clean == r.label and not (near and r.adversarial != r.label)
             continue
         if r.attack == "a" and metric in ANSWERS:
             answer, right_when_clean = ANSWERS[metric](r)

@@ -54,10 +54,17 @@ def identity(cell: Mapping[str, Any], ensembles: Ensembles) -> dict[str, Any]:
         "keep_prob": spec.keep_prob,
         "variant": "+".join(filter(None, [variant_code(model, source, ensembles), cell["defense"]])),
         "source": "self" if source == model else source_code(source, ensembles),
-        "attack": f"certified_r{cell['radius']:g}" if cell["metric"] == "certified_accuracy" else cell["attack"],
+        "attack": _attack_code(cell),
         "metric": cell["metric"],
         "unit": unit_of(cell["metric"]),
     }
+
+
+def _attack_code(cell: Mapping[str, Any]) -> str:
+    """The attack's code, and the radius within which it counts: ``certified_r0.5``, ``cw_k0_r2``."""
+    if cell["metric"] == "certified_accuracy":
+        return f"certified_r{cell['radius']:g}"
+    return f"{cell['attack']}_r{cell['radius']:g}" if cell["metric"] == "bounded_accuracy" else cell["attack"]
 
 
 def _measure(

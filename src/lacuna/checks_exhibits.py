@@ -104,14 +104,15 @@ def _check_source(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
 
 
 def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:
-    codes = exhibits.codes(part["suite"])
-    single = [name for name in codes.values() if [*codes.values()].count(name) == 1]
-    allowed = dict.fromkeys([*codes, *single])
+    codes, named = exhibits.codes(part["suite"]), exhibits.names(part["suite"])
     if "attack" in part:
-        place.known("attack", allowed)
+        place.known("attack", named)
     elif len(codes) > 1:
-        raise LacunaError(f"{place.file}: key {place.key('attack')} is missing; allowed: {', '.join(allowed)}")
+        raise LacunaError(f"{place.file}: key {place.key('attack')} is missing; allowed: {', '.join(named)}")
     attack = exhibits.parts["attacks"][codes[exhibits.code(part["suite"], part.get("attack"))]]
+    needed = {"certified_accuracy": ["radius"], "bounded_accuracy": ["radius", "reference"]}.get(part["metric"], [])
+    if lacking := [key for key in needed if key not in part]:
+        raise LacunaError(f"{place.file}: key {place.key(lacking[0])} is missing; metric {part['metric']} needs it")
     if part["metric"] in MEASURES and part["metric"] not in attack.get("measures", []):
         measured = ", ".join(attack.get("measures", [])) or "none"
         where = f"{place.file}, key {place.key('metric')}"

@@ -106,8 +106,10 @@ def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: 
 
 
 def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A part with other values for some keys; null takes a key away."""
-    return {key: value for key, value in {**body, **changes}.items() if value is not None}
+    """A part with other values for some keys; null takes a key away, ``budget`` changes every budget of an attack."""
+    changed = {key: value for key, value in {**body, **changes}.items() if value is not None}
+    every = changed.pop("budget", {})
+    return changed | ({"budgets": [{**budget, **every} for budget in changed["budgets"]]} if every else {})
 
 
 def _check(

@@ -20,7 +20,8 @@ class Cell:
     ``target`` is the network (or ensemble) and the defense before it; ``suite`` is where its outcomes are; ``attack``
     is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
     images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at;
-    ``radius`` is the l2 radius of a certified accuracy, pixels in [0, 1].
+    ``radius`` is the l2 radius of a certified or bounded accuracy, pixels in [0, 1]; a bounded accuracy's is stated
+    for an image of ``reference`` values.
     """
 
     row: str
@@ -34,6 +35,7 @@ class Cell:
     pair: tuple[str, ...] = ()
     measured: str = ""
     radius: float = 0
+    reference: int = 0
 
     @property
     def place(self) -> tuple[str, str]:
@@ -56,7 +58,8 @@ class Exhibits:
 
     def __init__(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
         self.parts = parts
-        self.codes = cache(self.codes)  # type: ignore[method-assign]  # asked for again by every cell
+        for asked in ("codes", "names"):  # asked for again by every cell
+            setattr(self, asked, cache(getattr(self, asked)))
 
     def members(self, model: str) -> list[str]:
         """The networks a source or target consists of: an ensemble's, none for sets made without a network."""
@@ -76,6 +79,8 @@ class Exhibits:
         cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
         if metric == "certified_accuracy":
             return replace(cell, radius=float(part["radius"]))
+        if metric == "bounded_accuracy":
+            return replace(cell, radius=float(part["radius"]), reference=int(part["reference"]))
         if metric == "conditional_accuracy":
             return replace(cell, pair=(cell.target, part["pair"]))
         return replace(cell, measured=self.codes(cell.suite)[cell.attack]) if metric in MEASURES else cell
@@ -89,11 +94,22 @@ class Exhibits:
         return part["suite"], self.code(part["suite"], part.get("attack")), source
 
     def code(self, suite: str, attack: str | None) -> str:
-        """The attack's code a cell means: written out, or by the name of an attack that has one budget."""
+        """The attack's code a cell means: written out, or by the name of an attack that has one budget, or name[i]."""
+        named = self.names(suite)
+        return next(iter(named)) if attack is None else named[attack]
+
+    def names(self, suite: str) -> dict[str, str]:
+        """What a cell may call a suite's attacks, each with the code it means.
+
+        A code; the name of an attack that has one budget; name[i] for the budgets of one that has several, which
+        stays the same where a scale changes them.
+        """
         codes = self.codes(suite)
-        if attack is None or attack in codes:
-            return attack or next(iter(codes))
-        return next(code for code, name in codes.items() if name == attack)
+        named = {code: code for code in codes}
+        for name in dict.fromkeys(codes.values()):
+            own = [code for code, attack in codes.items() if attack == name]
+            named |= {name: own[0]} if len(own) == 1 else {f"{name}[{i}]": code for i, code in enumerate(own)}
+        return named
 
     def codes(self, suite: str) -> dict[str, str]:
         """Every attack code of a suite, with the attack it belongs to."""

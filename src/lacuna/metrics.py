@@ -117,6 +117,16 @@ def _certified_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> S
     return Sample(rows["image"].to_numpy(), certified)
 
 
+def _bounded_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+    """Share of images that no example within the cell's l2 radius breaks, over all images.
+
+    The radius is stated for an image of ``reference`` values, so it is radius^2 / reference per value for any size.
+    """
+    within = rows["valid"] & (rows["distance"] <= cell["radius"] ** 2 / cell["reference"])
+    survived = (rows["clean"] == rows["label"]) & ~(within & (rows["adversarial"] != rows["label"]))
+    return Sample(rows["image"].to_numpy(), survived.to_numpy())
+
+
 def _measure(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
     """Mean of a measure over the adversarial images it could be taken of."""
     kept = rows[rows[cell["metric"]].notna()]
@@ -133,6 +143,7 @@ METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
     "success_relaxed": _success_relaxed,
     "success_hard": _success_hard,
     "certified_accuracy": _certified_accuracy,
+    "bounded_accuracy": _bounded_accuracy,
 }
 
 
