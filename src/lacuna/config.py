@@ -14,7 +14,7 @@ from lacuna.schema import check_schema
 
 OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
 
-SCALED = ("attacks", "trainings")  # parts of which a scale may change keys
+SCALED = ("attacks", "trainings", "defenses")  # parts of which a scale may change keys
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: 
 
 def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A part with other values for some keys; null takes a key away, ``budget`` changes every budget of an attack."""
-    changed = {key: value for key, value in {**body, **changes}.items() if value is not None}
+    both = {key: {**body[key], **new} for key, new in changes.items() if isinstance(body.get(key), dict) and new}
+    changed = {key: value for key, value in {**body, **changes, **both}.items() if value is not None}
     every = changed.pop("budget", {})
     return changed | ({"budgets": [{**budget, **every} for budget in changed["budgets"]]} if every else {})
 
