@@ -153,6 +153,9 @@ def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str
     tested = (OWN_NAME, ENSEMBLE)
     for name, body in content["selections"].items():
         yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
+    for name, body in content["attacks"].items():
+        if "source" in body.get("like", {}):
+            yield f"attacks.{name}.like.source", body["like"]["source"], tested
     for name, body in content["suites"].items():
         yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
     for name, members in content["ensembles"].items():
@@ -182,9 +185,32 @@ def _check_attacks(paper: Paper) -> None:
         if made_without(attack["method"]) and selections[attack["selection"]]["rule"] == "right_on_source":
             where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
             raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
+        _check_like(paper, name, attack)
         for i, budget in enumerate(attack["budgets"]):
             _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget)
         once(paper.origin(name), f"{key}.budgets", paper.codes(name))
+
+
+def _check_like(paper: Paper, name: str, attack: Mapping[str, Any]) -> None:
+    """The set that an attack's changes are scaled to: it exists, and is of the same images."""
+    key, matched = f"attacks.{name}", any("match" in budget for budget in attack["budgets"])
+    if matched != ("like" in attack):
+        what = "like is missing; match needs it" if matched else "like is not known; only match needs it"
+        raise LacunaError(f"{paper.file}: key {key}.{what}")
+    if not matched:
+        return
+    like, attacks = attack["like"], paper.content["attacks"]
+    known(paper.file, f"{key}.like.attack", like["attack"], attacks)
+    if like["budget"] >= len(budgets := attacks[like["attack"]]["budgets"]):
+        where = f"{paper.file}, key {key}.like.budget: {like['budget']}"
+        raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(budgets) - 1}, the budgets of {like['attack']}")
+    if attacks[like["attack"]]["selection"] != attack["selection"]:
+        where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
+        raise LacunaError(f"{where} is not that of {like['attack']}; allowed: {attacks[like['attack']]['selection']}")
+    if made_without(attack["method"]) and "source" not in like:
+        raise LacunaError(
+            f"{paper.file}: key {key}.like.source is missing; {attack['method']} has no source of its own"
+        )
 
 
 def _check_suites(paper: Paper) -> None:
@@ -220,7 +246,7 @@ def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -
     choice = [" or ".join(known.one_of)] if known.one_of else []
     takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
     lacking, chosen = set(known.required) - set(budget), set(known.one_of) & set(budget)
-    if lacking or set(budget) - set(known.parameters) or len(chosen) != bool(known.one_of):
+    if lacking or set(budget) - set(known.parameters) - {"match"} or len(chosen) != bool(known.one_of):
         has = ", ".join(sorted(budget)) or "nothing"
         raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
     for name in sorted(pixel_parameters(method) & set(budget)):

@@ -237,6 +237,7 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]
     pixels = pixel_parameters(method)
     values = [f"{LETTERS[key]}{_coded(key, budget[key], key in pixels)}" for key in shown if budget[key] is not False]
+    values += [f"matched{budget['match']}"] if "match" in budget else []
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
     name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])

@@ -87,6 +87,13 @@ class Plan:
         sets = self.suite_sources(suite, target)
         return [self.path(dataset, "attack", f"{attack}/{source}.safetensors") for attack, source in sets]
 
+    def attack_like(self, dataset: str, attack: str, source: str) -> list[str]:
+        """The adversarial set that an attack's changes are scaled to; none for most attacks."""
+        like = self.attack(attack).get("like")
+        if like is None:
+            return []
+        return [self.path(dataset, "attack", f"{like['attack']}/{like.get('source', source)}.safetensors")]
+
     def attack_selection(self, dataset: str, attack: str, source: str) -> str:
         """The selection that an attack on a source runs on."""
         return self.path(dataset, "select", f"{self.selection_of(attack, source)}.csv")
@@ -257,8 +264,10 @@ class Plan:
     def attack_settings(self, dataset: str, attack: str, source: str) -> str:
         """Settings of the rule attack: the method with its whole grid of budgets, and the source network."""
         body = self.attack(attack)
+        like = {"like": self.codes(body["like"]["attack"])[body["like"]["budget"]]} if "like" in body else {}
         return canonical(
             {
+                **like,
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
