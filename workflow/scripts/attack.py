@@ -9,8 +9,9 @@ import torch
 from lacuna.artefacts import Record, read_frame, read_tensors, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
-from lacuna.attacks.run import adversarial_images
+from lacuna.attacks.run import AdversarialSet, adversarial_images
 from lacuna.device import prepare_torch
+from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
 from lacuna.job import job
 from lacuna.networks import trained_network
@@ -26,7 +27,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
-    inputs = [paths.images, *paths.checkpoints, paths.selection]
+    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.get("like", [])]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
     data, selection = read_tensors(paths.images), read_frame(paths.selection)
     ids = torch.from_numpy(selection["image"].to_numpy())
@@ -36,6 +37,11 @@ with job(snakemake) as say:
     victim = folded(model) if model and settings["fold_batch_norm"] else model
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
+    other = read_tensors(paths.like[0]) if paths.get("like") else {}
+    if other and not torch.equal(other["image"], ids):
+        raise LacunaError(f"{paths.like[0]} is of other images than {paths.selection}; allowed: the same selection")
+    like = AdversarialSet.read(other, settings["like"], device) if other else None
+
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
     states = []
     for code, budget in settings["budgets"].items():
@@ -43,7 +49,7 @@ with job(snakemake) as say:
         torch.manual_seed(seed)  # for attacks of the user's own
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
-        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state}
+        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like}
         made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
