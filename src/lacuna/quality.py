@@ -66,19 +66,22 @@ def _metric(metric: str, device: str) -> Any:
 
 
 def _pyiqa(name: str) -> Measure:
-    """A measure of pyiqa: its arguments are the distorted image, then the reference, in [0, 1], three channels."""
+    return lambda clean, adversarial: similarity(name, as_pixels(clean), as_pixels(adversarial))
 
-    @torch.no_grad()
-    def measured(clean: Tensor, adversarial: Tensor) -> Tensor:
-        metric, parts = _metric(PYIQA[name][0], str(clean.device)), []
-        for start in range(0, len(clean), BATCH):
-            reference, distorted = (
-                as_pixels(images[start : start + BATCH]).expand(-1, 3, -1, -1) for images in (clean, adversarial)
-            )
-            parts.append(metric(distorted, reference).flatten().double().cpu())
-        return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
-    return measured
+@torch.no_grad()
+def similarity(name: str, reference: Tensor, distorted: Tensor) -> Tensor:
+    """A measure of `PYIQA`, float64 (B,) on the CPU, of images (B, 1 or 3, H, W) in [0, 1] on any device.
+
+    pyiqa takes the distorted image first, then the reference, in three channels.
+    """
+    metric, parts = _metric(PYIQA[name][0], str(reference.device)), []
+    if isinstance(metric, str):
+        raise LacunaError(f"{name} cannot be had: {metric}")
+    for start in range(0, len(reference), BATCH):
+        pair = (images[start : start + BATCH].expand(-1, 3, -1, -1) for images in (distorted, reference))
+        parts.append(metric(*pair).flatten().double().cpu())
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
 def file_bytes(images: Tensor, kind: str) -> Tensor:
