@@ -60,3 +60,16 @@ def _scaled(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -
         low, high = torch.where(over, low, middle), torch.where(over, middle, high)
     nearer = torch.where(excess(at(high)) < -excess(at(low)), high, low)
     return Made(at(torch.where(reached, nearer, torch.zeros_like(nearer))), reached)
+
+
+def scaled(clean: Tensor, made: Made, match: str, distance: Tensor, other: Tensor) -> Made:
+    """An attack's changes scaled per image to be as large as another's: ``match`` is l2 or ssim.
+
+    ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. An image is
+    valid where it was found and the wanted size can be reached.
+    """
+    if match == "l2":
+        sized = matched_l2(clean, made.images, distance)
+    else:
+        sized = matched_ssim(clean, made.images, similarity("ssim", clean, other))
+    return Made(sized.images, sized.valid & made.valid, made.extras)

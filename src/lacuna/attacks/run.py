@@ -78,7 +78,8 @@ class AdversarialSet:
     @classmethod
     def read(cls, tensors: Mapping[str, Tensor], code: str, device: str) -> "AdversarialSet":
         """One budget of an adversarial set's file."""
-        return cls(*(tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")))
+        parts = {part: tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")}
+        return cls(parts["images"], parts["valid"], parts["distance"])
 
     def report(self, clean: Tensor) -> dict[str, float | None]:
         """The facts, and what the set looks like against the clean images uint8; None where no example was found."""
@@ -118,8 +119,8 @@ def adversarial_images(
     ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
     ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
-    ``saliency`` model are for attacks on regions. ``like`` is a set of the same images, for budgets with ``match``: each
-    image's change is scaled to be as large as there. Raises `LacunaError` where an attack lacks what it needs.
+    ``saliency`` model are for attacks on regions. ``like`` is a set of the same images, for budgets with ``match``:
+    each image's change is scaled to be as large as there. Raises `LacunaError` where an attack lacks what it needs.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
