@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -48,9 +49,15 @@ def advdrop(
     """
     with frozen(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
-        how = {"variant": variant, "bound": bound, "steps": steps, "table_step": table_step, "rounding": rounding}
+        how: dict[str, Any] = {
+            "variant": variant,
+            "bound": bound,
+            "steps": steps,
+            "table_step": table_step,
+            "rounding": rounding,
+        }
         found = learned(model, x, labels, wanted, **how)
-        hard = model(hard_quantised(block_dct(x * LEVELS - MIDDLE), found.tables, size_of(x))).argmax(1)
+        hard = model(hard_quantised(coefficients(x), found.tables, size_of(x))).argmax(1)
     extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
     return Made(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
 
@@ -70,7 +77,7 @@ def learned(
 ) -> "Found":
     """The tables that `advdrop` learns for a frozen model, towards the classes ``wanted`` (B,) if any are."""
     start, *box = _box(variant, bound)
-    c = block_dct(x * LEVELS - MIDDLE)
+    c = coefficients(x)
     goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
     search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
     found = Found(search.q.clone(), x.detach().clone(), labels.clone())
@@ -80,6 +87,11 @@ def learned(
         if not len(search.places):
             break
     return found
+
+
+def coefficients(x: Tensor) -> Tensor:
+    """Block DCT (B, C, rows, columns, 8, 8) of images in [0, 1], in units of the 0..255 scale."""
+    return block_dct(x * LEVELS - MIDDLE)
 
 
 def size_of(x: Tensor) -> tuple[int, int]:
@@ -166,12 +178,12 @@ def _step(
         search.keep(going)
 
 
-def quantise(coefficients: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
+def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
     """q times the rounded c / q, and the derivative of that by q.
 
     Rounds softly, or with ``alpha`` None hard, to even; the derivative of hard rounding counts as 0.
     """
-    units = coefficients / tables
+    units = c / tables
     if alpha is None:
         rounded = units.round()
         return tables * rounded, rounded

@@ -70,7 +70,7 @@ def right_on_all(networks: list[nn.Module], images: Tensor, labels: Tensor) -> T
     Raises `LacunaError` where there is none.
     """
     right = torch.stack([predict(network, images, BATCH) == labels for network in networks]).all(0)
-    first = [torch.nonzero(right & (labels == label)).flatten()[:1] for label in labels.unique()]
+    first = [torch.nonzero(right & (labels == label)).flatten()[:1] for label in sorted(set(labels.tolist()))]
     chosen = torch.cat(first)[:COLUMNS]
     if not len(chosen):
         raise LacunaError("no test image is right on every network; there is no gradient to show")

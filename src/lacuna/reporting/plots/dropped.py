@@ -39,10 +39,7 @@ def dropped(views: Sequence[Sized], title: str, note: str) -> Figure:
         show(above, view.image)
         above.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ORANGE, linewidth=1.5))
         above.set_title(textwrap.fill(view.name, int(tile * LETTERS_PER_INCH)))
-        sizes = [
-            f"{name} {size:,} B{_against(size, clean.sizes[name], view is clean)}" for name, size in view.sizes.items()
-        ]
-        caption(above, *sizes, view.predicted, right=view.right)
+        caption(above, *_lines(view, clean), view.predicted, right=view.right)
         patch = view.image[:, top : top + side, left : left + side]
         show(below, patch)
         caption(below, f"{colours(patch)} colours")

@@ -55,7 +55,5 @@ def unsuspicious(views: Sequence[Seen], mask: np.ndarray, model: str, title: str
         caption(below, f"foreground score {view.score(mask):.3f}")
     figure.colorbar(drawn, ax=list(lower), label="saliency density", aspect=15, pad=0.02, ticks=[0, brightest])
     lower[-1].images[0].colorbar.ax.set_yticklabels(["0", f"{brightest:.2g}"])
-    rule = (
-        f"Saliency model: {model}. Outlined: the foreground. [x]: wrong prediction."
-    )
+    rule = f"Saliency model: {model}. Outlined: the foreground. [x]: wrong prediction."
     return finish(figure, title, f"{rule}\n{note}")
