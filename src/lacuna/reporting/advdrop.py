@@ -92,10 +92,9 @@ def read_spectrum(settings: Settings, files: Files) -> Figure:
     """Settings and files as for `read_dropped`."""
     data, sets = read_tensors(files["images"][0]), sets_of(settings, files)
     chosen = choose(sets)[:1]
-    pairs = {}
-    for one in sets:
-        ids = np.array(list(one.fooled()))
-        pairs[one.name] = (data["images"].numpy()[ids], one.at(ids)[0])
+    fooled = [one.fooled() for one in sets]
+    common = np.array([i for i in fooled[0] if all(i in others for others in fooled)])
+    pairs = {one.name: (data["images"].numpy()[common], one.at(common)[0]) for one in sets}
     example = data["images"][int(chosen[0])].numpy()
     change = {one.name: one.at(chosen)[0][0].astype(int) - example for one in sets}
     note = f"{_named(data, chosen, settings['classes'])}\n{note_for(settings)}"
@@ -232,7 +231,7 @@ def _sized(
 
 def _named(data: dict[str, Tensor], chosen: np.ndarray, classes: Sequence[str]) -> str:
     image = int(chosen[0])
-    return f"Test image {image}, {classes[int(data['labels'][image])]}: the first that {FOOLS}."
+    return f"Test image {image}, {classes[int(data['labels'][image])]}: of the first class with one, the first that {FOOLS}."
 
 
 READERS = {

@@ -26,20 +26,21 @@ class Sized:
 
 @styled
 def dropped(views: Sequence[Sized], title: str, note: str) -> Figure:
-    """Above the images with the patch marked, their prediction and sizes; below the patch, and its distinct colours.
+    """Above the images with their sizes and predictions, the patch marked; below the patch, and its distinct colours.
 
     The first view is the clean image, which sizes and colours are compared with.
     """
     clean = views[0]
     top, left, side = patch_of(clean.image)
     tile = min(2.2, PAGE_WIDTH / len(views))
-    figure = page(max(4.5, tile * len(views)), 2 * tile + 2.4)
+    figure = page(max(4.5, tile * len(views)), 2 * tile + 1.9)
     upper, lower = figure.subplots(2, len(views), squeeze=False)
     for above, below, view in zip(upper, lower, views, strict=True):
         show(above, view.image)
         above.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ORANGE, linewidth=1.5))
-        above.set_title(textwrap.fill(view.name, int(tile * LETTERS_PER_INCH)))
-        caption(above, *_lines(view, clean), view.predicted, right=view.right)
+        name = textwrap.fill(view.name, int(tile * LETTERS_PER_INCH))
+        above.set_title("\n".join([name, *_lines(view, clean)]))
+        caption(above, view.predicted, right=view.right)
         patch = view.image[:, top : top + side, left : left + side]
         show(below, patch)
         caption(below, f"{colours(patch)} colours")

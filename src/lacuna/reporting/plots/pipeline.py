@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, SymLogNorm
+from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
@@ -48,7 +48,7 @@ class Stages:
 def pipeline(stages: Stages, title: str, note: str) -> Figure:
     """Eight panels: above image, block, coefficients, table; below coefficients, block and image after, mean table."""
     row, column = stages.block()
-    figure = page(PAGE_WIDTH, 5.6)
+    figure = page(PAGE_WIDTH, 5.9)
     upper, lower = figure.subplots(2, 4)
     _image(upper[0], stages, 0, "1  image in blocks")
     _block(upper[1], stages.clean, (row, column), "2  one block")
@@ -94,8 +94,7 @@ def _coefficients(axis: Axes, block: np.ndarray, top: float, title: str) -> Axes
 
 
 def _table(axis: Axes, table: np.ndarray, tables: np.ndarray, title: str) -> AxesImage:
-    norm = LogNorm(float(tables.min()), max(float(tables.max()), float(tables.min()) + 1))
-    drawn = axis.imshow(table, cmap="viridis", norm=norm, interpolation="none")
+    drawn = axis.imshow(table, cmap="viridis", vmin=tables.min(), vmax=tables.max(), interpolation="none")
     bare(axis)
     axis.set_title(title)
     return drawn
