@@ -230,8 +230,8 @@ def _sized(
 
 
 def _named(data: dict[str, Tensor], chosen: np.ndarray, classes: Sequence[str]) -> str:
-    image = int(chosen[0])
-    return f"Test image {image}, {classes[int(data['labels'][image])]}: of the first class with one, the first that {FOOLS}."
+    image, label = int(chosen[0]), int(data["labels"][chosen[0]])
+    return f"Test image {image}, {classes[label]}: of the first class with one, the first that {FOOLS}."
 
 
 READERS = {

@@ -1,6 +1,7 @@
 """How AdvDrop makes an image: blocks, their DCT, a table per block, and back (AdvDrop's overview figure)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,8 +49,9 @@ class Stages:
 def pipeline(stages: Stages, title: str, note: str) -> Figure:
     """Eight panels: above image, block, coefficients, table; below coefficients, block and image after, mean table."""
     row, column = stages.block()
-    figure = page(PAGE_WIDTH, 5.9)
-    upper, lower = figure.subplots(2, 4)
+    figure = page(PAGE_WIDTH, 6.6)
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[3, 1])[0]
+    upper, lower = np.hstack([left.subplots(2, 3), right.subplots(2, 1, squeeze=False)])
     _image(upper[0], stages, 0, "1  image in blocks")
     _block(upper[1], stages.clean, (row, column), "2  one block")
     top = float(np.abs(stages.coefficients[row, column]).max())
@@ -61,8 +63,9 @@ def pipeline(stages: Stages, title: str, note: str) -> Figure:
     _block(lower[1], stages.made, (row, column), "6  block after")
     _image(lower[2], stages, 1, "7  image after")
     _table(lower[3], stages.tables.mean((0, 1)), stages.tables, "8  mean table")
-    figure.colorbar(zeros, ax=[upper[2], lower[0]], location="bottom", label="coefficient", aspect=25, shrink=0.9)
-    figure.colorbar(table, ax=[upper[3], lower[3]], location="bottom", label="table entry", aspect=25, shrink=0.9)
+    bars: dict[str, Any] = {"location": "bottom", "aspect": 30, "pad": 0.03}
+    left.colorbar(zeros, ax=[*upper[:3], *lower[:3]], label="coefficient", **bars)
+    right.colorbar(table, ax=[upper[3], lower[3]], label="table entry", **bars)
     return finish(figure, title, f"{RULE}\n{note}")
 
 
