@@ -26,11 +26,14 @@ SIZES = "Sizes: whole files, with their headers, which make up most of a small J
 def read_dropped(settings: Settings, files: Files) -> Figure:
     """Settings: classes, rows (a list of {label, attack}, attack a code). Files: images (the test set), adversarial
     (one set per row). Shows the first image, by class, whose examples fool every source."""
+    from lacuna.quality import patch_of
+
     data, sets = read_tensors(files["images"][0]), sets_of(settings, files)
     chosen = choose(sets)[:1]
     views = _sized(data, sets, chosen, settings["classes"])
-    note = f"{_named(data, chosen, settings['classes'])} {SIZES}\n{note_for(settings)}"
-    return dropped.dropped(views, settings["title"], note)
+    height, width = data["images"].shape[2:]
+    note = f"{_named(data, chosen, settings['classes'])} {SIZES}{_sheets(data, sets)}\n{note_for(settings)}"
+    return dropped.dropped(views, patch_of((height, width)), settings["title"], note)
 
 
 def read_ladder(settings: Settings, files: Files) -> Figure:
@@ -227,6 +230,19 @@ def _sized(
         )
         for name, images, said in shown
     ]
+
+
+def _sheets(data: dict[str, Tensor], sets: Sequence[Made]) -> str:
+    """How the size of a file with all images of each set compares to that of the clean ones; empty for small sets."""
+    from lacuna.quality import measure
+
+    parts = []
+    for one in sets:
+        pair = data["images"][one.ids], torch.from_numpy(one.images)
+        ratios = {name: float(measure(f"sheet_{name.lower()}_ratio", *pair)[0]) for name in FORMATS}
+        changes = [f"{name} {100 * (ratio - 1):+.0f} %" for name, ratio in ratios.items() if ratio == ratio]
+        parts += [f"{one.name}, all {len(one.ids)} images in one file: {', '.join(changes)}."] if changes else []
+    return "".join(f"\n{part}" for part in parts)
 
 
 def _named(data: dict[str, Tensor], chosen: np.ndarray, classes: Sequence[str]) -> str:
