@@ -38,7 +38,7 @@ def read_unsuspicious(settings: Settings, files: Files) -> Figure:
 
     Shows the first image, by class, whose examples fool every source.
     """
-    from lacuna.foreground import saliency_model
+    from lacuna.foreground.saliency import saliency_model
 
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
     model = saliency_model(settings["saliency"])
