@@ -65,8 +65,8 @@ def _scaled(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -
 def scaled(clean: Tensor, made: Made, match: str, distance: Tensor, other: Tensor) -> Made:
     """An attack's changes scaled per image to be as large as another's: ``match`` is l2 or ssim.
 
-    ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. An image is
-    valid where it was found and the wanted size can be reached.
+    ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. Images are
+    valid where they were found and the wanted size can be reached.
     """
     if match == "l2":
         sized = matched_l2(clean, made.images, distance)
