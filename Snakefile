@@ -20,6 +20,7 @@ include: "rules/claims.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
 include: "rules/collect.smk"
+include: "rules/audit.smk"
 
 
 rule all:

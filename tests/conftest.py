@@ -12,6 +12,7 @@ import yaml
 from excerpt import excerpt, excerpt_scale
 
 from lacuna.config import Config, load
+from lacuna.plan import Plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where built
@@ -73,3 +74,24 @@ def table3_root(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def table3(table3_root: Path, tmp_path: Path) -> Project:
     """Table 3 and its heat map alone, to edit: no other exhibit stands in the way of a change."""
     return copied(table3_root, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def made_root(table3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Table 3, its figure and the claims on it, as if they had been run, and none of the claims contradicted."""
+    from madeup import run
+
+    project = copied(table3_root, tmp_path_factory.mktemp("made") / "project")
+    project.edit("config/claims/defective.yaml", lambda content: content["claims"].pop("OBS07"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        run(Plan(project.load()))
+    return project.root
+
+
+@pytest.fixture
+def made(made_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the made-up run, as the working directory."""
+    root = Path(shutil.copytree(made_root, tmp_path / "made"))
+    monkeypatch.chdir(root)
+    return Project(root)
