@@ -8,6 +8,9 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/modules.smk"
 include: "rules/dataset.smk"
@@ -20,6 +23,7 @@ include: "rules/claims.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
 include: "rules/collect.smk"
+include: "rules/audit.smk"
 
 
 rule all:

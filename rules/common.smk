@@ -69,6 +69,23 @@ def made(*stages):
     return ask
 
 
+def paper_of(wildcards):
+    """The title of the paper that an exhibit, or a file of claims, is about: its place in the HTML report."""
+    exhibits = PLAN.tables | PLAN.figures
+    paper = wildcards.get("paper") or exhibits[wildcards.exhibit][0]
+    return PLAN.config.papers[paper]["title"]
+
+
+def labels(shows):
+    """A function for the labels of an exhibit in the HTML report."""
+
+    def ask(wildcards):
+        _, body = (PLAN.tables | PLAN.figures)[wildcards.exhibit]
+        return {"exhibit": wildcards.exhibit, "title": body["title"], "shows": shows}
+
+    return ask
+
+
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)

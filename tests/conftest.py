@@ -12,6 +12,7 @@ import yaml
 from excerpt import excerpt, excerpt_scale
 
 from lacuna.config import Config, load
+from lacuna.plan import Plan
 
 if TYPE_CHECKING:
     from drawing import Ask
@@ -84,3 +85,22 @@ def asked(tmp_path: Path, root: Path) -> "Ask":
     from drawing import Store, asked_for  # torch, which most tests need not import
 
     return lambda kind: asked_for(kind, Store(tmp_path), root)
+@pytest.fixture(scope="session")
+def made_root(table3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Table 3, its figure and the claims on it, as if they had been run, and none of the claims contradicted."""
+    from madeup import run
+
+    project = copied(table3_root, tmp_path_factory.mktemp("made") / "project")
+    project.edit("config/claims/defective.yaml", lambda content: content["claims"].pop("OBS07"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        run(Plan(project.load()))
+    return project.root
+
+
+@pytest.fixture
+def made(made_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the made-up run, as the working directory."""
+    root = Path(shutil.copytree(made_root, tmp_path / "made"))
+    monkeypatch.chdir(root)
+    return Project(root)

@@ -1,6 +1,6 @@
 """Every file with provenance that a table is computed from: rule, path, settings and inputs. No torch here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,3 +88,37 @@ def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
     path = plan.path(dataset, "evaluate", f"{suite}/{target}.parquet")
     settings = plan.evaluate_settings(dataset, suite, target)
     return Artefact("evaluate", path, settings, (_split(plan, dataset, "test"), *tried))
+
+
+def claims_artefact(plan: "Plan", paper: str) -> Artefact:
+    """The verdicts on a paper's claims, which every table of the paper goes into."""
+    files = (f"data/printed/{paper}.csv", f"config/claims/{paper}.yaml")
+    inputs = (*plan.claims_cells(paper), *plan.claims_outcomes(paper), *files)
+    return Artefact("claims", plan.claims_files(paper)[0], plan.claims_settings(paper), inputs)
+
+
+def chain(plan: "Plan", path: str) -> list[Artefact]:
+    """An artefact that a figure may read, and before it all that it is made from. KeyError for an unknown stage."""
+    found: dict[str, Artefact] = {}
+
+    def add(path: str) -> None:
+        if path in found or not path.startswith("results/"):
+            return
+        _, _, dataset, stage, name = path.split("/", 4)
+        for artefact in _MAKERS[stage](plan, dataset, name.rpartition(".")[0]):
+            for name in artefact.inputs:
+                add(name)
+            found[artefact.path] = artefact
+
+    add(path)
+    return list(found.values())
+
+
+_MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
+    "dataset": lambda plan, dataset, _: _splits(plan, dataset),
+    "train": lambda plan, dataset, name: _trained(plan, dataset, name.removesuffix(".history")),
+    "select": lambda plan, dataset, name: [_selection(plan, dataset, name)],
+    "attack": lambda plan, dataset, name: [_adversarial_set(plan, dataset, *name.split("/"))],
+    "evaluate": lambda plan, dataset, name: [_outcomes(plan, dataset, *name.split("/"))],
+    "cells": lambda plan, _, name: table_artefacts(plan, name),
+}
