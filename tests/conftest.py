@@ -85,6 +85,8 @@ def asked(tmp_path: Path, root: Path) -> "Ask":
     from drawing import Store, asked_for  # torch, which most tests need not import
 
     return lambda kind: asked_for(kind, Store(tmp_path), root)
+
+
 @pytest.fixture(scope="session")
 def made_root(table3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Table 3, its figure and the claims on it, as if they had been run, and none of the claims contradicted."""

@@ -23,7 +23,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
     """
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file:
+    with log.open("w", encoding="utf-8", errors="backslashreplace") as file:  # file names may be no text
 
         def say(line: str) -> None:
             say_to_stderr(line)

@@ -14,6 +14,7 @@ STANDARD = "standard"  # training on clean images with plain cross-entropy; othe
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
 SELF = "self"  # source of a column: each row's own network, the white box
+LONGEST = 120  # characters of a model's name: file names with it and an attack's code stay below 255
 GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
@@ -73,6 +74,8 @@ def parse_model(name: str, trainings: Collection[str] | None = None) -> ModelSpe
 
     ``trainings`` are the names of trainings that exist; without it any word of the grammar is taken.
     """
+    if len(name) > LONGEST:
+        raise LacunaError(f"model {name[:40] + '...'!r} has {len(name)} characters; allowed: at most {LONGEST}")
     if _OWN.fullmatch(name):
         return ModelSpec(arch=name, training=OWN, seed=0)
     match = _MODEL.fullmatch(name)
@@ -119,8 +122,8 @@ def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> Non
 
 def parse_pixels(text: str, key: str) -> Fraction:
     """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
-        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    if len(text) > LONGEST or not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
+        raise LacunaError(f"{key} is {text[:40]!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
     numerator, _, denominator = text.partition("/")
     value = Fraction(numerator) / Fraction(denominator or "1")
     if value > 1:
