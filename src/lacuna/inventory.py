@@ -20,35 +20,38 @@ class Artefact:
     inputs: tuple[str, ...]
 
 
-def table_artefacts(plan: "Plan", table: str) -> list[Artefact]:
-    """What a table is computed from, in order of the flow: each artefact after its inputs, the table's cells last."""
-    dataset = plan.dataset_of(table)
-    cells = plan.cells(table)
-    pairs = dict.fromkeys((cell.suite, cell.target) for cell in cells)
-    sets = dict.fromkeys(pair for suite, target in pairs for pair in plan.suite_sources(suite, target))
-    selections = dict.fromkeys(plan.selection_of(*pair) for pair in sets)
-    deciding = [model for selection in selections for model in plan.selection_sources(selection)]
-    named = [*deciding, *(source for _, source in sets), *(cell.model for cell in cells)]
-    models = dict.fromkeys(member for model in named for member in plan.exhibits.members(model))
-    printed = plan.printed_file(table)
-    return [
-        *_splits(plan, dataset),
-        *(artefact for model in models for artefact in _trained(plan, dataset, model)),
-        *(_selection(plan, dataset, selection) for selection in selections),
-        *(_adversarial_set(plan, dataset, *pair) for pair in sets),
-        *(_outcomes(plan, dataset, *pair) for pair in pairs),
-        Artefact(
-            "cells",
-            plan.path(dataset, "cells", f"{table}.csv"),
-            plan.cells_settings(table),
-            (*plan.outcomes(table), printed),
-        ),
-    ]
+def exhibit_artefacts(plan: "Plan", exhibit: str) -> list[Artefact]:
+    """What a table or figure is made from, each artefact after its inputs; a table's cells are the last."""
+    if exhibit in plan.tables:
+        return chain(plan, plan.cells_file(exhibit))
+    files = [path for paths in plan.figure_inputs(exhibit).values() for path in paths]
+    return _once(artefact for path in files for artefact in chain(plan, path))
 
 
-def all_artefacts(plan: "Plan", tables: Iterable[str]) -> list[Artefact]:
-    """What several tables are computed from, each artefact once and after its inputs."""
-    return list({artefact.path: artefact for table in tables for artefact in table_artefacts(plan, table)}.values())
+def all_artefacts(plan: "Plan", exhibits: Iterable[str]) -> list[Artefact]:
+    """What several exhibits are made from, each artefact once and after its inputs."""
+    return _once(artefact for exhibit in exhibits for artefact in exhibit_artefacts(plan, exhibit))
+
+
+def _once(artefacts: Iterable[Artefact]) -> list[Artefact]:
+    return list({artefact.path: artefact for artefact in artefacts}.values())
+
+
+def chain(plan: "Plan", path: str) -> list[Artefact]:
+    """An artefact, and before it all that it is made from. KeyError for an unknown stage."""
+    found: dict[str, Artefact] = {}
+
+    def add(path: str) -> None:
+        if path in found or not path.startswith("results/"):
+            return
+        _, _, dataset, stage, name = path.split("/", 4)
+        for artefact in MAKERS[stage](plan, dataset, name.rpartition(".")[0]):
+            for needed in artefact.inputs:
+                add(needed)
+            found[artefact.path] = artefact
+
+    add(path)
+    return list(found.values())
 
 
 def _splits(plan: "Plan", dataset: str) -> list[Artefact]:
@@ -77,7 +80,8 @@ def _selection(plan: "Plan", dataset: str, selection: str) -> Artefact:
 
 
 def _adversarial_set(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
-    made_on = (*plan.checkpoints(dataset, source), plan.attack_selection(dataset, attack, source))
+    chosen = plan.attack_selection(dataset, attack, source)
+    made_on = (*plan.checkpoints(dataset, source), chosen, *plan.attack_like(dataset, attack, source))
     path = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
     settings = plan.attack_settings(dataset, attack, source)
     return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on))
@@ -90,6 +94,12 @@ def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
     return Artefact("evaluate", path, settings, (_split(plan, dataset, "test"), *tried))
 
 
+def _measures(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
+    path = plan.path(dataset, "measure", f"{attack}/{source}.parquet")
+    measured = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
+    return Artefact("measure", path, plan.measure_settings(dataset, attack), (_split(plan, dataset, "test"), measured))
+
+
 def claims_artefact(plan: "Plan", paper: str) -> Artefact:
     """The verdicts on a paper's claims, which every table of the paper goes into."""
     files = (f"data/printed/{paper}.csv", f"config/claims/{paper}.yaml")
@@ -97,28 +107,17 @@ def claims_artefact(plan: "Plan", paper: str) -> Artefact:
     return Artefact("claims", plan.claims_files(paper)[0], plan.claims_settings(paper), inputs)
 
 
-def chain(plan: "Plan", path: str) -> list[Artefact]:
-    """An artefact that a figure may read, and before it all that it is made from. KeyError for an unknown stage."""
-    found: dict[str, Artefact] = {}
-
-    def add(path: str) -> None:
-        if path in found or not path.startswith("results/"):
-            return
-        _, _, dataset, stage, name = path.split("/", 4)
-        for artefact in _MAKERS[stage](plan, dataset, name.rpartition(".")[0]):
-            for name in artefact.inputs:
-                add(name)
-            found[artefact.path] = artefact
-
-    add(path)
-    return list(found.values())
+def _cells(plan: "Plan", dataset: str, table: str) -> list[Artefact]:
+    inputs = (*plan.outcomes(table), plan.printed_file(table))
+    return [Artefact("cells", plan.cells_file(table), plan.cells_settings(table), inputs)]
 
 
-_MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
+MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
     "dataset": lambda plan, dataset, _: _splits(plan, dataset),
     "train": lambda plan, dataset, name: _trained(plan, dataset, name.removesuffix(".history")),
     "select": lambda plan, dataset, name: [_selection(plan, dataset, name)],
     "attack": lambda plan, dataset, name: [_adversarial_set(plan, dataset, *name.split("/"))],
     "evaluate": lambda plan, dataset, name: [_outcomes(plan, dataset, *name.split("/"))],
-    "cells": lambda plan, _, name: table_artefacts(plan, name),
+    "measure": lambda plan, dataset, name: [_measures(plan, dataset, *name.split("/"))],
+    "cells": _cells,
 }

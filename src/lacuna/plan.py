@@ -102,6 +102,10 @@ class Plan:
         """Checkpoints of the networks that decide a selection."""
         return [path for model in self.selection_sources(selection) for path in self.checkpoints(dataset, model)]
 
+    def cells_file(self, table: str) -> str:
+        """The cells of a table."""
+        return self.path(self.dataset_of(table), "cells", f"{table}.csv")
+
     def printed_file(self, table: str) -> str:
         """The paper's printed cells."""
         return f"data/printed/{self.tables[table][0]}.csv"
@@ -182,9 +186,9 @@ class Plan:
             )
         return dict(self._stages[kind][name])
 
-    def artefacts(self, *tables: str) -> list[Artefact]:
-        """All that these tables are computed from (of all tables if none is named), each after its inputs."""
-        return all_artefacts(self, tables or self.tables)
+    def artefacts(self, *exhibits: str) -> list[Artefact]:
+        """All that these tables and figures are made from (of all if none is named), each after its inputs."""
+        return all_artefacts(self, exhibits or [*self.tables, *self.figures])
 
     # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
 

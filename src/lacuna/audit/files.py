@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.artefacts import provenance_path, text_digest
-from lacuna.inventory import Artefact, chain, claims_artefact, table_artefacts
+from lacuna.inventory import Artefact, chain, claims_artefact, exhibit_artefacts
 from lacuna.plan import Plan
 from lacuna.versioning.verify import as_recorded, examine, other_code
 
@@ -23,7 +23,7 @@ def behind_figure(plan: Plan, figure: str) -> list[Artefact]:
 def behind_claims(plan: Plan, paper: str) -> list[Artefact]:
     """All that the verdicts on a paper's claims rest on, themselves last."""
     tables = [name for name, (owner, _) in plan.tables.items() if owner == paper]
-    return _once([*(a for table in tables for a in table_artefacts(plan, table)), claims_artefact(plan, paper)])
+    return _once([*(a for table in tables for a in exhibit_artefacts(plan, table)), claims_artefact(plan, paper)])
 
 
 def _chain(plan: Plan, path: str) -> list[Artefact]:
