@@ -6,6 +6,7 @@ rule attack:
         images=results("dataset", "test.safetensors"),
         checkpoints=named(PLAN.checkpoints, "dataset", "source"),
         selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
+        foreground=named(PLAN.attack_foreground, "dataset", "attack"),
         code=code("attack"),
         own=named(PLAN.attack_own_code, "attack", "source"),
     output:

@@ -33,6 +33,7 @@ def table_artefacts(plan: "Plan", table: str) -> list[Artefact]:
     printed = plan.printed_file(table)
     return [
         *_splits(plan, dataset),
+        *_foregrounds(plan, dataset, models, sets),
         *(artefact for model in models for artefact in _trained(plan, dataset, model)),
         *(_selection(plan, dataset, selection) for selection in selections),
         *(_adversarial_set(plan, dataset, *pair) for pair in sets),
@@ -56,6 +57,18 @@ def _splits(plan: "Plan", dataset: str) -> list[Artefact]:
     return [Artefact("dataset", _split(plan, dataset, split), *shared) for split in ("train", "test")]
 
 
+def _foregrounds(plan: "Plan", dataset: str, models: Iterable[str], sets: Iterable[tuple[str, str]]) -> list[Artefact]:
+    """The foreground masks that trainings and attacks need."""
+    needed = {path for model in models for path in plan.train_masks(dataset, model)}
+    needed |= {path for attack, _ in sets for path in plan.attack_foreground(dataset, attack)}
+    splits = {plan.path(dataset, "foreground", f"{split}.safetensors"): split for split in ("train", "test")}
+    return [
+        Artefact("foreground", path, plan.foreground_settings(dataset), (_split(plan, dataset, split),))
+        for path, split in splits.items()
+        if path in needed
+    ]
+
+
 def _split(plan: "Plan", dataset: str, split: str) -> str:
     return plan.path(dataset, "dataset", f"{split}.safetensors")
 
@@ -65,7 +78,7 @@ def _trained(plan: "Plan", dataset: str, model: str) -> list[Artefact]:
     path = plan.path(dataset, "train", f"{model}.safetensors")
     if parse_model(model).training == OWN:
         return [Artefact("adopt", path, plan.adopt_settings(dataset, model), (plan.adopt_checkpoint(model),))]
-    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model))
+    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model), *plan.train_masks(dataset, model))
     history = plan.path(dataset, "train", f"{model}.history.csv")
     return [Artefact("train", name, plan.train_settings(dataset, model), read) for name in (path, history)]
 
@@ -80,7 +93,8 @@ def _adversarial_set(plan: "Plan", dataset: str, attack: str, source: str) -> Ar
     made_on = (*plan.checkpoints(dataset, source), plan.attack_selection(dataset, attack, source))
     path = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
     settings = plan.attack_settings(dataset, attack, source)
-    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on))
+    masks = plan.attack_foreground(dataset, attack)
+    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on, *masks))
 
 
 def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,6 +12,7 @@ from lacuna.attacks.folding import folded
 from lacuna.attacks.run import adversarial_images
 from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
+from lacuna.foreground.saliency import saliency_model
 from lacuna.job import job
 from lacuna.networks import trained_network
 from lacuna.resumable import Resumable
@@ -26,7 +27,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
-    inputs = [paths.images, *paths.checkpoints, paths.selection]
+    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.foreground]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
     data, selection = read_tensors(paths.images), read_frame(paths.selection)
     ids = torch.from_numpy(selection["image"].to_numpy())
@@ -34,6 +35,10 @@ with job(snakemake) as say:
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     model = trained_network(network, list(paths.checkpoints), device) if network else None
     victim = folded(model) if model and settings["fold_batch_norm"] else model
+    masks = [read_tensors(path)["mask"][ids].to(device) for path in paths.foreground]  # one, or none
+    regions: dict[str, Any] = {"foreground": masks[0]} if masks else {}
+    if "saliency" in settings:
+        regions["saliency"] = saliency_model(settings["saliency"]).to(device)
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
@@ -44,7 +49,7 @@ with job(snakemake) as say:
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
         how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state}
-        made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
+        made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **regions)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
         tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
