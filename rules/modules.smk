@@ -59,6 +59,7 @@ MODULES = {
         "names",
         "networks",
         "seeding",
+        "smoothing",
     ],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [

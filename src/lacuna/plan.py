@@ -226,7 +226,7 @@ class Plan:
     def target_own_code(self, target: str) -> list[str]:
         """Code of the user's own that decides a target's outcomes."""
         model, _, defense = target.partition("--")
-        functions = [self._named("defenses", defense)["function"]] if defense else []
+        functions = [self._named("defenses", defense).get("function", "")] if defense else []
         return self.own_code(*self._factories(model), *functions)
 
     def _factories(self, model: str) -> list[str]:
@@ -309,7 +309,9 @@ class Plan:
             "network": self.network_settings(dataset, model),
             "sources": [source for _, source in self.suite_sources(suite, target)],
         }
-        return canonical(settings | ({"defense": self._named("defenses", defense)} if defense else {}))
+        body = self._named("defenses", defense) if defense else {}
+        seed = {"seed": self.config.seed} if "smoothing" in body else {}
+        return canonical(settings | seed | ({"defense": body} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, read_tensors, write_frame
-from lacuna.defenses import Defended
+from lacuna.defenses import defended
 from lacuna.device import prepare_torch
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
 from lacuna.job import job
@@ -23,7 +23,7 @@ with job(snakemake) as say:
     data = read_tensors(snakemake.input.images)
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
-        model = Defended(settings["defense"], model)
+        model = defended(settings["defense"], model, settings.get("seed", 0))
     clean = predict(model, data["images"].to(device), batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
