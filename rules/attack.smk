@@ -7,6 +7,7 @@ rule attack:
         checkpoints=named(PLAN.checkpoints, "dataset", "source"),
         selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
         like=named(PLAN.attack_like, "dataset", "attack", "source"),
+        foreground=named(PLAN.attack_foreground, "dataset", "attack"),
         code=code("attack"),
         own=named(PLAN.attack_own_code, "attack", "source"),
     output:

@@ -5,12 +5,17 @@
 # (artefacts, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
 MODULES = {
     "dataset": ["data"],
+    "foreground": ["device", "data", "foreground", "images"],
     "train": [
         "attacks/draws",
+        "attacks/dual",
+        "attacks/gradient",
+        "attacks/regions",
         "attacks/thermometer",
         "attacks/victim",
         "device",
         "data",
+        "foreground/score",
         "images",
         "models",
         "names",
@@ -33,6 +38,10 @@ MODULES = {
         "device",
         "attacks",
         "evaluation",
+        "foreground/deepgaze",
+        "foreground/saliency",
+        "foreground/score",
+        "foreground/standins",
         "images",
         "models",
         "names",
@@ -50,6 +59,7 @@ MODULES = {
         "names",
         "networks",
         "seeding",
+        "smoothing",
     ],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from victims import images
 
 from lacuna.errors import LacunaError
-from lacuna.foreground import foreground_score, saliency_model
 from lacuna.foreground.deepgaze import DeepGaze, overlap, read_centre_bias
+from lacuna.foreground.saliency import saliency_model
+from lacuna.foreground.score import foreground_score
 from lacuna.foreground.standins import GREY, SIDE
 
 torch.set_num_threads(1)

@@ -22,7 +22,8 @@ from lacuna.networks import trained_network
 torch.set_num_threads(1)
 Shape = tuple[int, int, int]
 COLOUR, SMALL, GREY = (3, 32, 32), (3, 16, 16), (1, 28, 28)
-COUNTS = dict(zip(ARCHITECTURES, (11_173_962, 23_520_842, 6_956_298, 11_260_354, 20_040_522, 7_400_026), strict=True))
+SIZES = (11_173_962, 21_282_122, 23_520_842, 6_956_298, 11_260_354, 20_040_522, 7_400_026)
+COUNTS = dict(zip(ARCHITECTURES, SIZES, strict=True))
 
 
 def network(

@@ -13,6 +13,7 @@ from lacuna.names import (
     ENSEMBLE,
     METHODS,
     OWN,
+    PRETRAINED,
     REGULARISED,
     SELF,
     STANDARD,
@@ -115,10 +116,18 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
         _check_suites(paper)
 
 
+_MASKED = [name for name, method in METHODS.items() if method.foreground]
+
+
 def _check_trainings(paper: Paper) -> None:
     for name, training in paper.content["trainings"].items():
         if attack := dict(training.get("attack", {})):
-            _check_budget(paper.file, f"trainings.{name}.attack", attack.pop("method"), attack)
+            method = attack.pop("method")
+            if "masks" in attack and not METHODS[method].foreground:
+                where = f"{paper.file}, key trainings.{name}.attack.masks"
+                raise LacunaError(f"{where}: {method} has no use for masks; allowed with: {', '.join(_MASKED)}")
+            attack.pop("masks", None)
+            _check_budget(paper.file, f"trainings.{name}.attack", method, attack)
 
 
 def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
@@ -146,6 +155,9 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
     if spec.arch not in REGULARISED and {"spatial_dropout", "drop_block"} & defined.keys():
         allowed = ", ".join(REGULARISED)
         raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
+    if "pretrained" in defined and (spec.arch not in PRETRAINED or spec.keep or spec.wide):
+        allowed = f"{', '.join(PRETRAINED)} without masks"
+        raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 
 def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -121,14 +121,27 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     datasets = _checked(root / "config/datasets.yaml", "datasets", root)
     settings = _checked(scales[chosen["scale"]], "scale", root)
     papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
-    check_datasets("config/datasets.yaml", datasets)
     scale_file = f"config/scales/{chosen['scale']}.yaml"
+    datasets = _with_foreground(datasets, settings, scale_file, root)
+    check_datasets("config/datasets.yaml", datasets)
     check_scale(scale_file, settings, datasets)
     papers = _scaled(papers, settings, scale_file, root)
     _check(papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
     return Config(*switches, settings, datasets, papers, claims)
+
+
+def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:
+    """The datasets with what the scale changes of their foregrounds; the result must be valid too."""
+    changes = settings.get("foreground", {})
+    for name in changes:
+        if name not in datasets:
+            raise LacunaError(f"{scale_file}, key foreground: '{name}' is not known; allowed: {', '.join(datasets)}")
+    changed = {name: {"foreground": {**datasets[name].get("foreground", {}), **changes[name]}} for name in changes}
+    merged = {name: {**body, **changed.get(name, {})} for name, body in datasets.items()}
+    check_schema(merged, "datasets", f"config/datasets.yaml with foreground of {scale_file}", root)
+    return merged
 
 
 def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:

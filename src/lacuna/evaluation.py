@@ -1,5 +1,7 @@
 """Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -9,11 +11,24 @@ from lacuna.images import as_pixels
 from lacuna.names import EXTRAS
 
 
+@runtime_checkable
+class Decides(Protocol):
+    """A target that gives classes itself, not logits, and may abstain with -1."""
+
+    def decide(self, images: Tensor) -> Tensor:
+        """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W)."""
+
+
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
-    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one."""
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one.
+
+    A model that `Decides` is asked for its classes.
+    """
     if model is None:
         return torch.full((len(images),), -1)
+    if isinstance(model, Decides):
+        return model.decide(images)
     model.eval()
     parts = [model(as_pixels(images[start : start + batch])).argmax(1) for start in range(0, len(images), batch)]
     return torch.cat(parts).cpu()

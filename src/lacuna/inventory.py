@@ -59,6 +59,11 @@ def _splits(plan: "Plan", dataset: str) -> list[Artefact]:
     return [Artefact("dataset", _split(plan, dataset, split), *shared) for split in ("train", "test")]
 
 
+def _foreground(plan: "Plan", dataset: str, split: str) -> list[Artefact]:
+    path = plan.path(dataset, "foreground", f"{split}.safetensors")
+    return [Artefact("foreground", path, plan.foreground_settings(dataset), (_split(plan, dataset, split),))]
+
+
 def _split(plan: "Plan", dataset: str, split: str) -> str:
     return plan.path(dataset, "dataset", f"{split}.safetensors")
 
@@ -68,7 +73,7 @@ def _trained(plan: "Plan", dataset: str, model: str) -> list[Artefact]:
     path = plan.path(dataset, "train", f"{model}.safetensors")
     if parse_model(model).training == OWN:
         return [Artefact("adopt", path, plan.adopt_settings(dataset, model), (plan.adopt_checkpoint(model),))]
-    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model))
+    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model), *plan.train_masks(dataset, model))
     history = plan.path(dataset, "train", f"{model}.history.csv")
     return [Artefact("train", name, plan.train_settings(dataset, model), read) for name in (path, history)]
 
@@ -84,7 +89,8 @@ def _adversarial_set(plan: "Plan", dataset: str, attack: str, source: str) -> Ar
     made_on = (*plan.checkpoints(dataset, source), chosen, *plan.attack_like(dataset, attack, source))
     path = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
     settings = plan.attack_settings(dataset, attack, source)
-    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on))
+    masks = plan.attack_foreground(dataset, attack)
+    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on, *masks))
 
 
 def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
@@ -114,6 +120,7 @@ def _cells(plan: "Plan", dataset: str, table: str) -> list[Artefact]:
 
 MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
     "dataset": lambda plan, dataset, _: _splits(plan, dataset),
+    "foreground": _foreground,
     "train": lambda plan, dataset, name: _trained(plan, dataset, name.removesuffix(".history")),
     "select": lambda plan, dataset, name: [_selection(plan, dataset, name)],
     "attack": lambda plan, dataset, name: [_adversarial_set(plan, dataset, *name.split("/"))],

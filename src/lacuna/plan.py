@@ -7,12 +7,12 @@ from typing import Any
 
 from lacuna.codes import MEASURED, NO_SOURCE
 from lacuna.config import Config
-from lacuna.data.classes import class_count
+from lacuna.data.classes import class_count, class_names
 from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.inventory import Artefact, all_artefacts
-from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, parse_model
+from lacuna.names import ENSEMBLE, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
 
 
 class Plan:
@@ -194,7 +194,35 @@ class Plan:
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical(self.config.datasets[dataset])
+        return canonical({key: value for key, value in self.config.datasets[dataset].items() if key != "foreground"})
+
+    def foreground_settings(self, dataset: str) -> str:
+        """Settings of the rule foreground: how masks are found, the class names, where images come from."""
+        data = self.config.datasets[dataset]
+        masks = self._foreground(dataset)["masks"]
+        return canonical({"masks": masks, "classes": class_names(data), "source": data["source"]})
+
+    def _foreground(self, dataset: str) -> dict[str, Any]:
+        """A dataset's foreground; raises `LacunaError` where it has none."""
+        data = self.config.datasets[dataset]
+        if "foreground" not in data:
+            raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
+        return dict(data["foreground"])
+
+    def attack_foreground(self, dataset: str, attack: str) -> list[str]:
+        """The test images' foreground, for attacks on regions; none for others."""
+        method = METHODS.get(self.attack(attack)["method"])
+        return self._masks(dataset, "test") if method and method.foreground else []
+
+    def train_masks(self, dataset: str, model: str) -> list[str]:
+        """The training images' foreground, for networks trained on attacks on regions; none for others."""
+        training = parse_model(model).training
+        attack = {} if training in (STANDARD, OWN) else self._named("trainings", training).get("attack", {})
+        return self._masks(dataset, "train") if attack and METHODS[attack["method"]].foreground else []
+
+    def _masks(self, dataset: str, split: str) -> list[str]:
+        self._foreground(dataset)
+        return [self.path(dataset, "foreground", f"{split}.safetensors")]
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
@@ -213,7 +241,7 @@ class Plan:
     def target_own_code(self, target: str) -> list[str]:
         """Code of the user's own that decides a target's outcomes."""
         model, _, defense = target.partition("--")
-        functions = [self._named("defenses", defense)["function"]] if defense else []
+        functions = [self._named("defenses", defense).get("function", "")] if defense else []
         return self.own_code(*self._factories(model), *functions)
 
     def _factories(self, model: str) -> list[str]:
@@ -269,9 +297,12 @@ class Plan:
         """Settings of the rule attack: the method with its whole grid of budgets, and the source network."""
         body = self.attack(attack)
         like = {"like": self.codes(body["like"]["attack"])[body["like"]["budget"]]} if "like" in body else {}
+        salient = any(budget.get("weight") for budget in body["budgets"])
+        saliency = {"saliency": self._foreground(dataset)["saliency"]} if salient else {}
         return canonical(
             {
                 **like,
+                **saliency,
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
@@ -295,7 +326,9 @@ class Plan:
             "network": self.network_settings(dataset, model),
             "sources": [source for _, source in self.suite_sources(suite, target)],
         }
-        return canonical(settings | ({"defense": self._named("defenses", defense)} if defense else {}))
+        body = self._named("defenses", defense) if defense else {}
+        seed = {"seed": self.config.seed} if "smoothing" in body else {}
+        return canonical(settings | seed | ({"defense": body} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -10,10 +10,11 @@ from lacuna.artefacts import Record, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import AdversarialSet, adversarial_images
-from lacuna.contents import read_adversarial, read_dataset, read_selection
+from lacuna.contents import read_adversarial, read_dataset, read_foreground, read_selection
 from lacuna.device import prepare_torch
 from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
+from lacuna.foreground.saliency import saliency_model
 from lacuna.job import job
 from lacuna.networks import trained_network
 from lacuna.resumable import Resumable
@@ -28,7 +29,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
-    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.get("like", [])]
+    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.get("like", []), *paths.foreground]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
@@ -36,6 +37,10 @@ with job(snakemake) as say:
     images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
     model = trained_network(network, list(paths.checkpoints), device) if network else None
     victim = folded(model) if model and settings["fold_batch_norm"] else model
+    masks = [read_foreground(path, data)["mask"][ids].to(device) for path in paths.foreground]  # one, or none
+    regions: dict[str, Any] = {"foreground": masks[0]} if masks else {}
+    if "saliency" in settings:
+        regions["saliency"] = saliency_model(settings["saliency"]).to(device)
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
     other = read_adversarial(paths.like[0], data) if paths.get("like") else {}
@@ -51,7 +56,7 @@ with job(snakemake) as say:
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
         how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like}
-        made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
+        made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **regions)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
         tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset
-from lacuna.defenses import Defended
+from lacuna.defenses import defended
 from lacuna.device import prepare_torch
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
 from lacuna.job import job
@@ -24,7 +24,7 @@ with job(snakemake) as say:
     data = read_dataset(snakemake.input.images, settings["network"])
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
-        model = Defended(settings["defense"], model)
+        model = defended(settings["defense"], model, settings.get("seed", 0))
     clean = predict(model, data["images"].to(device), batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):

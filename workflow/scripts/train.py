@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors, write_text
-from lacuna.contents import read_dataset
+from lacuna.contents import read_dataset, read_foreground
 from lacuna.data.sources import normalisation
 from lacuna.device import prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
+from lacuna.models.pretrained import load_imagenet
+from lacuna.names import PRETRAINED, parse_model
 from lacuna.networks import new_network
 from lacuna.resumable import Resumable
 from lacuna.training.history import as_csv
@@ -23,17 +25,26 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings = json.loads(snakemake.params.settings)
-    inputs = [snakemake.input.images, *snakemake.input.get("tests", [])]
+    tests, masks = list(snakemake.input.get("tests", [])), list(snakemake.input.get("masks", []))
+    inputs = [snakemake.input.images, *tests, *masks]
     record = Record("train", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings)
     mean, std = normalisation(settings["normalisation"], data["images"])
-    network = new_network(settings, mean, std).to(device)
+    network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
+    if (arch := parse_model(settings["model"]).arch) in PRETRAINED:
+        start = settings.get("training", {}).get("pretrained")
+        if start:
+            load_imagenet(network[1], arch, start)
+        record.facts["start"] = f"{start} of torchvision, a new last layer" if start else "from scratch, a 3 x 3 stem"
+        say(f"{settings['model']}: {record.facts['start']}")
+    network = network.to(device)
 
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
     images, labels = data["images"].to(device), data["labels"].to(device)
-    tests = [read_dataset(path, settings) for path in inputs[1:]]  # one where the history has test columns, else none
+    held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
+    foreground = [read_foreground(path, data)["mask"].to(device) for path in masks]  # one where the training needs it
     history = train(
         network,
         images,
@@ -44,7 +55,8 @@ with job(snakemake) as say:
         state=state,
         say=say,
         training=settings.get("training"),
-        tests=(tests[0]["images"].to(device), tests[0]["labels"].to(device)) if tests else None,
+        tests=(held_out[0]["images"].to(device), held_out[0]["labels"].to(device)) if held_out else None,
+        masks=foreground[0] if foreground else None,
     )
 
     record.volatile["device"] = device

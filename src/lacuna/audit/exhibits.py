@@ -9,7 +9,7 @@ import pandas as pd
 from lacuna.artefacts import read_frame
 from lacuna.audit.files import Files, behind_figure, not_copied, not_rendered, worst
 from lacuna.claims import text
-from lacuna.inventory import table_artefacts
+from lacuna.inventory import exhibit_artefacts
 from lacuna.plan import Plan
 from lacuna.reporting.tables import latex, markdown, wide
 
@@ -22,7 +22,7 @@ def table(plan: Plan, name: str, files: Files) -> dict[str, Any]:
     entry = _entry(plan, name, "table", f"tables/{name}.csv")
     if not files.here(path):
         return entry
-    behind = [artefact.path for artefact in table_artefacts(plan, name)]
+    behind = [artefact.path for artefact in exhibit_artefacts(plan, name)]
     problems = files.problems(behind)
     entry |= {"files": behind, "problems": problems}
     if files.state(path) in ("tampered", "missing"):
