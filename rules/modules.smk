@@ -51,6 +51,7 @@ MODULES = {
         "networks",
         "seeding",
     ],
+    "measure": ["device", "images", "purify", "quality"],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [
         "claims",
