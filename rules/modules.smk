@@ -61,6 +61,7 @@ MODULES = {
         "seeding",
         "smoothing",
     ],
+    "measure": ["device", "images", "purify", "quality"],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [
         "claims",

@@ -311,6 +311,12 @@ class Plan:
             }
         )
 
+    def measure_settings(self, dataset: str, attack: str) -> str:
+        """Settings of the rule measure: what is measured of an attack's images; the same for every dataset."""
+        if not (measures := self.attack(attack).get("measures")):
+            raise LacunaError(f"attack '{attack}' measures nothing; give it a list under the key measures")
+        return canonical({"measures": measures})
+
     def adopt_checkpoint(self, model: str) -> str:
         """The weights of a network of the user's own."""
         return str(self._named("networks", model)["checkpoint"])

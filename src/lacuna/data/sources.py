@@ -1,4 +1,4 @@
-"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, or an image folder."""
+"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, photographs, an image folder."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from lacuna.artefacts import sha256
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import read_folder
+from lacuna.data.photographs import photograph_files, read_photographs
 from lacuna.errors import LacunaError
 
 Split = tuple[Tensor, Tensor]
@@ -33,6 +34,8 @@ def _arrays(settings: dict[str, Any]) -> Arrays:
         return read_arrays(source["name"])
     if source["kind"] == "folder":
         return read_folder(source, settings["image"], settings["classes"])
+    if source["kind"] == "photographs":
+        return read_photographs()
     return _embedded(source)
 
 
@@ -51,7 +54,12 @@ def _embedded(source: dict[str, Any]) -> Arrays:
 
 
 def source_files(source: dict[str, Any]) -> dict[str, str]:
-    """sha256 of the published files that a dataset was read from, by name; empty for a folder of images."""
+    """sha256 of the published files that a dataset was read from, by name; empty for a folder of images.
+
+    Of photographs it is that of their pixels.
+    """
+    if source["kind"] == "photographs":
+        return photograph_files()
     if source["kind"] == "torchvision":
         return {line["file"]: line["sha256"] for line in registered(source["name"])}
     return {source["file"]: source["sha256"]} if source["kind"] == "embedded" else {}
