@@ -5,6 +5,7 @@ rule measure:
     input:
         images=results("dataset", "test.safetensors"),
         adversarial=results("attack", "{attack}/{source}.safetensors"),
+        foreground=named(PLAN.measure_foreground, "dataset", "attack"),
         code=code("measure"),
     output:
         measures=results("measure", "{attack}/{source}.parquet"),

@@ -102,8 +102,9 @@ def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
 
 def _measures(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
     path = plan.path(dataset, "measure", f"{attack}/{source}.parquet")
-    measured = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
-    return Artefact("measure", path, plan.measure_settings(dataset, attack), (_split(plan, dataset, "test"), measured))
+    inputs = (_split(plan, dataset, "test"), plan.path(dataset, "attack", f"{attack}/{source}.safetensors"))
+    settings = plan.measure_settings(dataset, attack)
+    return Artefact("measure", path, settings, (*inputs, *plan.measure_foreground(dataset, attack)))
 
 
 def claims_artefact(plan: "Plan", paper: str) -> Artefact:

@@ -10,7 +10,7 @@ from lacuna.errors import LacunaError
 
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
 REGULARISED = ("resnet18", "wrn32")  # have places for spatial dropout and DropBlock
-PRETRAINED = ("resnet34",)  # may start from weights of torchvision
+PRETRAINED = ("resnet34", "resnet50")  # may start from weights of torchvision
 STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
@@ -187,7 +187,8 @@ METHODS: dict[str, Method] = {
 # Numbers of an adversarial image against its clean one, whatever a target says (lacuna.quality, lacuna.foreground).
 MEASURES = (
     *("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif", "lpips"),
-    *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio", "colours", "colours_clean"),
+    *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio"),
+    *("sheet_png_ratio", "sheet_jpeg_ratio", "colours", "colours_clean"),
     *("foreground_score", "foreground_score_unseen"),
 )
 PIXELS = {"epsilon", "step", "sigma", "epsilon_foreground", "epsilon_background"}  # parameters in pixel units

@@ -14,6 +14,8 @@ from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.inventory import Artefact, all_artefacts
 from lacuna.names import ENSEMBLE, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
 
+SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
+
 
 class Plan:
     """Answers, for one configuration, what the workflow's rules ask."""
@@ -312,10 +314,17 @@ class Plan:
         )
 
     def measure_settings(self, dataset: str, attack: str) -> str:
-        """Settings of the rule measure: what is measured of an attack's images; the same for every dataset."""
+        """Settings of the rule measure: what is measured of an attack's images, and the saliency models for it."""
         if not (measures := self.attack(attack).get("measures")):
             raise LacunaError(f"attack '{attack}' measures nothing; give it a list under the key measures")
-        return canonical({"measures": measures})
+        scores = {name: model for name, model in SCORES.items() if name in measures}
+        models = {name: self._foreground(dataset)[model] for name, model in scores.items()}
+        return canonical({"measures": measures, "saliency": models})
+
+    def measure_foreground(self, dataset: str, attack: str) -> list[str]:
+        """The test images' foreground, where scores of it are measured; none for other measures."""
+        scored = SCORES.keys() & set(self.attack(attack).get("measures", []))
+        return self._masks(dataset, "test") if scored else []
 
     def adopt_checkpoint(self, model: str) -> str:
         """The weights of a network of the user's own."""
@@ -364,8 +373,10 @@ class Plan:
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        recipe = self.config.settings["recipes"][dataset]
-        return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+        recipe, spec = self.config.settings["recipes"][dataset], parse_model(model)
+        if spec.training not in (STANDARD, OWN) and "head" in self._named("trainings", spec.training):
+            return 0  # the published network as it is
+        return int(recipe.get("epochs_of", {}).get(spec.arch, recipe["epochs"]))
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""

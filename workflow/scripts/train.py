@@ -33,10 +33,11 @@ with job(snakemake) as say:
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
     if (arch := parse_model(settings["model"]).arch) in PRETRAINED:
-        start = settings.get("training", {}).get("pretrained")
+        start, head = (settings.get("training", {}).get(key) for key in ("pretrained", "head"))
         if start:
-            load_imagenet(network[1], arch, start)
-        record.facts["start"] = f"{start} of torchvision, a new last layer" if start else "from scratch, a 3 x 3 stem"
+            load_imagenet(network[1], arch, start, head)
+        last = "as published" if head else "a new last layer"
+        record.facts["start"] = f"{start} of torchvision, {last}" if start else "from scratch, a 3 x 3 stem"
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
 

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.models.layers import Shape
@@ -24,10 +24,11 @@ def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Frac
     return get_model(spec.arch, weights=None, num_classes=classes)
 
 
-def load_imagenet(network: nn.Module, arch: str, weights: str) -> None:
+def load_imagenet(network: nn.Module, arch: str, weights: str, head: str | None = None) -> None:
     """Gives a `torchvision_network` the published weights of that name, but for its last layer, which stays new.
 
-    Raises `LacunaError` where they cannot be had, saying what to place where.
+    With ``head`` kept the last layer is published too, for the thousand classes of ImageNet. Raises `LacunaError` where
+    the weights cannot be had, saying what to place where.
     """
     from torchvision.models import get_weight
 
@@ -40,6 +41,19 @@ def load_imagenet(network: nn.Module, arch: str, weights: str) -> None:
             f"the weights {weights} of {arch} cannot be loaded ({type(error).__name__}); put {name} of torchvision in "
             f"{folder}, or leave out pretrained: then it is trained from scratch"
         ) from None
+    if head == "kept":
+        _load_whole(network, arch, weights, tensors)
+        return
     kept = {key: tensor for key, tensor in tensors.items() if not key.startswith("fc.")}
     loaded = network.load_state_dict(kept, strict=False)
     assert (loaded.missing_keys, loaded.unexpected_keys) == (["fc.weight", "fc.bias"], [])
+
+
+def _load_whole(network: nn.Module, arch: str, weights: str, tensors: dict[str, Tensor]) -> None:
+    classes = network.get_parameter("fc.weight").shape[0]
+    if len(tensors["fc.bias"]) != classes:
+        raise LacunaError(
+            f"the last layer of {weights} of {arch} has {len(tensors['fc.bias'])} classes, not {classes}; "
+            "allowed: head kept for ImageNet only"
+        )
+    network.load_state_dict(tensors)
