@@ -215,7 +215,9 @@ def ladder_files(store: Store) -> Asked:
     settings, files = examples_files(store)
     budgets = [("PGD", 4), ("PGD", 16), ("AdvDrop", 20), ("AdvDrop", 60), ("AdvDrop", 100)]
     rows = [{"label": f"{name}, {budget}", "attack": CODE} for name, budget in budgets]
-    return settings | {"rows": rows}, files | {"adversarial": [files["adversarial"][i] for i in (0, 1, 0, 1, 0)]}
+    first, second = files["adversarial"]
+    weak = stored(store, made_on("weak", 5))  # a small budget need not fool
+    return settings | {"rows": rows}, files | {"adversarial": [weak, second, weak, second, first]}
 
 
 def denoise_files(store: Store) -> Asked:

@@ -94,6 +94,8 @@ def test_a_ladder_has_a_row_per_attack_from_clean_to_its_largest_budget(asked: A
     assert [line[0].get_ylabel() for line in (first, second)] == ["PGD", "AdvDrop"]
     assert first[1].get_title().split("\n")[1].startswith("PNG ")
     assert second[-1].get_xlabel().endswith("[x]")
+    largest = [made_on(name, seed) for name, seed in (("defective", 1), ("standard", 0))]  # the others need not fool
+    assert f"Test image {choose(largest)[0]}, " in words(drawn)
 
 
 # Pairs -----------------------------------------------------------------------------------------------------

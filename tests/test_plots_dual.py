@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lacuna.artefacts import read_tensors
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
-from lacuna.reporting.dual import right_on_all
+from lacuna.reporting.dual import loss_gradient, right_on_all
 from lacuna.reporting.figures import figure
 from lacuna.reporting.inputs import networks_of
 from lacuna.reporting.plots.examples import choose
@@ -135,6 +135,20 @@ def test_gradients_are_those_of_the_loss_on_images_that_all_get_right(asked: Ask
         low, high = axis.images[0].get_clim()
         assert low == -high
         assert axis.get_xlabel() == f"\N{PLUS-MINUS SIGN}{high:.1g}"
+
+
+def test_every_network_must_be_right_and_images_do_not_share_a_gradient() -> None:
+    images = torch.arange(3 * 4, dtype=torch.uint8).reshape(3, 1, 2, 2)
+    first, second = (torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2)) for _ in range(2))
+    for network, towards in ((first, [1.0, 0.0]), (second, [-1.0, 1.0])):  # the second says 0 for dark images only
+        torch.nn.init.constant_(network[1].weight, 0)
+        network[1].weight.data[1, 0] = 255.0 * towards[1]
+        network[1].bias.data = torch.tensor([1.0, 0.0] if towards[1] == 0 else [2.0, 0.0])
+    labels = torch.tensor([0, 0, 0])
+    assert right_on_all([first, second], images.flip(0), labels).tolist() == [2]
+    whole = loss_gradient(second, images, labels)
+    for i in range(3):
+        np.testing.assert_allclose(whole[i], loss_gradient(second, images[i : i + 1], labels[:1])[0], rtol=1e-5)
 
 
 def test_networks_that_are_never_right_together_are_refused(asked: Ask) -> None:
