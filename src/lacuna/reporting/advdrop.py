@@ -32,7 +32,7 @@ def read_dropped(settings: Settings, files: Files) -> Figure:
     chosen = choose(sets)[:1]
     views = _sized(data, sets, chosen, settings["classes"])
     height, width = data["images"].shape[2:]
-    note = f"{_named(data, chosen, settings['classes'])} {SIZES}{_sheets(data, sets)}\n{note_for(settings)}"
+    note = f"{_named(data, chosen, settings['classes'])} {SIZES}{sheets(data, sets)}\n{note_for(settings)}"
     return dropped.dropped(views, patch_of((height, width)), settings["title"], note)
 
 
@@ -232,7 +232,7 @@ def _sized(
     ]
 
 
-def _sheets(data: dict[str, Tensor], sets: Sequence[Made]) -> str:
+def sheets(data: dict[str, Tensor], sets: Sequence[Made]) -> str:
     """How the size of a file with all images of each set compares to that of the clean ones; empty for small sets."""
     from lacuna.quality import measure
 

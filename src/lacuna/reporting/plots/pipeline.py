@@ -39,8 +39,9 @@ class Stages:
     right: tuple[bool, bool]
 
     def block(self) -> tuple[int, int]:
-        """Row and column of the block with most energy besides its mean, first in reading order."""
+        """Row and column of the block with most energy besides its mean, of those that were not padded."""
         energy = np.square(self.coefficients).sum((2, 3)) - np.square(self.coefficients[..., 0, 0])
+        energy = energy[: self.clean.shape[1] // SIDE or 1, : self.clean.shape[2] // SIDE or 1]
         row, column = np.unravel_index(int(energy.argmax()), energy.shape)
         return int(row), int(column)
 
