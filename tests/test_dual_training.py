@@ -98,6 +98,27 @@ def test_budgets_hold_and_nothing_of_the_network_changes(name: str) -> None:
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_step_on_cuda_is_deterministic_and_never_waits(name: str) -> None:
+    from lacuna.device import prepare_torch
+
+    assert prepare_torch(1) == "cuda"
+    x, labels = (tensor.cuda() for tensor in batch())
+    masks, made = foregrounds(x.cpu()).cuda(), []
+    for _ in range(3):
+        model = network("at").cuda()
+        torch.manual_seed(1)
+        if made:  # the first call loads libraries
+            torch.cuda.set_sync_debug_mode("error")
+        try:
+            made.append(perturbation(ATTACKS[name])(model, x, labels, masks))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(made[1], made[2])
+
+
 def test_random_masks_have_the_same_areas_and_are_new_each_time() -> None:
     masks = torch.rand(64, 28, 28, generator=torch.Generator().manual_seed(0)) < torch.linspace(0, 1, 64).view(-1, 1, 1)
     masks[0], masks[-1] = False, True

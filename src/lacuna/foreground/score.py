@@ -14,6 +14,13 @@ def foreground_score(density: Tensor, mask: Tensor) -> Tensor:
     return (density * mask).sum((1, 2))
 
 
+@torch.no_grad()
+def foreground_scores(saliency: nn.Module, images: Tensor, masks: Tensor, batch: int) -> Tensor:
+    """Scores (N,), on the CPU, of images uint8 (N, C, H, W) and masks bool (N, H, W) on the model's device."""
+    places = [slice(start, start + batch) for start in range(0, len(images), batch)]
+    return torch.cat([foreground_score(saliency(as_pixels(images[p])), masks[p]) for p in places]).cpu()
+
+
 def score_gradient(saliency: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
     """Gradient of each image's foreground score with respect to the images (B, C, H, W) in [0, 1]."""
     x = x.detach().requires_grad_()
