@@ -41,6 +41,8 @@ def test_no_pixel_is_in_both_splits() -> None:
     assert not (covered["train"] & covered["test"]).any()
     assert covered["train"].sum() == 3 * covered["test"].sum()
     assert (covered["train"] | covered["test"]).all()
+    cells = {(top // 75, left // 75) for top, left in places("test")}
+    assert [sorted(cell[axis] for cell in cells) for axis in (0, 1)] == [[0, 1, 2, 3]] * 2
     assert len(set(places("train"))) == 300
     assert len(set(places("test"))) == 100
 
