@@ -67,7 +67,9 @@ def table3_root(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration cut down to Table 3 and its heat map."""
     project = copied(root, tmp_path_factory.mktemp("table3"))
     for kind in ("papers", "claims"):
-        for path in {*(project.root / "config" / kind).glob("*.yaml")} - {project.root / f"config/{kind}/defective.yaml"}:
+        for path in {*(project.root / "config" / kind).glob("*.yaml")} - {
+            project.root / f"config/{kind}/defective.yaml"
+        }:
             path.unlink()
     project.edit("config/papers/defective.yaml", lambda content: excerpt(content, "table3", "defective-table3"))
     paper = yaml.safe_load((project.root / "config/papers/defective.yaml").read_text())

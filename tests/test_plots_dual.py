@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from drawing import CLASSES, SWEEP, Ask, made_on, photographs, sweep_cells, words
-from lacuna.foreground.saliency import saliency_model
 from matplotlib.figure import Figure
 
 from lacuna.artefacts import read_tensors
 from lacuna.errors import LacunaError
+from lacuna.foreground.saliency import saliency_model
 from lacuna.images import as_pixels
 from lacuna.reporting.dual import loss_gradient, right_on_all
 from lacuna.reporting.figures import figure

@@ -111,7 +111,7 @@ def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     if plot not in WITHOUT_IMAGES:
         settings["classes"] = class_names(plan.config.datasets[dataset])
     if "rows" in body:
-        settings["rows"] = [{"label": row["label"], "attack": row["code"]} for row in body["rows"]]
+        settings["rows"] = [{"label": row["label"], "attack": _code(plan, row)} for row in body["rows"]]
     if "model" in body or FILES[plot] is _examples_on:
         settings["network"] = plan.network_settings(dataset, _network(body))
     return settings | (MORE[plot](plan, body, dataset) if plot in MORE else {})
@@ -136,7 +136,12 @@ def _defense(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
 def _budget(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     (row,) = body["rows"]
     attack = plan.attack(row["attack"])
-    return {"budget": next(b for b in attack["budgets"] if attack_code(attack["method"], b) == row["code"])}
+    return {"budget": next(b for b in attack["budgets"] if attack_code(attack["method"], b) == _code(plan, row))}
+
+
+def _code(plan: "Plan", row: Mapping[str, Any]) -> str:
+    """The code of a row's budget, written out or given by its place."""
+    return str(row["code"]) if "code" in row else plan.codes(row["attack"])[row["budget"]]
 
 
 MORE: dict[str, Callable[["Plan", Body, str], dict[str, Any]]] = {

@@ -41,8 +41,8 @@ class Plan:
         return str(self.config.settings["datasets"][name])
 
     def dataset_of(self, exhibit: str) -> str:
-        """The dataset that plays the exhibit's role at this scale."""
-        body = self.figures[exhibit][1] if exhibit in self.figures else self.tables[exhibit][1]
+        """The dataset that plays the exhibit's role at this scale; a table's and its figure's are one."""
+        body = self.tables[exhibit][1] if exhibit in self.tables else self.figures[exhibit][1]
         return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
 
     # What an exhibit needs ---------------------------------------------------------------------------------
