@@ -2,7 +2,7 @@
 
 # Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
 # the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
-# (artefacts, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
+# (artefacts, contents, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
 MODULES = {
     "dataset": ["data"],
     "foreground": ["device", "data", "foreground", "images"],
@@ -83,7 +83,14 @@ MODULES = {
         "verdicts",
         "reporting/claims",
     ],
-    "table": ["metrics", "reporting/pattern", "reporting/tables", "statistics"],
+    "table": [
+        "codes",
+        "metrics",
+        "names",
+        "reporting/pattern",
+        "reporting/tables",
+        "statistics",
+    ],
     "figure": [
         "attacks",
         "defenses",
@@ -104,6 +111,7 @@ MODULES = {
         "reporting/structure",
         "resumable",
         "seeding",
+        "smoothing",
     ],
     "export": ["export"],
 }

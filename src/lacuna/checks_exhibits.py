@@ -138,8 +138,8 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     if "dataset" in figure:
         known(paper.file, f"{key}.dataset", figure["dataset"], roles)
     if figure["plot"] == "tradeoff":
-        codes = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
-        known(paper.file, f"{key}.attack", figure["attack"], codes)
+        shown = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
+        known(paper.file, f"{key}.attack", figure["attack"], shown)
     for i, panel in enumerate(figure.get("panels", [])):
         placed = [column.get("panel") for column in content["tables"][figure["table"]]["columns"]]
         known(paper.file, f"{key}.panels[{i}].panel", panel["panel"], [name for name in placed if name])

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.codes import place_of
+from lacuna.codes import MEASURED, place_of
+from lacuna.contents import read_measures, read_outcomes
 from lacuna.names import MEASURES
 from lacuna.statistics import Array, Sample, mean_interval, median_interval, wilson
 
@@ -21,6 +22,11 @@ UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATI
 def unit_of(metric: str) -> str:
     """Unit of a metric's numbers: percent for shares of images, ``score`` for measures without a unit."""
     return UNITS.get(metric, "score" if metric in MEASURES else PERCENT)
+
+
+def read_lines(place: tuple[str, str], path: str) -> pd.DataFrame:
+    """What cells of this `place_of` count: outcomes, or measures of images."""
+    return read_measures(path) if place[0].startswith(MEASURED) else read_outcomes(path)
 
 
 def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.workflow
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src/lacuna"
 CONFIGURATION = {"config", "schema", "checks", "checks_exhibits", "exhibits", "plan"}  # what they decide is settings
-INFRASTRUCTURE = CONFIGURATION | {"artefacts", "errors", "job", "progress"}  # decide no number
+INFRASTRUCTURE = CONFIGURATION | {"artefacts", "contents", "errors", "job", "progress"}  # decide no number
 
 
 def declared() -> dict[str, list[str]]:

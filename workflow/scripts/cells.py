@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from lacuna.artefacts import Record, provenance_digest, write_frame
 from lacuna.cells import compute_cells
 from lacuna.codes import place_of
-from lacuna.contents import read_lines, read_printed
+from lacuna.contents import read_printed
 from lacuna.job import job
+from lacuna.metrics import read_lines
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -8,8 +8,9 @@ import pandas as pd
 
 from lacuna.artefacts import Record, write_frame, write_text
 from lacuna.claims import load_claims
-from lacuna.contents import read_cells, read_lines, read_printed
+from lacuna.contents import read_cells, read_printed
 from lacuna.job import job
+from lacuna.metrics import read_lines
 from lacuna.reporting.claims import markdown
 from lacuna.verdicts import judge, samples_of
 
