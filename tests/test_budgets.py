@@ -32,6 +32,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("lspga", {"epsilon": "8/255", "steps": 7, "logit_step": 1}),
     ("advdrop", DROP),
     ("advdrop", DROP | {"variant": "released_code", "table_step": 0.5, "targeted": True, "rounding": "hard"}),
+    ("advdrop", DROP | {"success": "eight_bit"}),
     ("gaussian", {"sigma": "8/255"}),
     ("shuffle", {"k": 4}),
     ("shuffle", {"k": 8, "pad": True}),

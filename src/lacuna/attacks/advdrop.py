@@ -27,6 +27,7 @@ def advdrop(
     table_step: float = 1,
     targeted: bool = False,
     rounding: str = "soft",
+    success: str = "relaxed",
     draws: Draws,
 ) -> Made:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
@@ -38,20 +39,21 @@ def advdrop(
     q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or ``targeted`` down that of
     a random wrong class. Channels are taken as they are, without YCbCr (released code).
 
-    An image stops at the first step whose relaxed image, neither clipped nor 8 bit, succeeds, else at the last of
-    ``steps``; the tables after that step's gradient are never tried. The released code judges likewise but stops a
-    batch when all of it succeeds, so that there an image's result depends on its batch. What is made is the image of
-    that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64 (B,): ``wanted``, the class
-    sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image; ``hard``, what it says about
-    the image of the same tables with hard rounding, clipped to [0, 1]. Raises `LacunaError` for a model in training
-    mode and for a ``bound`` that leaves no box.
+    An image stops at the first step that succeeds, else at the last of ``steps``; the tables after that step's gradient
+    are never tried. Judged is, by ``success``, the relaxed image, neither clipped nor 8 bit (released code: there a
+    batch stops when all of it succeeds, so that an image's result depends on its batch), or the eight_bit image, ours.
+    What is made is the image of that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64
+    (B,): ``wanted``, the class sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image;
+    ``hard``, what it says about the image of the same tables with hard rounding, clipped to [0, 1]. Raises
+    `LacunaError` for a model in training mode and for a ``bound`` that leaves no box.
     """
     start, *box = _box(variant, bound)
     c, size = block_dct(x * LEVELS - MIDDLE), (x.shape[-2], x.shape[-1])
     with frozen(model):
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
         goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
-        search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
+        sign = -1 if wanted is None else 1
+        search = _Search(c, torch.full_like(c, start), goal, places, sign, success == "eight_bit")
         found = _Found(search.q.clone(), x.detach().clone(), labels.clone())
         for step in range(steps):
             alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
@@ -86,7 +88,7 @@ class _Search:
     """Images still without success: coefficients and tables (B, C, rows, columns, 8, 8), and where they stand.
 
     ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label; the loss to descend is ``sign`` times its
-    cross-entropy.
+    cross-entropy. ``eight_bit`` images are judged, or relaxed ones.
     """
 
     c: Tensor
@@ -94,6 +96,7 @@ class _Search:
     goal: Tensor
     places: Tensor
     sign: int
+    eight_bit: bool
 
     def failures(self, said: Tensor) -> Tensor:
         """Whether the network does not yet say the wanted class, or still the label."""
@@ -128,7 +131,7 @@ def _step(
     images = as_images(quantised, size).requires_grad_()
     logits = model(images)
     said = logits.detach().argmax(1)
-    failing = search.failures(said) & (not last)
+    failing = search.failures(_said_of_8_bit(model, images) if search.eight_bit else said) & (not last)
     going = failing.nonzero().flatten()
     if len(going) < len(failing):
         stopped = (~failing).nonzero().flatten()
@@ -141,6 +144,12 @@ def _step(
         search.q.sub_(direction, alpha=table_step).clamp_(*box)
     if len(going) < len(failing):
         search.keep(going)
+
+
+@torch.no_grad()
+def _said_of_8_bit(model: nn.Module, images: Tensor) -> Tensor:
+    """What the network says about the images as they would be saved."""
+    return model(images.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)).argmax(1)
 
 
 def quantise(coefficients: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
