@@ -61,7 +61,7 @@ def made_on(name: str, seed: int, count: int = 30) -> Made:
 def stored(store: Store, one: Made) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
     tensors = {f"{CODE}.{key}": torch.from_numpy(value) for key, value in parts.items()}
-    tensors["source_clean"] = torch.from_numpy(one.clean)
+    tensors |= {f"{CODE}.distance": torch.zeros(len(one.ids)), "source_clean": torch.from_numpy(one.clean)}
     return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)
 
 

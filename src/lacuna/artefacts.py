@@ -24,6 +24,8 @@ LIBRARIES = (
     *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
 )
 
+AGAIN = "delete it and run again"  # what to do about an artefact that is not right; its rule then makes it again
+
 _UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(_UMASK)
 
@@ -78,7 +80,7 @@ class Record:
     def __post_init__(self) -> None:
         # At the start: a commit or an edit while the job runs does not change what it runs.
         self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
-        self.digests = {name: sha256(name) for name in sorted(self.inputs)}
+        self.digests = {name: _input(name) for name in sorted(self.inputs)}
         self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
     def everything(self) -> str:
@@ -107,6 +109,13 @@ class Record:
             temporary.write_text(json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n")
 
 
+def _input(name: str) -> str:
+    try:
+        return sha256(name)
+    except FileNotFoundError:
+        raise LacunaError(f"{name} is not there, and is needed; run again with it as the target") from None
+
+
 def _commit() -> dict[str, Any]:
     """The commit and whether tracked files differ from it; nulls where there is no git."""
     try:
@@ -124,7 +133,7 @@ def stable_part(path: Path | str) -> dict[str, Any]:
     try:
         return dict(json.loads(provenance_path(path).read_text())["stable"])
     except FileNotFoundError:
-        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); delete it and run again") from None
+        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); {AGAIN}") from None
     except (KeyError, TypeError, ValueError):
         raise LacunaError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
 
@@ -140,9 +149,7 @@ def verify(path: Path | str) -> None:
     if not Path(path).is_file():
         raise LacunaError(f"{path} is gone though its provenance is there; run again with it as the target")
     if sha256(path) != recorded:
-        raise LacunaError(
-            f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); delete it and run again"
-        )
+        raise LacunaError(f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); {AGAIN}")
 
 
 def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:
@@ -155,11 +162,32 @@ def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) ->
 
 
 def read_tensors(path: str) -> "dict[str, Tensor]":
-    """Named tensors of a verified artefact. Raises `LacunaError` where its bytes are not the recorded ones."""
+    """Named tensors of a verified artefact.
+
+    Raises `LacunaError` where its bytes are not the recorded ones, are no safetensors file (nothing else is ever
+    read, so nothing in a file is run), or hold a number that is not finite.
+    """
+    verify(path)
+    return finite(path, parsed_tensors(path, AGAIN), AGAIN)
+
+
+def parsed_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
+    """Named tensors of a safetensors file; a `LacunaError` ends with ``mend``, what the user can do."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    verify(path)
-    return dict(load_file(path))
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, ValueError, KeyError):
+        raise LacunaError(f"{path} is not a safetensors file; {mend}") from None
+
+
+def finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[str, Tensor]":
+    """The tensors; raises `LacunaError` naming the first that holds NaN or infinity."""
+    for name, tensor in sorted(tensors.items()):
+        if tensor.is_floating_point() and not (tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all():
+            raise LacunaError(f"{path}: tensor '{name}' holds numbers that are not finite; {mend}")
+    return tensors
 
 
 def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
@@ -174,10 +202,19 @@ def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
 
 def read_frame(path: str) -> "pd.DataFrame":
     """A table of a verified artefact; empty CSV fields are empty strings or NaN by column type."""
+    verify(path)
+    return parsed_frame(path, AGAIN)
+
+
+def parsed_frame(path: str, mend: str) -> "pd.DataFrame":
+    """A table from Parquet or CSV, by the path's ending; a `LacunaError` ends with ``mend``, what the user can do."""
     import pandas as pd  # half a second that jobs on tensors need not pay
 
-    verify(path)
-    return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path)
+    try:
+        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path)
+    except (ValueError, TypeError, KeyError, NotImplementedError, OSError):
+        kind = "Parquet" if path.endswith(".parquet") else "CSV"
+        raise LacunaError(f"{path} is not a {kind} file; {mend}") from None
 
 
 def write_text(path: str, text: str) -> None:

@@ -23,7 +23,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
     """
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file:
+    with log.open("w", encoding="utf-8", errors="backslashreplace") as file:  # file names may be no text
 
         def say(line: str) -> None:
             say_to_stderr(line)
@@ -32,7 +32,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         try:
             yield say
         except LacunaError as error:
-            say(f"error: {error}")
+            say("error: " + str(error).replace("\n", "\\n"))
             sys.exit(1)
         except Exception:
             traceback.print_exc(file=file)

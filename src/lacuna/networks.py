@@ -4,13 +4,12 @@ import importlib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lacuna.artefacts import read_tensors
+from lacuna.artefacts import finite, parsed_tensors, read_tensors
 from lacuna.errors import LacunaError
 from lacuna.models.build import build_model, load_weights
 from lacuna.models.layers import Normalise
@@ -105,17 +104,17 @@ def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     """Named tensors; a pickle with anything else in it is refused, since reading it could run code."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    if not path.is_file():
+        raise LacunaError(f"{path} does not exist; it is the checkpoint of a network of your own")
+    mend = "allowed: .safetensors, or .pt with a state dict"
+    return finite(path, parsed_tensors(path, mend) if path.suffix == ".safetensors" else _unpickled(path, mend), mend)
 
+
+def _unpickled(path: Path, mend: str) -> dict[str, Tensor]:
     try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise LacunaError(f"{path} does not exist; it is the checkpoint of a network of your own") from None
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError):
-        raise LacunaError(
-            f"{path} is not a checkpoint of tensors; allowed: .safetensors, or .pt with a state dict"
-        ) from None
-    return dict(loaded)
+        if all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in loaded.items()):
+            return dict(loaded)
+    except Exception:  # of a stranger's bytes torch may raise anything
+        pass
+    raise LacunaError(f"{path} is not a checkpoint of tensors; {mend}")

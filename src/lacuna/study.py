@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import read_tensors, stable_part, write_text
+from lacuna.artefacts import stable_part, write_text
 from lacuna.config import read_yaml
+from lacuna.contents import read_adversarial
 from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
 from lacuna.reporting.inputs import note_of
@@ -27,7 +28,7 @@ def study(standard: str, defective: str, attack: str, pairs: int, seed: int, roo
         raise LacunaError(f"{standard} and {defective} are of two scales or datasets; allowed: both of one")
     scale, dataset = places.pop()
     classes = class_names(read_yaml(root / "config/datasets.yaml", root)[dataset])
-    first, second = (Made.read(read_tensors(path), attack, Path(path).stem) for path in (standard, defective))
+    first, second = (Made.read(read_adversarial(path), attack, Path(path).stem) for path in (standard, defective))
     dealt = deal(first, second, classes, pairs, seed)
     note = f"{note_of(scale, dataset, scale == 'paper')} Attack {attack}."
     return page(dealt, "Which image looks more like its label?", note, f"study-{dataset}-{seed}", seed)

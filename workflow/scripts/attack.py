@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lacuna.artefacts import Record, read_frame, read_tensors, write_tensors
+from lacuna.artefacts import Record, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import adversarial_images
+from lacuna.contents import read_dataset, read_selection
 from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
 from lacuna.job import job
@@ -28,10 +29,10 @@ with job(snakemake) as say:
     paths = snakemake.input
     inputs = [paths.images, *paths.checkpoints, paths.selection]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
-    data, selection = read_tensors(paths.images), read_frame(paths.selection)
-    ids = torch.from_numpy(selection["image"].to_numpy())
-    images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
+    data = read_dataset(paths.images, network)
+    ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))
+    images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
     model = trained_network(network, list(paths.checkpoints), device) if network else None
     victim = folded(model) if model and settings["fold_batch_norm"] else model
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)

@@ -3,11 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from lacuna.artefacts import Record, provenance_digest, read_frame, write_frame
 from lacuna.cells import compute_cells
-from lacuna.codes import place_of
+from lacuna.codes import MEASURED, place_of
+from lacuna.contents import read_outcomes, read_printed
 from lacuna.job import job
 
 if TYPE_CHECKING:
@@ -21,8 +20,9 @@ with job(snakemake):
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
     keys = list(dict.fromkeys(place_of(cell) for cell in settings["cells"]))
-    outcomes = {key: read_frame(path) for key, path in zip(keys, paths, strict=True)}
+    readers = [read_frame if group.startswith(MEASURED) else read_outcomes for group, _ in keys]
+    outcomes = {key: read(path) for read, key, path in zip(readers, keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
-    printed = pd.read_csv(snakemake.input.printed)
+    printed = read_printed(snakemake.input.printed)
     cells = compute_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
     write_frame(snakemake.output.cells, cells, record)

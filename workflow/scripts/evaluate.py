@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.artefacts import Record, write_frame
+from lacuna.contents import read_adversarial, read_dataset
 from lacuna.defenses import Defended
 from lacuna.device import prepare_torch
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
@@ -20,14 +21,14 @@ with job(snakemake) as say:
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
     record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
-    data = read_tensors(snakemake.input.images)
+    data = read_dataset(snakemake.input.images, settings["network"])
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = Defended(settings["defense"], model)
     clean = predict(model, data["images"].to(device), batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
-        tensors = read_tensors(path)
+        tensors = read_adversarial(path, data)
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
             predictions = predict(model, tensors[key].to(device), batch)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic, read_tensors
+from lacuna.artefacts import atomic
+from lacuna.contents import read_adversarial
 from lacuna.export import write_npz, write_png
 from lacuna.job import job
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    tensors = read_tensors(snakemake.input.adversarial)
+    tensors = read_adversarial(snakemake.input.adversarial)
     with atomic(snakemake.output.npz) as temporary:
         write_npz(temporary, tensors)
     write_png(Path(snakemake.output.png), tensors)

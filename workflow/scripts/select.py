@@ -4,7 +4,8 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, read_tensors, write_frame
+from lacuna.artefacts import Record, write_frame
+from lacuna.contents import read_dataset
 from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
 from lacuna.job import job
@@ -21,7 +22,7 @@ with job(snakemake) as say:
     settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
     record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
-    data = read_tensors(snakemake.input.images)
+    data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
     images, predictions = data["images"].to(device), {}
     checkpoints = iter(snakemake.input.checkpoints)
     for network in settings["networks"]:

@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import read_frame, write_text
+from lacuna.artefacts import write_text
+from lacuna.contents import read_cells
 from lacuna.job import job
 from lacuna.reporting.tables import latex, markdown, wide
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)
-    cells = read_frame(snakemake.input.cells)
+    cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, wide(cells).to_csv(index=False, lineterminator="\n"))
     write_text(snakemake.output.markdown, markdown(cells, settings["title"], settings["paper"]))
     write_text(snakemake.output.latex, latex(cells, settings["title"], settings["paper"]))

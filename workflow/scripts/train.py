@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, read_tensors, write_tensors, write_text
+from lacuna.artefacts import Record, write_tensors, write_text
+from lacuna.contents import read_dataset
 from lacuna.data.sources import normalisation
 from lacuna.device import prepare_torch
 from lacuna.job import job
@@ -24,7 +25,7 @@ with job(snakemake) as say:
     settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.get("tests", [])]
     record = Record("train", snakemake.params.settings, inputs, list(snakemake.input.code))
-    data = read_tensors(snakemake.input.images)
+    data = read_dataset(snakemake.input.images, settings)
     mean, std = normalisation(settings["normalisation"], data["images"])
     network = new_network(settings, mean, std).to(device)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
@@ -32,7 +33,7 @@ with job(snakemake) as say:
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
     images, labels = data["images"].to(device), data["labels"].to(device)
-    tests = [read_tensors(path) for path in inputs[1:]]  # one where the history has test columns, else none
+    tests = [read_dataset(path, settings) for path in inputs[1:]]  # one where the history has test columns, else none
     history = train(
         network,
         images,

@@ -1,14 +1,17 @@
 """An image folder of the user's own: <path>/<split>/<class>/<image>."""
 
+import struct
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from lacuna.errors import LacunaError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
+MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # 8 bits or fewer
 
 
 def read_folder(
@@ -26,13 +29,26 @@ def read_folder(
 
 def _class_names(folder: Path, count: int) -> list[str]:
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    names = [name for name in names if not name.startswith(".")]
     if len(names) != count:
         raise LacunaError(f"{folder} has {len(names)} class folders, not {count} as config/datasets.yaml says")
     return names
 
 
+def _class_folder(folder: Path, name: str) -> Path:
+    """The folder of a class; accents may be written in another Unicode form, as macOS does."""
+    if (folder / name).is_dir() or not folder.is_dir():
+        return folder / name
+    same = [path for path in folder.iterdir() if path.is_dir() and _plain(path.name) == _plain(name)]
+    return same[0] if len(same) == 1 else folder / name
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def _read_split(folder: Path, resize: str, image: list[int], classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    files = [(path, label) for label, name in enumerate(classes) for path in image_files(folder / name)]
+    files = [(path, label) for label, name in enumerate(classes) for path in image_files(_class_folder(folder, name))]
     pixels = np.stack([read_image(path, image, resize) for path, _ in files])
     return pixels, np.array([label for _, label in files])
 
@@ -41,10 +57,12 @@ def image_files(folder: Path) -> list[Path]:
     """The images of one class by name; hidden files are passed over, anything else is refused."""
     if not folder.is_dir():
         raise LacunaError(f"{folder} is not a folder; there must be one per class, named as in config/datasets.yaml")
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    paths, met = sorted(path for path in folder.iterdir() if not path.name.startswith(".")), dict[str, Path]()
     for path in paths:
         if path.suffix.lower() not in ENDINGS:
             raise LacunaError(f"{path} is not an image; allowed endings: {', '.join(sorted(ENDINGS))}")
+        if (other := met.setdefault(_plain(path.stem).casefold(), path)) != path:
+            raise LacunaError(f"{path} has the name of {other.name} but for ending or case; rename or remove one")
     if not paths:
         raise LacunaError(f"{folder} has no images")
     return paths
@@ -54,13 +72,19 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
     """One image uint8 (H, W) or (H, W, 3) in the wanted size and channels.
 
     ``resize`` is exact (another size is refused), stretch (bilinear, aspect not kept), or crop (scaled to cover,
-    then cropped at the centre).
+    then cropped at the centre). Raises `LacunaError` where it cannot be read, or where this would lose something: parts
+    that are transparent, more than 8 bits, several frames.
     """
     channels, height, width = image
     try:
         with Image.open(path) as file:
+            _refuse_loss(path, file)
             picture = ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise LacunaError(
+            f"{path} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; remove or shrink it"
+        ) from None
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error):
         raise LacunaError(f"{path} cannot be read as an image; remove or replace it") from None
     if picture.size != (width, height):
         if resize == "exact":
@@ -69,3 +93,12 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
         fit = ImageOps.fit if resize == "crop" else Image.Image.resize
         picture = fit(picture, (width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture)
+
+
+def _refuse_loss(path: Path, file: Image.Image) -> None:
+    if file.mode not in MODES:
+        raise LacunaError(f"{path} has more than 8 bits per channel (mode {file.mode}); save it with 8")
+    if getattr(file, "n_frames", 1) > 1:
+        raise LacunaError(f"{path} has {getattr(file, 'n_frames', 1)} frames; save one of them as an image")
+    if file.has_transparency_data and file.convert("RGBA").getchannel("A").getextrema() != (255, 255):
+        raise LacunaError(f"{path} is transparent in parts; save it on a background")

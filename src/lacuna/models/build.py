@@ -154,4 +154,12 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str) -> Non
         ours, theirs = expected.get(name), tensors.get(name)
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             raise LacunaError(f"{path}: tensor '{name}' does not fit the network; made with other settings?")
+    for name, module in model.named_modules():
+        if isinstance(module, Defect) and not _is_mask(tensors[f"{name}.mask"], module.mask):
+            raise LacunaError(f"{path}: tensor '{name}.mask' is no mask of the network; made with other settings?")
     model.load_state_dict(tensors)
+
+
+def _is_mask(found: Tensor, drawn: Tensor) -> bool:
+    """Zeros and ones, as many as drawn; which they are may differ, since a checkpoint carries its own masks."""
+    return bool(((found == 0) | (found == 1)).all()) and bool(found.sum() == drawn.sum())
