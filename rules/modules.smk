@@ -10,7 +10,7 @@ MODULES = {
         "attacks/thermometer",
         "attacks/victim",
         "device",
-        "data",
+        "data/normalisation",
         "images",
         "models",
         "names",

@@ -25,13 +25,13 @@ with job(snakemake) as say:
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = Defended(settings["defense"], model)
-    clean = predict(model, data["images"].to(device), batch)
+    clean = predict(model, data["images"], batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
         tensors = read_adversarial(path, data)
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
-            predictions = predict(model, tensors[key].to(device), batch)
+            predictions = predict(model, tensors[key], batch)
             frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
     accuracy = clean.eq(data["labels"]).double().mean().item()
     record.volatile |= {"device": device, "batch": batch}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors, write_text
 from lacuna.contents import read_dataset
-from lacuna.data.sources import normalisation
-from lacuna.device import prepare_torch
+from lacuna.data.normalisation import normalisation
+from lacuna.device import near, prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.networks import new_network
@@ -32,19 +32,19 @@ with job(snakemake) as say:
 
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
-    images, labels = data["images"].to(device), data["labels"].to(device)
+    images = near(data["images"], device)
     tests = [read_dataset(path, settings) for path in inputs[1:]]  # one where the history has test columns, else none
     history = train(
         network,
         images,
-        labels,
+        data["labels"].to(images.device),
         settings["recipe"],
         name=settings["model"],
         seed=settings["seed"],
         state=state,
         say=say,
         training=settings.get("training"),
-        tests=(tests[0]["images"].to(device), tests[0]["labels"].to(device)) if tests else None,
+        tests=(near(tests[0]["images"], device), tests[0]["labels"]) if tests else None,
     )
 
     record.volatile["device"] = device
