@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lacuna.artefacts import Record, write_tensors
+from lacuna.artefacts import Record, stable_part, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import adversarial_images
 from lacuna.contents import read_dataset, read_selection
+from lacuna.data.brought import names_of
 from lacuna.device import prepare_torch
 from lacuna.evaluation import predict
 from lacuna.job import job
@@ -37,6 +38,12 @@ with job(snakemake) as say:
     victim = folded(model) if model and settings["fold_batch_norm"] else model
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
+    files = None
+    if "dataset" in settings:  # of methods that find the images' counterparts by name
+        order, own = stable_part(paths.images)["facts"].get("order", ""), settings["dataset"]
+        names = names_of(own["source"], own["classes"], "test", order)
+        files = [names[image] for image in ids.tolist()]
+
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
     states = []
     for code, budget in settings["budgets"].items():
@@ -44,7 +51,7 @@ with job(snakemake) as say:
         torch.manual_seed(seed)  # for attacks of the user's own
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
-        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state}
+        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "files": files}
         made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}

@@ -1,6 +1,6 @@
 """Runs one attack over a set of images and gives back 8-bit adversarial images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.advdrop import advdrop
+from lacuna.attacks.counterparts import from_folder
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.dual import dual, dual_l2, pgd_l2
 from lacuna.attacks.gradient import fgsm, mifgsm, pgd
@@ -30,7 +31,7 @@ class Attack:
 
     ``draws``: it takes `Draws` as an argument; ``resumable``: slow, so that each batch is kept until the set is
     complete; ``group``: images per call where that decides the result; ``regions``: it takes the images' foreground
-    and a saliency model.
+    and a saliency model; ``files``: it takes the names of the images' files.
     """
 
     function: Callable[..., Tensor | Made]
@@ -38,6 +39,7 @@ class Attack:
     resumable: bool = False
     group: int | None = None
     regions: bool = False
+    files: bool = False
 
 
 ATTACKS = {
@@ -56,6 +58,7 @@ ATTACKS = {
     "gaussian": Attack(gaussian, draws=True),
     "shuffle": Attack(shuffle, draws=True),
     "stylised": Attack(stylised, draws=True),
+    "folder": Attack(from_folder, files=True),
 }
 
 
@@ -105,18 +108,22 @@ def adversarial_images(
     state: Resumable | None = None,
     foreground: Tensor | None = None,
     saliency: nn.Module | None = None,
+    files: Sequence[str] | None = None,
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
 
     ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
     ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
-    ``saliency`` model are for attacks on regions. Raises `LacunaError` where such an attack has no foreground.
+    ``saliency`` model are for attacks on regions, ``files`` (N names, see `lacuna.data.folder.Listed`) for images
+    from a folder. Raises `LacunaError` where an attack has not what it needs.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
     if attack.regions and foreground is None:
         raise LacunaError(f"{method} needs the foreground of its images; allowed: the dataset's foreground stage")
+    if attack.files and files is None:
+        raise LacunaError(f"{method} needs the images' file names; allowed: datasets of kind folder or partitions")
     state = state if attack.resumable else None
     done, made = state.load() if state else (0, {})
     progress, size = Progress(name, "image", len(images), say, done), attack.group or batch
@@ -125,6 +132,8 @@ def adversarial_images(
         seeded: dict[str, Any] = {"draws": draws.part(part)} if attack.draws else {}
         if attack.regions and foreground is not None:
             seeded |= {"foreground": foreground[part], "saliency": saliency}
+        if attack.files and files is not None:
+            seeded |= {"files": files[part]}
         new = _measured(attack.function, model, as_pixels(images[part]), labels[part], arguments | seeded)
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
         if state:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+BROUGHT = ("folder", "partitions")  # kinds of sources of which the user brings the files
+
 
 def partitions_path(source: Mapping[str, Any]) -> Path:
     """The CSV file of a source of kind partitions."""

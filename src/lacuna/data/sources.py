@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from lacuna.artefacts import sha256
-from lacuna.data.brought import BROUGHT, brought_files, order_of
+from lacuna.data.brought import brought_files, order_of
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import Listed, read_image
-from lacuna.data.places import partitions_path
+from lacuna.data.places import BROUGHT, partitions_path
 from lacuna.errors import LacunaError
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
