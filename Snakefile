@@ -22,6 +22,11 @@ include: "rules/export.smk"
 include: "rules/collect.smk"
 
 
+onstart: # not in a dry run, and before the first job
+    if not workflow.touch:
+        refuse_missing(workflow.dag.needrun_jobs())
+
+
 rule all:
     input:
         rules.tables.input,

@@ -72,3 +72,23 @@ def made(*stages):
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)
+
+
+def refuse_missing(jobs):
+    """Stops a run before its first job where files that the user brings are not there for one of the jobs."""
+    met = {"dataset": set(), "attack": set(), "exhibit": set()}
+    for job in jobs:
+        for name, value in job.wildcards.items():
+            if name == "exhibit" or name == job.rule.name:
+                met[name].add(value)
+    try:
+        PLAN.refuse_missing(met["dataset"], met["exhibit"])
+        PLAN.refuse_missing_sets(met["attack"])
+    except LacunaError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def dataset_minutes(wildcards):
+    """Time limit of reading a dataset: images of the user's own are decoded one by one."""
+    entry = PLAN.config.datasets[wildcards.dataset]
+    return 60 + (entry["train"] + entry["test"]) // 1500

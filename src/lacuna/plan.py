@@ -2,17 +2,21 @@
 
 import json
 import os
+from collections.abc import Iterable
 from importlib.machinery import PathFinder
 from typing import Any
 
 from lacuna.codes import MEASURED, NO_SOURCE
 from lacuna.config import Config
 from lacuna.data.classes import class_count
+from lacuna.data.places import missing
 from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.inventory import Artefact, all_artefacts
 from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, parse_model
+
+PAGE = "docs/datasets.md"
 
 
 class Plan:
@@ -189,6 +193,31 @@ class Plan:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
         source = self.config.datasets[dataset]["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
+
+    def refuse_missing(self, needed: Iterable[str], exhibits: Iterable[str]) -> None:
+        """Raises `LacunaError` where files that the user brings are not there: before the first job, not in it.
+
+        ``needed`` are the datasets that jobs to come read, ``exhibits`` the tables and figures that are asked for.
+        """
+        asked = sorted(set(exhibits) & {*self.tables, *self.figures})
+        for dataset in sorted(set(needed) & set(self.config.datasets)):
+            if path := missing(self.config.datasets[dataset]["source"]):
+                users = [name for name in asked if dataset in self.datasets_of(name)]
+                who = f"{', '.join(users)}: " if users else ""
+                raise LacunaError(f"{who}the dataset {dataset} is yours to bring, and {path} is not there; see {PAGE}")
+
+    def datasets_of(self, exhibit: str) -> set[str]:
+        """Every dataset that an exhibit is made from; a figure of curves may have several."""
+        lines = self.figures[exhibit][1].get("lines", []) if exhibit in self.figures else []
+        return {self.dataset_of(exhibit), *(self.role(line["dataset"]) for line in lines)}
+
+    def refuse_missing_sets(self, attacks: Iterable[str]) -> None:
+        """Raises `LacunaError` where one of these attacks takes its images from a folder that is not there."""
+        for name in sorted(set(attacks)):
+            body = self.attack(name)
+            for path in (budget["path"] for budget in body["budgets"] if body["method"] == "folder"):
+                if not os.path.isdir(path):
+                    raise LacunaError(f"the attack {name} takes its images from {path}, which is not there; see {PAGE}")
 
     def own_code(self, *references: str) -> list[str]:
         """Source files of the ``module:name`` references, without those of installed packages."""
