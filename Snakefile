@@ -8,23 +8,29 @@ min_version("9.27")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/modules.smk"
 include: "rules/dataset.smk"
+include: "rules/foreground.smk"
 include: "rules/train.smk"
 include: "rules/select.smk"
 include: "rules/attack.smk"
 include: "rules/evaluate.smk"
+include: "rules/measure.smk"
 include: "rules/cells.smk"
 include: "rules/claims.smk"
 include: "rules/publish.smk"
 include: "rules/export.smk"
 include: "rules/collect.smk"
+include: "rules/audit.smk"
 
 
-onstart: # not in a dry run, and before the first job
+onstart:  # not in a dry run, and before the first job
     if not workflow.touch:
-        refuse_missing(workflow.dag.needrun_jobs())
+        stop_if_missing(workflow.dag.needrun_jobs())
 
 
 rule all:

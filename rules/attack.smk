@@ -6,6 +6,8 @@ rule attack:
         images=results("dataset", "test.safetensors"),
         checkpoints=named(PLAN.checkpoints, "dataset", "source"),
         selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
+        like=named(PLAN.attack_like, "dataset", "attack", "source"),
+        foreground=named(PLAN.attack_foreground, "dataset", "attack"),
         code=code("attack"),
         own=named(PLAN.attack_own_code, "attack", "source"),
     output:

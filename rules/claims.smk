@@ -33,7 +33,13 @@ rule publish_claims:
     input:
         files=named(PLAN.claims_files, "paper"),
     output:
-        csv="tables/{paper}-claims.csv",
+        csv=report(
+            "tables/{paper}-claims.csv",
+            caption="../workflow/report/claims.rst",
+            category="Claims",
+            subcategory=paper_of,
+            labels={"paper": "{paper}", "shows": "claims and verdicts"},
+        ),
         markdown="tables/{paper}-claims.md",
         comparisons="tables/{paper}-claims.comparisons.csv",
     log:

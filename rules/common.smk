@@ -8,6 +8,7 @@ from lacuna.cost import estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
+from lacuna.presence import refuse_missing
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -69,21 +70,34 @@ def made(*stages):
     return ask
 
 
+def paper_of(wildcards):
+    """The title of the paper that an exhibit, or a file of claims, is about: its place in the HTML report."""
+    exhibits = PLAN.tables | PLAN.figures
+    paper = wildcards.get("paper") or exhibits[wildcards.exhibit][0]
+    return PLAN.config.papers[paper]["title"]
+
+
+def labels(shows):
+    """A function for the labels of an exhibit in the HTML report."""
+
+    def ask(wildcards):
+        _, body = (PLAN.tables | PLAN.figures)[wildcards.exhibit]
+        return {"exhibit": wildcards.exhibit, "title": body["title"], "shows": shows}
+
+    return ask
+
+
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)
 
 
-def refuse_missing(jobs):
+def stop_if_missing(jobs):
     """Stops a run before its first job where files that the user brings are not there for one of the jobs."""
-    met = {"dataset": set(), "attack": set(), "exhibit": set()}
-    for job in jobs:
-        for name, value in job.wildcards.items():
-            if name == "exhibit" or name == job.rule.name:
-                met[name].add(value)
     try:
-        PLAN.refuse_missing(met["dataset"], met["exhibit"])
-        PLAN.refuse_missing_sets(met["attack"])
+        refuse_missing(
+            PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs]
+        )
     except LacunaError as error:
         raise WorkflowError(str(error)) from None
 

@@ -12,10 +12,22 @@ rule publish_table:
     input:
         files=named(PLAN.table_files, "exhibit"),
     output:
-        csv="tables/{exhibit}.csv",
+        csv=report(
+            "tables/{exhibit}.csv",
+            caption="../workflow/report/table.rst",
+            category="Tables",
+            subcategory=paper_of,
+            labels=labels("as printed"),
+        ),
         markdown="tables/{exhibit}.md",
         latex="tables/{exhibit}.tex",
-        cells="tables/{exhibit}.cells.csv",
+        cells=report(
+            "tables/{exhibit}.cells.csv",
+            caption="../workflow/report/cells.rst",
+            category="Tables",
+            subcategory=paper_of,
+            labels=labels("every cell"),
+        ),
     log:
         "logs/publish/{exhibit}.log",
     wildcard_constraints:
@@ -30,7 +42,13 @@ rule publish_figure:
     input:
         files=named(PLAN.figure_files, "exhibit"),
     output:
-        svg="figures/{exhibit}.svg",
+        svg=report(
+            "figures/{exhibit}.svg",
+            caption="../workflow/report/figure.rst",
+            category="Figures",
+            subcategory=paper_of,
+            labels=labels("figure"),
+        ),
         png="figures/{exhibit}.png",
     log:
         "logs/publish/{exhibit}.log",

@@ -12,6 +12,7 @@ import yaml
 from excerpt import excerpt, excerpt_scale
 
 from lacuna.config import Config, load
+from lacuna.plan import Plan
 
 if TYPE_CHECKING:
     from drawing import Ask
@@ -65,6 +66,11 @@ def project(root: Path, tmp_path: Path) -> Project:
 def table3_root(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration cut down to Table 3 and its heat map."""
     project = copied(root, tmp_path_factory.mktemp("table3"))
+    for kind in ("papers", "claims"):
+        for path in {*(project.root / "config" / kind).glob("*.yaml")} - {
+            project.root / f"config/{kind}/defective.yaml"
+        }:
+            path.unlink()
     project.edit("config/papers/defective.yaml", lambda content: excerpt(content, "table3", "defective-table3"))
     paper = yaml.safe_load((project.root / "config/papers/defective.yaml").read_text())
     for scale in ("demo", "laptop", "paper"):
@@ -84,3 +90,24 @@ def asked(tmp_path: Path, root: Path) -> "Ask":
     from drawing import Store, asked_for  # torch, which most tests need not import
 
     return lambda kind: asked_for(kind, Store(tmp_path), root)
+
+
+@pytest.fixture(scope="session")
+def made_root(table3_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Table 3, its figure and the claims on it, as if they had been run, and none of the claims contradicted."""
+    from madeup import run
+
+    project = copied(table3_root, tmp_path_factory.mktemp("made") / "project")
+    project.edit("config/claims/defective.yaml", lambda content: content["claims"].pop("OBS07"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        run(Plan(project.load()))
+    return project.root
+
+
+@pytest.fixture
+def made(made_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the made-up run, as the working directory."""
+    root = Path(shutil.copytree(made_root, tmp_path / "made"))
+    monkeypatch.chdir(root)
+    return Project(root)

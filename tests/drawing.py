@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lacuna.artefacts import Record, write_frame, write_tensors
-from lacuna.names import parse_model
+from lacuna.evaluation import predict
+from lacuna.names import attack_code, parse_model
 from lacuna.networks import new_network
 from lacuna.reporting.made import Made
 
@@ -39,16 +40,16 @@ class Store:
         return str(self.folder / name)
 
 
-def photographs(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
+def photographs(channels: int = 3, side: int = 8) -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(7)
-    return draw.integers(0, 256, (40, channels, 8, 8), dtype=np.uint8), draw.integers(0, 3, 40)
+    return draw.integers(0, 256, (40, channels, side, side), dtype=np.uint8), draw.integers(0, 3, 40)
 
 
-def made_on(name: str, seed: int, count: int = 30) -> Made:
+def made_on(name: str, seed: int, count: int = 30, shape: tuple[int, int] = (3, 8)) -> Made:
     """Examples on a random part of the test images, in random order. Two thirds fool, one in six is not valid, and one
     in ten the source got wrong before."""
     draw = np.random.default_rng(seed)
-    clean, labels = photographs()
+    clean, labels = photographs(*shape)
     ids = draw.permutation(len(clean))[:count]
     change = draw.integers(-16, 17, clean[ids].shape)
     images = np.clip(clean[ids].astype(int) + change, 0, 255).astype(np.uint8)
@@ -58,10 +59,10 @@ def made_on(name: str, seed: int, count: int = 30) -> Made:
     return Made(name, ids, labels[ids], images, predicted, valid, before)
 
 
-def stored(store: Store, one: Made) -> str:
+def stored(store: Store, one: Made, code: str = CODE) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
-    tensors = {f"{CODE}.{key}": torch.from_numpy(value) for key, value in parts.items()}
-    tensors |= {f"{CODE}.distance": torch.zeros(len(one.ids)), "source_clean": torch.from_numpy(one.clean)}
+    tensors = {f"{code}.{key}": torch.from_numpy(value) for key, value in parts.items()}
+    tensors |= {f"{code}.distance": torch.zeros(len(one.ids)), "source_clean": torch.from_numpy(one.clean)}
     return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)
 
 
@@ -175,6 +176,64 @@ def examples_files(store: Store) -> Asked:
     return {"rows": rows}, {"images": [data], "adversarial": sets}
 
 
+def masks_file(store: Store) -> str:
+    mask = torch.from_numpy(np.random.default_rng(3).random((40, 8, 8)) < 0.4)
+    mask[0], mask[1] = False, True
+    return store.tensors("foreground", mask=mask, fraction=mask.float().mean((1, 2)))
+
+
+def foreground_files(store: Store) -> Asked:
+    settings, files = examples_files(store)
+    more = {"masks": {"kind": "nonzero"}, "saliency": {"kind": "spectral_residual"}}
+    return settings | more, files | {"foreground": [masks_file(store)]}
+
+
+SHAPE = (1, 12)  # of the images that the untrained network sees
+ADVDROP = {"variant": "paper", "bound": 20, "steps": 3, "table_step": 4}
+
+
+def network_files(store: Store) -> Asked:
+    """Examples that an untrained network looks at; it is right on most clean images."""
+    network = new_network(network_settings(), torch.zeros(1, 1, 1), torch.ones(1, 1, 1)).eval()
+    images = torch.from_numpy(photographs(*SHAPE)[0])
+    labels = predict(network, images, 40)
+    labels[::7] = (labels[::7] + 1) % 4
+    data = store.tensors("test", images=images, labels=labels)
+    sets = [stored(store, made_on(name, seed, shape=SHAPE)) for seed, name in enumerate(["PGD", "AdvDrop"])]
+    rows = [{"label": "PGD, 16", "attack": CODE}, {"label": "AdvDrop, 20", "attack": CODE}]
+    files = {"images": [data], "adversarial": sets, "checkpoints": [checkpoint(store)]}
+    return {"rows": rows, "network": network_settings()}, files
+
+
+def gradients_files(store: Store) -> Asked:
+    settings, files = network_files(store)
+    twice = {"networks": [settings["network"]] * 2, "names": ["Clean", "AT-Dual"]}
+    return twice, {"images": files["images"], "checkpoints": files["checkpoints"] * 2}
+
+
+def ladder_files(store: Store) -> Asked:
+    settings, files = examples_files(store)
+    budgets = [("PGD", 4), ("PGD", 16), ("AdvDrop", 20), ("AdvDrop", 60), ("AdvDrop", 100)]
+    rows = [{"label": f"{name}, {budget}", "attack": CODE} for name, budget in budgets]
+    first, second = files["adversarial"]
+    weak = stored(store, made_on("weak", 5))  # a small budget need not fool
+    return settings | {"rows": rows}, files | {"adversarial": [weak, second, weak, second, first]}
+
+
+def denoise_files(store: Store) -> Asked:
+    settings, files = network_files(store)
+    arguments = {"kernel_size": 3, "stride": 1, "padding": 1}
+    defense = {"function": "torch.nn.functional:avg_pool2d", "arguments": arguments}
+    return settings | {"defense": defense, "purifier": "mean"}, files
+
+
+def pipeline_files(store: Store) -> Asked:
+    settings, files = network_files(store)
+    code = attack_code("advdrop", ADVDROP)
+    sets = [stored(store, made_on("AdvDrop", 1, shape=SHAPE), code)]
+    return settings | {"rows": [{"label": "AdvDrop", "attack": code}], "budget": ADVDROP}, files | {"adversarial": sets}
+
+
 def curves_files(store: Store) -> Asked:
     lines = [{"network": n, "panel": p} for p in ("CIFAR-10", "MNIST") for n in ("standard", "defective")]
     frames = [history("model", epochs=5 + i).drop(columns="panel") for i in range(len(lines))]
@@ -200,6 +259,16 @@ def asked_for(kind: str, store: Store, root: Path) -> Asked:
         "diagram": lambda: ({"network": network_settings()}, {}),
         "examples": lambda: examples_files(store),
         "shuffled": lambda: shuffled_files(store),
+        "foregrounds": lambda: foreground_files(store),
+        "unsuspicious": lambda: foreground_files(store),
+        "gradients": lambda: gradients_files(store),
+        "dropped": lambda: examples_files(store),
+        "ladder": lambda: ladder_files(store),
+        "denoise": lambda: denoise_files(store),
+        "attention": lambda: network_files(store),
+        "spectrum": lambda: examples_files(store),
+        "rounding": lambda: ({"alphas": [0.1, 0.02]}, {}),
+        "pipeline": lambda: pipeline_files(store),
     }
     settings, files = kinds[kind]()
     return BASE | settings | {"plot": kind}, files

@@ -22,7 +22,8 @@ def excerpt(content: Any, *exhibits: str) -> None:
 def excerpt_scale(content: Any, paper: Any) -> None:
     """Keeps of a scale's file what an excerpt of a paper's file still has."""
     _keep(content, "images", paper["selections"])
-    _keep(content, "attacks", paper["attacks"])
+    for kind in ("attacks", "trainings", "defenses"):
+        _keep(content, kind, paper.get(kind, {}))
 
 
 def _keep(content: Any, kind: str, wanted: Any) -> None:

@@ -78,6 +78,26 @@ def test_random_starts_fill_the_ball_and_are_drawn_anew() -> None:
     assert torch.equal(ascend(model, x, labels, random_start=False, **how), x)
 
 
+@pytest.mark.parametrize("random_start", [False, True])
+@pytest.mark.parametrize("arch", ["resnet18-bottom0.5", "vgg19"])
+def test_images_to_train_on_have_the_bytes_they_always_had(arch: str, random_start: bool) -> None:
+    model, (x, labels) = network("at", arch).float(), batch()
+    x, epsilon, step = x.float(), 8 / 255, 2 / 255
+    torch.manual_seed(2)
+    lowest, highest = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
+    expected = x
+    if random_start:
+        noise = torch.empty(x.shape, dtype=x.dtype, device=x.device).uniform_(-epsilon, epsilon)
+        expected = torch.clamp(x + noise, lowest, highest)
+    with inner_loop(model):
+        for _ in range(3):
+            leaf = expected.detach().requires_grad_()
+            (gradient,) = torch.autograd.grad(F.cross_entropy(model(leaf), labels, reduction="sum"), leaf)
+            expected = torch.clamp(expected.add(gradient.sign_(), alpha=step), lowest, highest)
+    torch.manual_seed(2)
+    assert torch.equal(perturbation(MADRY | {"steps": 3, "random_start": random_start})(model, x, labels), expected)
+
+
 @pytest.mark.parametrize("arch", ["resnet18-bottom0.5", "senet18"])
 def test_without_random_start_in_evaluation_mode_it_is_the_attack(arch: str) -> None:
     model, (x, labels) = network("at", arch), batch()

@@ -59,7 +59,7 @@ def attack(
         threads=1,
         resources=SimpleNamespace(batch=3),
         params=SimpleNamespace(settings=json.dumps(settings)),
-        input=SimpleNamespace(**paths, checkpoints=checkpoints, code=[], own=[]),
+        input=SimpleNamespace(**paths, checkpoints=checkpoints, foreground=[], code=[], own=[]),
         output=SimpleNamespace(adversarial=str(made)),
         log=[str(folder / "log")],
     )

@@ -32,6 +32,15 @@ def column(table: str, i: int, **change: str) -> Change:
     return lambda content: content["tables"][table]["columns"][i].update(change)
 
 
+def made(plot: str, **body: Any) -> Change:
+    """Another figure in the place of Figure 3."""
+    return lambda content: content["figures"].update({"defective-figure3": {"title": "A title", "plot": plot, **body}})
+
+
+NET = "resnet18-standard-s1"
+ROW = [{"label": "a text", "attack": "mifgsm", "source": NET, "code": "mifgsm_e16_a1_t20"}]
+AXES = {"panel": "noise", "x": "sigma", "y": "accuracy"}
+
 # The columns: what is changed in the paper's file, the key that the sentence names, what it says.
 REFUSED: list[tuple[Change, str, str]] = [
     # models: what may stand where
@@ -118,7 +127,18 @@ REFUSED: list[tuple[Change, str, str]] = [
     (drop(f"{EXAMPLES}.rows"), f"{EXAMPLES}.rows", "required: dataset, rows"),
     (drop(f"{SHUFFLED}.models"), f"{SHUFFLED}.models", "required: dataset, suite, attack, models"),
     (put(f"{SHUFFLED}.models", {}), f"{SHUFFLED}.models", "models with a name each"),
+    (made("dropped", dataset="cifar10"), f"{FIGURE}3.rows", "required: dataset, rows"),
+    (made("attention", dataset="cifar10", rows=ROW), f"{FIGURE}3.model", "required: dataset, model, rows"),
+    (made("denoise", dataset="cifar10", rows=ROW, model=NET), f"{FIGURE}3.defense", "dataset, model, defense, rows"),
+    (made("pipeline", dataset="cifar10", rows=ROW * 2), f"{FIGURE}3.rows", "one row, of an AdvDrop attack"),
+    (made("gradients", dataset="cifar10"), f"{FIGURE}3.models", "required: dataset, models"),
+    (made("rounding", dataset="cifar10", alphas=[1]), f"{FIGURE}3.alphas[0]", "a number in (0, 1)"),
+    (made("foregrounds", dataset="cifar10", model=NET), f"{FIGURE}3", "title, plot and dataset"),
+    (made("sweep", table="table3"), f"{FIGURE}3.panels", "required: table, panels"),
     # figures: names that must exist
+    (made("pipeline", dataset="cifar10", rows=ROW), f"{FIGURE}3.rows[0].attack", "'mifgsm' is not known"),
+    (made("denoise", dataset="cifar10", rows=ROW, model=NET, defense="no"), f"{FIGURE}3.defense", "'no' is not known"),
+    (made("sweep", table="table3", panels=[AXES]), f"{FIGURE}3.panels[0].panel", "'noise' is not known"),
     (put(f"{TRADEOFF}.table", "table99"), f"{TRADEOFF}.table", "'table99' is not known"),
     (put(f"{TRADEOFF}.attack", "pgd_e1_a1_t1"), f"{TRADEOFF}.attack", "allowed: cw_"),
     (put(f"{FIGURE}1.dataset", "svhn"), f"{FIGURE}1.dataset", "'svhn' is not known"),
@@ -160,6 +180,17 @@ def test_what_is_no_mistake_is_taken(project: Project, change: Change) -> None:
 
 
 UNPADDED = [{"k": 2}, {"k": 4}, {"k": 8}]
+
+
+@pytest.mark.parametrize("plot", ["foregrounds", "unsuspicious"])
+def test_a_figure_of_foregrounds_needs_a_dataset_that_has_them(project: Project, plot: str) -> None:
+    rows = {"rows": ROW} if plot == "unsuspicious" else {}
+    project.edit("config/datasets.yaml", lambda content: content["fashion-mnist-subset"].pop("foreground", None))
+    project.edit(DEFECTIVE, made(plot, dataset="cifar10", **rows))
+    sentence = refusal(project)
+    assert f"key {FIGURE}3.dataset: fashion-mnist-subset has no foreground" in sentence
+
+
 # What a scale changes of attacks. The columns: the scale's entry, the key that the sentence names, what it says.
 CHANGES: list[tuple[str, Any, str, str]] = [
     ("pgd61", {"budgets": [{}]}, "attacks", "'pgd61' is not known; allowed: boundary, cw20"),

@@ -362,11 +362,12 @@ def test_a_control_character_is_refused_with_its_file(project: Project, file: st
     assert refusal(project).startswith(file)
 
 
-def test_unknown_keys_of_several_types_are_refused(project: Project) -> None:
-    project.rewrite(DEMO, lambda text: text + "\n1: 1\nzzz: 1\n")
+@pytest.mark.parametrize("key", ["1", "null", "true", "2020-01-01"])
+def test_a_key_that_is_no_text_is_refused(project: Project, key: str) -> None:
+    project.rewrite(DEMO, lambda text: text + f"\n{key}: 1\nzzz: 1\n")
     sentence = refusal(project)
     assert sentence.startswith(DEMO)
-    assert "allowed: attacks, datasets, images, recipes, seconds, width" in sentence
+    assert sentence.endswith("is not a text; put it in quotes")
 
 
 @pytest.mark.parametrize("file", [DATASETS, DEMO, DEFECTIVE])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DATASET, IMAGES, TRAIN = "fashion-mnist-subset", 500, 10_000
-SECONDS = {"resnet18": 40, "resnet50": 50, "densenet121": 60, "senet18": 70, "vgg19": 80, "wrn32": 90}
+SECONDS = {"resnet18": 40, "resnet34": 45, "resnet50": 50, "densenet121": 60, "senet18": 70, "vgg19": 80, "wrn32": 90}
 EPOCHS = 4
 
 

@@ -151,3 +151,70 @@ def test_a_plot_in_panels_knows_where_the_columns_of_its_table_stand(root: Path)
     said = json.loads(plan.figure_settings("noise"))
     assert said["columns"] == [{"column": f"sigma {s}", "panel": "noise", "x": i} for i, s in enumerate((1, 2, 4))]
     assert said.items() > figure.items()
+
+
+ROWS = [{"label": "eps 16", "attack": "mifgsm", "source": STANDARD, "code": "mifgsm_e16_a1_t20"}]
+SET, TEST = f"attack/mifgsm/{STANDARD}.safetensors", "dataset/test.safetensors"
+PARTS: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
+    "dropped": ({"rows": ROWS}, {"images": [TEST], "adversarial": [SET]}),
+    "ladder": ({"rows": ROWS * 2}, {"images": [TEST], "adversarial": [SET] * 2}),
+    "spectrum": ({"rows": ROWS}, {"images": [TEST], "adversarial": [SET]}),
+    "pipeline": (
+        {"rows": ROWS},
+        {"images": [TEST], "adversarial": [SET], "checkpoints": [f"train/{STANDARD}.safetensors"]},
+    ),
+    "attention": (
+        {"rows": ROWS, "model": MASKED},
+        {"images": [TEST], "adversarial": [SET], "checkpoints": [f"train/{MASKED}.safetensors"]},
+    ),
+    "denoise": (
+        {"rows": ROWS, "model": MASKED, "defense": "median3"},
+        {"images": [TEST], "adversarial": [SET], "checkpoints": [f"train/{MASKED}.safetensors"]},
+    ),
+    "gradients": (
+        {"models": {STANDARD: "Clean", MASKED: "masked"}},
+        {"images": [TEST], "checkpoints": [f"train/{STANDARD}.safetensors", f"train/{MASKED}.safetensors"]},
+    ),
+    "foregrounds": ({}, {"images": [TEST], "foreground": ["foreground/test.safetensors"]}),
+    "unsuspicious": (
+        {"rows": ROWS},
+        {"images": [TEST], "adversarial": [SET], "foreground": ["foreground/test.safetensors"]},
+    ),
+    "rounding": ({"alphas": [0.1]}, {}),
+}
+MEDIAN = {"function": "lacuna.purify:median", "arguments": {"size": 3}}
+FOREGROUND = {"masks": {"kind": "nonzero"}, "saliency": {"kind": "spectral_residual"}}
+
+
+@pytest.fixture
+def new(root: Path) -> Plan:
+    """A plan with a figure of each kind in `PARTS`, a defense, and foregrounds."""
+    plan = Plan(load(root, CHOSEN | {"scale": "laptop"}))
+    shared = {"title": "A title", "dataset": "cifar10"}
+    plan.figures |= {kind: ("defective", shared | {"plot": kind} | body) for kind, (body, _) in PARTS.items()}
+    plan.exhibits.parts["defenses"]["median3"] = MEDIAN  # type: ignore[index]
+    plan.config.datasets["cifar10"] |= {"foreground": FOREGROUND}
+    return plan
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_new_kinds_are_drawn_from_their_files(new: Plan, kind: str) -> None:
+    wanted = {name: below("cifar10", *paths) for name, paths in PARTS[kind][1].items()}
+    assert new.figure_inputs(kind) == wanted
+
+
+def test_new_kinds_know_what_their_files_do_not_tell(new: Plan) -> None:
+    said = {kind: json.loads(new.figure_settings(kind)) for kind in PARTS}
+    assert {kind for kind, one in said.items() if "classes" not in one} == {"rounding"}
+    assert {(one["scale"], one["dataset"], one["paper_dataset"]) for one in said.values()} == {
+        ("laptop", "cifar10", "cifar10")
+    }
+    assert said["pipeline"]["network"] == new.network_settings("cifar10", STANDARD)
+    assert said["pipeline"]["budget"] == {"epsilon": "16/255", "step": "1/255", "steps": 20}
+    assert said["attention"]["network"] == said["denoise"]["network"] == new.network_settings("cifar10", MASKED)
+    assert (said["denoise"]["defense"], said["denoise"]["purifier"]) == (MEDIAN, "median3")
+    assert said["gradients"]["networks"] == new.networks("cifar10", [STANDARD, MASKED])
+    assert said["gradients"]["names"] == ["Clean", "masked"]
+    assert said["foregrounds"]["masks"] == FOREGROUND["masks"]
+    assert said["unsuspicious"]["saliency"] == FOREGROUND["saliency"]
+    assert said["ladder"]["rows"] == [{"label": "eps 16", "attack": "mifgsm_e16_a1_t20"}] * 2

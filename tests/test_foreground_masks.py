@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.foreground import foreground_masks, saliency_model
-from lacuna.foreground.masks import Foreground, above_midrange
+from lacuna.foreground.masks import Foreground, above_midrange, foreground_masks
+from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import MEAN, SIDE, STD, Segmentation
 
 torch.set_num_threads(1)

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from victims import images
 
 from lacuna.errors import LacunaError
-from lacuna.foreground import foreground_score, saliency_model
 from lacuna.foreground.deepgaze import DeepGaze, overlap, read_centre_bias
+from lacuna.foreground.saliency import saliency_model
+from lacuna.foreground.score import foreground_score, foreground_scores
 from lacuna.foreground.standins import GREY, SIDE
 
 torch.set_num_threads(1)
@@ -81,6 +82,15 @@ def test_stand_ins_say_that_they_are_and_prefer_an_object_to_its_plain_ground(se
     mask = torch.zeros(1, 40, 40, dtype=torch.bool)
     mask[:, 8:20, 18:30] = True
     assert foreground_score(model(x), mask).item() > 3 * mask.double().mean().item()
+
+
+@pytest.mark.parametrize("settings", STAND_INS)
+def test_scores_of_a_set_do_not_depend_on_the_batch(settings: dict[str, Any]) -> None:
+    model, x = saliency_model(settings), (images(2, 7, 3, 20) * 255).to(torch.uint8)
+    masks = torch.rand(7, 20, 20, generator=torch.Generator().manual_seed(1)) < 0.5
+    scores = foreground_scores(model, x, masks, 3)
+    torch.testing.assert_close(scores, foreground_score(model(x / 255), masks).detach(), rtol=1e-5, atol=1e-7)
+    assert not scores.requires_grad
 
 
 # The published spectral residual ------------------------------------------------------------------------------------

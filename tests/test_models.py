@@ -22,7 +22,8 @@ from lacuna.networks import trained_network
 torch.set_num_threads(1)
 Shape = tuple[int, int, int]
 COLOUR, SMALL, GREY = (3, 32, 32), (3, 16, 16), (1, 28, 28)
-COUNTS = dict(zip(ARCHITECTURES, (11_173_962, 23_520_842, 6_956_298, 11_260_354, 20_040_522, 7_400_026), strict=True))
+SIZES = (11_173_962, 21_282_122, 23_520_842, 6_956_298, 11_260_354, 20_040_522, 7_400_026)
+COUNTS = dict(zip(ARCHITECTURES, SIZES, strict=True))
 
 
 def network(
@@ -108,7 +109,7 @@ def reference_densenet(w: Weights, x: Tensor) -> Tensor:
     return w.head(w.bn("bn", x).relu())
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50", "vgg19_bn"])
+@pytest.mark.parametrize("arch", ["resnet18", "resnet34", "resnet50", "vgg19_bn"])
 def test_standard_networks_compute_what_torchvisions_do_with_stem_and_head_for_small_images(arch: str) -> None:
     from torchvision import models
 
@@ -164,6 +165,7 @@ def test_the_first_layer_normalises_pixels(shape: Shape) -> None:
 
 RELEASED: dict[str, list[Shape]] = {  # bottom masks of the released code at 32 x 32 (FACTS A2)
     "resnet18": [(64, 32, 32)] * 5 + [(128, 16, 16)] * 5,
+    "resnet34": [(64, 32, 32)] * 7 + [(128, 16, 16)] * 9,
     "resnet50": [(64, 32, 32)] * 4 + [(128, 16, 16)] * 4,
     "densenet121": [(c, 32, 32) for c in range(64, 257, 32)] + [(c, 16, 16) for c in range(128, 513, 32)],
     "senet18": [(64, 32, 32)] * 5 + [(128, 16, 16)] * 3,
@@ -172,6 +174,7 @@ RELEASED: dict[str, list[Shape]] = {  # bottom masks of the released code at 32 
 }
 PAPER: dict[str, list[Shape]] = RELEASED | {  # after the addition; DenseNet's 3 x 3 convolutions; SENet's stem too
     "resnet18": [(64, 32, 32)] * 5 + [(128, 16, 16)] * 4,
+    "resnet34": [(64, 32, 32)] * 7 + [(128, 16, 16)] * 8,
     "densenet121": [(64, 32, 32)] + [(32, 32, 32)] * 6 + [(32, 16, 16)] * 12,
     "senet18": [(64, 32, 32)] * 6 + [(128, 16, 16)] * 3,
 }

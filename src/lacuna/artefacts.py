@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lacuna.errors import LacunaError
+from lacuna.errors import LacunaError, TamperedError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,13 +129,13 @@ def _git(*arguments: str) -> str:
 
 
 def stable_part(path: Path | str) -> dict[str, Any]:
-    """The stable part of an artefact's provenance. Raises `LacunaError` where it is missing or unreadable."""
+    """The stable part of an artefact's provenance. Raises `LacunaError` where it is missing or not readable."""
     try:
         return dict(json.loads(provenance_path(path).read_text())["stable"])
     except FileNotFoundError:
         raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); {AGAIN}") from None
     except (KeyError, TypeError, ValueError):
-        raise LacunaError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
+        raise TamperedError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
 
 
 def provenance_digest(path: Path | str) -> str:
@@ -144,12 +144,14 @@ def provenance_digest(path: Path | str) -> str:
 
 
 def verify(path: Path | str) -> None:
-    """Raises `LacunaError` unless the artefact's bytes are those its provenance recorded."""
+    """Raises `TamperedError` unless the artefact's bytes are those its provenance recorded, `LacunaError` if gone."""
     recorded = stable_part(path).get("sha256")
     if not Path(path).is_file():
         raise LacunaError(f"{path} is gone though its provenance is there; run again with it as the target")
     if sha256(path) != recorded:
-        raise LacunaError(f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); {AGAIN}")
+        raise TamperedError(
+            f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); {AGAIN}"
+        )
 
 
 def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:

@@ -13,6 +13,7 @@ from lacuna.names import (
     ENSEMBLE,
     METHODS,
     OWN,
+    PRETRAINED,
     REGULARISED,
     SELF,
     STANDARD,
@@ -126,10 +127,18 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
         _check_suites(paper)
 
 
+_MASKED = [name for name, method in METHODS.items() if method.foreground]
+
+
 def _check_trainings(paper: Paper) -> None:
     for name, training in paper.content["trainings"].items():
         if attack := dict(training.get("attack", {})):
-            _check_budget(paper.file, f"trainings.{name}.attack", attack.pop("method"), attack)
+            method = attack.pop("method")
+            if "masks" in attack and not METHODS[method].foreground:
+                where = f"{paper.file}, key trainings.{name}.attack.masks"
+                raise LacunaError(f"{where}: {method} has no use for masks; allowed with: {', '.join(_MASKED)}")
+            attack.pop("masks", None)
+            _check_budget(paper.file, f"trainings.{name}.attack", method, attack)
 
 
 def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
@@ -157,6 +166,9 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
     if spec.arch not in REGULARISED and {"spatial_dropout", "drop_block"} & defined.keys():
         allowed = ", ".join(REGULARISED)
         raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
+    if "pretrained" in defined and (spec.arch not in PRETRAINED or spec.keep or spec.wide):
+        allowed = f"{', '.join(PRETRAINED)} without masks"
+        raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 
 def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -164,6 +176,9 @@ def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str
     tested = (OWN_NAME, ENSEMBLE)
     for name, body in content["selections"].items():
         yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
+    for name, body in content["attacks"].items():
+        if "source" in body.get("like", {}):
+            yield f"attacks.{name}.like.source", body["like"]["source"], tested
     for name, body in content["suites"].items():
         yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
     for name, members in content["ensembles"].items():
@@ -193,9 +208,32 @@ def _check_attacks(paper: Paper) -> None:
         if made_without(attack["method"]) and selections[attack["selection"]]["rule"] == "right_on_source":
             where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
             raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
+        _check_like(paper, name, attack)
         for i, budget in enumerate(attack["budgets"]):
             _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget)
         once(paper.origin(name), f"{key}.budgets", paper.codes(name))
+
+
+def _check_like(paper: Paper, name: str, attack: Mapping[str, Any]) -> None:
+    """The set that an attack's changes are scaled to: it exists, and is of the same images."""
+    key, matched = f"attacks.{name}", any("match" in budget for budget in attack["budgets"])
+    if matched != ("like" in attack):
+        what = "like is missing; match needs it" if matched else "like is not known; only match needs it"
+        raise LacunaError(f"{paper.file}: key {key}.{what}")
+    if not matched:
+        return
+    like, attacks = attack["like"], paper.content["attacks"]
+    known(paper.file, f"{key}.like.attack", like["attack"], attacks)
+    if like["budget"] >= len(budgets := attacks[like["attack"]]["budgets"]):
+        where = f"{paper.file}, key {key}.like.budget: {like['budget']}"
+        raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(budgets) - 1}, the budgets of {like['attack']}")
+    if attacks[like["attack"]]["selection"] != attack["selection"]:
+        where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
+        raise LacunaError(f"{where} is not that of {like['attack']}; allowed: {attacks[like['attack']]['selection']}")
+    if made_without(attack["method"]) and "source" not in like:
+        raise LacunaError(
+            f"{paper.file}: key {key}.like.source is missing; {attack['method']} has no source of its own"
+        )
 
 
 def _check_suites(paper: Paper) -> None:
@@ -231,7 +269,7 @@ def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -
     choice = [" or ".join(known.one_of)] if known.one_of else []
     takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
     lacking, chosen = set(known.required) - set(budget), set(known.one_of) & set(budget)
-    if lacking or set(budget) - set(known.parameters) or len(chosen) != bool(known.one_of):
+    if lacking or set(budget) - set(known.parameters) - {"match"} or len(chosen) != bool(known.one_of):
         has = ", ".join(sorted(budget)) or "nothing"
         raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
     for name in sorted(pixel_parameters(method) & set(budget)):

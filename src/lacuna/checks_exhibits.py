@@ -142,6 +142,13 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
         known(paper.file, f"{key}.panels[{i}].panel", panel["panel"], [name for name in placed if name])
     if figure["plot"] == "shuffled":
         _check_shuffled(paper, key, figure)
+    if "defense" in figure:
+        known(paper.file, f"{key}.defense", figure["defense"], content["defenses"])
+    if figure["plot"] == "pipeline":
+        advdrop = [name for name, attack in content["attacks"].items() if attack["method"] == "advdrop"]
+        known(paper.file, f"{key}.rows[0].attack", figure["rows"][0]["attack"], advdrop)
+    if figure["plot"] in ("foregrounds", "unsuspicious"):
+        _check_foreground(paper, key, figure)
     for i, line in enumerate(figure.get("lines", [])):
         known(paper.file, f"{key}.lines[{i}].dataset", line["dataset"], roles)
     for i, row in enumerate(figure.get("rows", [])):
@@ -149,6 +156,13 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
         known(paper.file, f"{key}.rows[{i}].code", row["code"], paper.codes(row["attack"]))
         check_source(paper, f"{key}.rows[{i}].source", row["source"], row["attack"])
         _check_set(paper, row["attack"], figure["dataset"])
+
+
+def _check_foreground(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
+    name = paper.settings["datasets"][figure["dataset"]]
+    if "foreground" not in paper.datasets[name]:
+        allowed = "a dataset with the key foreground in config/datasets.yaml"
+        raise LacunaError(f"{paper.file}, key {key}.dataset: {name} has no foreground; allowed: {allowed}")
 
 
 def _check_shuffled(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Reads the configuration files, fills one object, and refuses whatever could not run. No torch here."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from lacuna.checks_exhibits import check_exhibits
 from lacuna.errors import LacunaError
 from lacuna.schema import check_schema
 
+DEEPEST, LARGEST = 60, 200_000  # levels and values of a YAML file; the largest here has 6 and some thousands
+LONGEST = 100  # characters of a key, which may become part of a file's name
 OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
 
-SCALED = ("attacks", "trainings")  # parts of which a scale may change keys
+SCALED = ("attacks", "trainings", "defenses")  # parts of which a scale may change keys
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,55 @@ def read_yaml(path: Path, root: Path) -> Any:
     """A YAML file's content. Raises `LacunaError` naming the file, relative to ``root``, where it does not parse."""
     name = path.relative_to(root).as_posix()
     try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_depth(name, text)
+        loader = _Loader(text)
         loader.name = name
-        return loader.get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = loader.get_single_data()
+    except OSError as error:
+        raise LacunaError(f"{name} cannot be read ({error.strerror}); restore it with git checkout") from None
+    except (yaml.YAMLError, ValueError, OverflowError, AttributeError, LookupError, TypeError) as error:  # !!bool x
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or getattr(error, "reason", error)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error).partition("\n")[0]
         raise LacunaError(f"{name}{where}: not valid YAML ({problem})") from None
+    for problem in _strange(content):
+        raise LacunaError(f"{name}: {problem}")
+    return content
+
+
+def _refuse_depth(name: str, text: str) -> None:
+    """Before anything is built from it: the parser's recursion ends the process at some ten thousand levels."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise LacunaError(f"{name}: nested deeper than {DEEPEST} levels; allowed: at most {DEEPEST}")
+
+
+def _strange(content: Any) -> Iterator[str]:
+    """What JSON could not hold: keys that are no texts, dates, bytes, sets, and what contains itself."""
+    left, met = [content], 0
+    while left and met < LARGEST:
+        value, met = left.pop(), met + 1
+        if isinstance(value, dict):
+            yield from filter(None, map(_strange_key, value))
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif not isinstance(value, str | int | float | None):
+            allowed = "texts (in quotes), numbers, true, false, null"
+            yield f"{str(value)[:40]!r} is a {type(value).__name__}; allowed: {allowed}"
+    if left:
+        yield f"more than {LARGEST} values once every alias is followed; allowed: fewer"
+
+
+def _strange_key(key: Any) -> str | None:
+    if not isinstance(key, str):
+        return f"key {key!r} is not a text; put it in quotes"
+    if len(key) > LONGEST or not key.isprintable():
+        return f"key {key[:40]!r} is too long or has control characters; allowed: at most {LONGEST} printable ones"
+    return None
 
 
 def load(root: Path, chosen: Mapping[str, Any]) -> Config:
@@ -78,14 +121,27 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     datasets = _checked(root / "config/datasets.yaml", "datasets", root)
     settings = _checked(scales[chosen["scale"]], "scale", root)
     papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
-    check_datasets("config/datasets.yaml", datasets)
     scale_file = f"config/scales/{chosen['scale']}.yaml"
+    datasets = _with_foreground(datasets, settings, scale_file, root)
+    check_datasets("config/datasets.yaml", datasets)
     check_scale(scale_file, settings, datasets)
     papers = _scaled(papers, settings, scale_file, root)
     _check(papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
     return Config(*switches, settings, datasets, papers, claims)
+
+
+def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:
+    """The datasets with what the scale changes of their foregrounds; the result must be valid too."""
+    changes = settings.get("foreground", {})
+    for name in changes:
+        if name not in datasets:
+            raise LacunaError(f"{scale_file}, key foreground: '{name}' is not known; allowed: {', '.join(datasets)}")
+    changed = {name: {"foreground": {**datasets[name].get("foreground", {}), **changes[name]}} for name in changes}
+    merged = {name: {**body, **changed.get(name, {})} for name, body in datasets.items()}
+    check_schema(merged, "datasets", f"config/datasets.yaml with foreground of {scale_file}", root)
+    return merged
 
 
 def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:
@@ -107,7 +163,8 @@ def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: 
 
 def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A part with other values for some keys; null takes a key away, ``budget`` changes every budget of an attack."""
-    changed = {key: value for key, value in {**body, **changes}.items() if value is not None}
+    both = {key: {**body[key], **new} for key, new in changes.items() if isinstance(body.get(key), dict) and new}
+    changed = {key: value for key, value in {**body, **changes, **both}.items() if value is not None}
     every = changed.pop("budget", {})
     return changed | ({"budgets": [{**budget, **every} for budget in changed["budgets"]]} if every else {})
 

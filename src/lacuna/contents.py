@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lacuna.artefacts import AGAIN, map_tensors, parsed_frame, read_frame, read_tensors
+from lacuna.codes import MEASURED
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ OUTCOMES = {
     "valid": "true or false",
     "distance": "finite numbers",
 }
+MEASURES = {**dict.fromkeys(("attack", "source"), "texts"), "image": "whole numbers"}
 SELECTION = {"image": "whole numbers", "label": "whole numbers"}
 HISTORY = {"epoch": "whole numbers", **dict.fromkeys(("learning_rate", "train_loss", "train_accuracy"), "numbers")}
 CELLS = {
@@ -93,6 +95,16 @@ def read_selection(path: str, data: Tensors) -> "pd.DataFrame":
 def read_outcomes(path: str) -> "pd.DataFrame":
     """Outcomes of one target and suite: at least the columns of `OUTCOMES`."""
     return _columns(path, read_frame(path), OUTCOMES)
+
+
+def read_measures(path: str) -> "pd.DataFrame":
+    """Measures of an adversarial set's images: at least the columns of `MEASURES`, each image once per attack."""
+    return _columns(path, read_frame(path), MEASURES)
+
+
+def read_lines(place: tuple[str, str], path: str) -> "pd.DataFrame":
+    """What cells with this `place_of` count: outcomes, or measures of images."""
+    return read_measures(path) if place[0].startswith(MEASURED) else read_outcomes(path)
 
 
 def read_history(path: str) -> "pd.DataFrame":

@@ -13,6 +13,7 @@ from lacuna.plan import Plan
 # Parameters at full width (tests/test_models.py counts them); a width w multiplies them by about its square.
 PARAMETERS = {
     "resnet18": 11_173_962,
+    "resnet34": 21_282_122,
     "resnet50": 23_520_842,
     "densenet121": 6_956_298,
     "senet18": 11_260_354,

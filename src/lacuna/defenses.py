@@ -1,4 +1,4 @@
-"""Defenses that a user brings: a function of the image before the network."""
+"""Defenses of a target: a function of the image before the network, or randomised smoothing."""
 
 from functools import partial
 from typing import Any
@@ -7,6 +7,12 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.networks import imported
+from lacuna.smoothing import Smoothed
+
+
+def defended(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
+    """The network behind a defense as config/papers describes it: ``function``, or ``smoothing`` (`Smoothed`)."""
+    return Smoothed(settings["smoothing"], network, seed) if "smoothing" in settings else Defended(settings, network)
 
 
 class Defended(nn.Module):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.codes import NO_SOURCE
 from lacuna.data.classes import class_names
+from lacuna.names import attack_code
 
 if TYPE_CHECKING:
     from lacuna.plan import Plan
@@ -32,7 +33,7 @@ def _masks(plan: "Plan", body: Body, dataset: str) -> Files:
     return {"checkpoints": plan.checkpoints(dataset, body["model"])}
 
 
-def _diagram(plan: "Plan", body: Body, dataset: str) -> Files:
+def _nothing(plan: "Plan", body: Body, dataset: str) -> Files:
     return {}
 
 
@@ -55,28 +56,94 @@ def _shuffled(plan: "Plan", body: Body, dataset: str) -> Files:
     }
 
 
+def _foregrounds(plan: "Plan", body: Body, dataset: str) -> Files:
+    masks = plan.path(dataset, "foreground", "test.safetensors")
+    return {"images": [plan.path(dataset, "dataset", "test.safetensors")], "foreground": [masks]}
+
+
+def _unsuspicious(plan: "Plan", body: Body, dataset: str) -> Files:
+    return {**_examples(plan, body, dataset), **_foregrounds(plan, body, dataset)}
+
+
+def _gradients(plan: "Plan", body: Body, dataset: str) -> Files:
+    checkpoints = [path for model in body["models"] for path in plan.checkpoints(dataset, model)]
+    return {"images": [plan.path(dataset, "dataset", "test.safetensors")], "checkpoints": checkpoints}
+
+
+def _examples_on(plan: "Plan", body: Body, dataset: str) -> Files:
+    """Examples, and the network that looks at them."""
+    return {**_examples(plan, body, dataset), "checkpoints": plan.checkpoints(dataset, _network(body))}
+
+
+def _network(body: Body) -> str:
+    """The network of a figure: the one it names, or the source of its only set."""
+    return str(body["model"] if "model" in body else body["rows"][0]["source"])
+
+
 FILES: dict[str, Callable[["Plan", Body, str], Files]] = {
     "masks": _masks,
-    "diagram": _diagram,
+    "diagram": _nothing,
     "curves": _curves,
     "examples": _examples,
     "shuffled": _shuffled,
+    "foregrounds": _foregrounds,
+    "unsuspicious": _unsuspicious,
+    "gradients": _gradients,
+    "dropped": _examples,
+    "ladder": _examples,
+    "denoise": _examples_on,
+    "attention": _examples_on,
+    "spectrum": _examples,
+    "rounding": _nothing,
+    "pipeline": _examples_on,
 }
+WITHOUT_IMAGES = {"masks", "diagram", "curves", "rounding"}
 
 
 def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     """The settings of a figure's plot: its own entry, and what its inputs do not tell."""
+    plot = body["plot"]
     if "table" in body:
         columns = plan.tables[body["table"]][1]["columns"]
         placed = [{key: column[key] for key in PLACE if key in column} for column in columns if "panel" in column]
-        return {**body, "columns": placed} if placed and body["plot"] in IN_PANELS else dict(body)
+        return {**body, "columns": placed} if placed and plot in IN_PANELS else dict(body)
     settings = {**body, "scale": plan.config.scale, "dataset": dataset, "paper_dataset": role_of(body)}
-    if "model" in body:
-        settings["network"] = plan.network_settings(dataset, body["model"])
-    if body["plot"] in ("examples", "shuffled"):
+    if plot not in WITHOUT_IMAGES:
         settings["classes"] = class_names(plan.config.datasets[dataset])
-    if body["plot"] == "examples":
+    if "rows" in body:
         settings["rows"] = [{"label": row["label"], "attack": row["code"]} for row in body["rows"]]
-    if body["plot"] == "shuffled":
-        settings |= {"attacks": plan.codes(body["attack"]), "networks": [*body["models"].values()]}
-    return settings
+    if "model" in body or FILES[plot] is _examples_on:
+        settings["network"] = plan.network_settings(dataset, _network(body))
+    return settings | (MORE[plot](plan, body, dataset) if plot in MORE else {})
+
+
+def _shuffles(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    return {"attacks": plan.codes(body["attack"]), "networks": [*body["models"].values()]}
+
+
+def _several(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    return {"networks": plan.networks(dataset, [*body["models"]]), "names": [*body["models"].values()]}
+
+
+def _of_foreground(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    return dict(plan.config.datasets[dataset]["foreground"])
+
+
+def _defense(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    return {"defense": plan.exhibits.parts["defenses"][body["defense"]], "purifier": body["defense"]}
+
+
+def _budget(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    (row,) = body["rows"]
+    attack = plan.attack(row["attack"])
+    return {"budget": next(b for b in attack["budgets"] if attack_code(attack["method"], b) == row["code"])}
+
+
+MORE: dict[str, Callable[["Plan", Body, str], dict[str, Any]]] = {
+    "shuffled": _shuffles,
+    "gradients": _several,
+    "foregrounds": _of_foreground,
+    "unsuspicious": _of_foreground,
+    "denoise": _defense,
+    "pipeline": _budget,
+}

@@ -1,5 +1,7 @@
 """Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import pandas as pd
 import torch
@@ -10,14 +12,25 @@ from lacuna.images import as_pixels
 from lacuna.names import EXTRAS
 
 
+@runtime_checkable
+class Decides(Protocol):
+    """A target that gives classes itself, not logits, and may abstain with -1."""
+
+    def decide(self, images: Tensor) -> Tensor:
+        """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W)."""
+
+
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
     """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 without a model.
 
-    A batch at a time is moved to the model's device, where the images are not there yet.
+    A batch at a time is moved to the model's device, where the images are not there yet. A model that `Decides` is
+    asked for its classes.
     """
     if model is None:
         return torch.full((len(images),), -1)
+    if isinstance(model, Decides):
+        return model.decide(images)
     model.eval()
     device = device_of(model)
     return torch.cat([model(as_pixels(part.to(device))).argmax(1) for part in torch.split(images, batch)]).cpu()

@@ -1,6 +1,6 @@
 """Every file with provenance that a table is computed from: rule, path, settings and inputs. No torch here."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,40 +20,48 @@ class Artefact:
     inputs: tuple[str, ...]
 
 
-def table_artefacts(plan: "Plan", table: str) -> list[Artefact]:
-    """What a table is computed from, in order of the flow: each artefact after its inputs, the table's cells last."""
-    dataset = plan.dataset_of(table)
-    cells = plan.cells(table)
-    pairs = dict.fromkeys((cell.suite, cell.target) for cell in cells)
-    sets = dict.fromkeys(pair for suite, target in pairs for pair in plan.suite_sources(suite, target))
-    selections = dict.fromkeys(plan.selection_of(*pair) for pair in sets)
-    deciding = [model for selection in selections for model in plan.selection_sources(selection)]
-    named = [*deciding, *(source for _, source in sets), *(cell.model for cell in cells)]
-    models = dict.fromkeys(member for model in named for member in plan.exhibits.members(model))
-    printed = plan.printed_file(table)
-    return [
-        *_splits(plan, dataset),
-        *(artefact for model in models for artefact in _trained(plan, dataset, model)),
-        *(_selection(plan, dataset, selection) for selection in selections),
-        *(_adversarial_set(plan, dataset, *pair) for pair in sets),
-        *(_outcomes(plan, dataset, *pair) for pair in pairs),
-        Artefact(
-            "cells",
-            plan.path(dataset, "cells", f"{table}.csv"),
-            plan.cells_settings(table),
-            (*plan.outcomes(table), printed),
-        ),
-    ]
+def exhibit_artefacts(plan: "Plan", exhibit: str) -> list[Artefact]:
+    """What a table or figure is made from, each artefact after its inputs; a table's cells are the last."""
+    if exhibit in plan.tables:
+        return chain(plan, plan.cells_file(exhibit))
+    files = [path for paths in plan.figure_inputs(exhibit).values() for path in paths]
+    return _once(artefact for path in files for artefact in chain(plan, path))
 
 
-def all_artefacts(plan: "Plan", tables: Iterable[str]) -> list[Artefact]:
-    """What several tables are computed from, each artefact once and after its inputs."""
-    return list({artefact.path: artefact for table in tables for artefact in table_artefacts(plan, table)}.values())
+def all_artefacts(plan: "Plan", exhibits: Iterable[str]) -> list[Artefact]:
+    """What several exhibits are made from, each artefact once and after its inputs."""
+    return _once(artefact for exhibit in exhibits for artefact in exhibit_artefacts(plan, exhibit))
+
+
+def _once(artefacts: Iterable[Artefact]) -> list[Artefact]:
+    return list({artefact.path: artefact for artefact in artefacts}.values())
+
+
+def chain(plan: "Plan", path: str) -> list[Artefact]:
+    """An artefact, and before it all that it is made from. KeyError for an unknown stage."""
+    found: dict[str, Artefact] = {}
+
+    def add(path: str) -> None:
+        if path in found or not path.startswith("results/"):
+            return
+        _, _, dataset, stage, name = path.split("/", 4)
+        for artefact in MAKERS[stage](plan, dataset, name.rpartition(".")[0]):
+            for needed in artefact.inputs:
+                add(needed)
+            found[artefact.path] = artefact
+
+    add(path)
+    return list(found.values())
 
 
 def _splits(plan: "Plan", dataset: str) -> list[Artefact]:
     shared = (plan.dataset_settings(dataset), tuple(plan.dataset_files(dataset)))
     return [Artefact("dataset", _split(plan, dataset, split), *shared) for split in ("train", "test")]
+
+
+def _foreground(plan: "Plan", dataset: str, split: str) -> list[Artefact]:
+    path = plan.path(dataset, "foreground", f"{split}.safetensors")
+    return [Artefact("foreground", path, plan.foreground_settings(dataset), (_split(plan, dataset, split),))]
 
 
 def _split(plan: "Plan", dataset: str, split: str) -> str:
@@ -65,7 +73,7 @@ def _trained(plan: "Plan", dataset: str, model: str) -> list[Artefact]:
     path = plan.path(dataset, "train", f"{model}.safetensors")
     if parse_model(model).training == OWN:
         return [Artefact("adopt", path, plan.adopt_settings(dataset, model), (plan.adopt_checkpoint(model),))]
-    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model))
+    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model), *plan.train_masks(dataset, model))
     history = plan.path(dataset, "train", f"{model}.history.csv")
     return [Artefact("train", name, plan.train_settings(dataset, model), read) for name in (path, history)]
 
@@ -77,10 +85,12 @@ def _selection(plan: "Plan", dataset: str, selection: str) -> Artefact:
 
 
 def _adversarial_set(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
-    made_on = (*plan.checkpoints(dataset, source), plan.attack_selection(dataset, attack, source))
+    chosen = plan.attack_selection(dataset, attack, source)
+    made_on = (*plan.checkpoints(dataset, source), chosen, *plan.attack_like(dataset, attack, source))
     path = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
     settings = plan.attack_settings(dataset, attack, source)
-    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on))
+    masks = plan.attack_foreground(dataset, attack)
+    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on, *masks))
 
 
 def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
@@ -88,3 +98,34 @@ def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:
     path = plan.path(dataset, "evaluate", f"{suite}/{target}.parquet")
     settings = plan.evaluate_settings(dataset, suite, target)
     return Artefact("evaluate", path, settings, (_split(plan, dataset, "test"), *tried))
+
+
+def _measures(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
+    path = plan.path(dataset, "measure", f"{attack}/{source}.parquet")
+    inputs = (_split(plan, dataset, "test"), plan.path(dataset, "attack", f"{attack}/{source}.safetensors"))
+    settings = plan.measure_settings(dataset, attack)
+    return Artefact("measure", path, settings, (*inputs, *plan.measure_foreground(dataset, attack)))
+
+
+def claims_artefact(plan: "Plan", paper: str) -> Artefact:
+    """The verdicts on a paper's claims, which every table of the paper goes into."""
+    files = (f"data/printed/{paper}.csv", f"config/claims/{paper}.yaml")
+    inputs = (*plan.claims_cells(paper), *plan.claims_outcomes(paper), *files)
+    return Artefact("claims", plan.claims_files(paper)[0], plan.claims_settings(paper), inputs)
+
+
+def _cells(plan: "Plan", dataset: str, table: str) -> list[Artefact]:
+    inputs = (*plan.outcomes(table), plan.printed_file(table))
+    return [Artefact("cells", plan.cells_file(table), plan.cells_settings(table), inputs)]
+
+
+MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
+    "dataset": lambda plan, dataset, _: _splits(plan, dataset),
+    "foreground": _foreground,
+    "train": lambda plan, dataset, name: _trained(plan, dataset, name.removesuffix(".history")),
+    "select": lambda plan, dataset, name: [_selection(plan, dataset, name)],
+    "attack": lambda plan, dataset, name: [_adversarial_set(plan, dataset, *name.split("/"))],
+    "evaluate": lambda plan, dataset, name: [_outcomes(plan, dataset, *name.split("/"))],
+    "measure": lambda plan, dataset, name: [_measures(plan, dataset, *name.split("/"))],
+    "cells": _cells,
+}

@@ -32,7 +32,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         try:
             yield say
         except LacunaError as error:
-            say("error: " + str(error).replace("\n", "\\n"))
+            say(f"error: {error}")
             sys.exit(1)
         except Exception:
             traceback.print_exc(file=file)

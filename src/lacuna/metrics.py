@@ -13,8 +13,9 @@ from lacuna.statistics import Array, Sample, mean_interval, median_interval, wil
 Cell = Mapping[str, Any]
 Outcomes = Mapping[tuple[str, str], pd.DataFrame]
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
+RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
 UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
-UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(("png_ratio", "jpeg_ratio"), "of clean")
+UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATIOS, "of clean")
 
 
 def unit_of(metric: str) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 
 from lacuna.errors import LacunaError
 
-ARCHITECTURES = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
+ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
 REGULARISED = ("resnet18", "wrn32")  # have places for spatial dropout and DropBlock
+PRETRAINED = ("resnet34", "resnet50")  # may start from weights of torchvision
 STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
 SELF = "self"  # source of a column: each row's own network, the white box
+LONGEST = 120  # characters of a model's name: file names with it and an attack's code stay below 255
 GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
@@ -73,6 +75,8 @@ def parse_model(name: str, trainings: Collection[str] | None = None) -> ModelSpe
 
     ``trainings`` are the names of trainings that exist; without it any word of the grammar is taken.
     """
+    if len(name) > LONGEST:
+        raise LacunaError(f"model {name[:40] + '...'!r} has {len(name)} characters; allowed: at most {LONGEST}")
     if _OWN.fullmatch(name):
         return ModelSpec(arch=name, training=OWN, seed=0)
     match = _MODEL.fullmatch(name)
@@ -119,8 +123,8 @@ def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> Non
 
 def parse_pixels(text: str, key: str) -> Fraction:
     """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
-        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    if len(text) > LONGEST or not re.fullmatch(r"[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text):
+        raise LacunaError(f"{key} is {text[:40]!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
     numerator, _, denominator = text.partition("/")
     value = Fraction(numerator) / Fraction(denominator or "1")
     if value > 1:
@@ -184,7 +188,8 @@ METHODS: dict[str, Method] = {
 # Numbers of an adversarial image against its clean one, whatever a target says (lacuna.quality, lacuna.foreground).
 MEASURES = (
     *("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif", "lpips"),
-    *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio", "colours", "colours_clean"),
+    *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio"),
+    *("sheet_png_ratio", "sheet_jpeg_ratio", "colours", "colours_clean"),
     *("foreground_score", "foreground_score_unseen"),
 )
 PIXELS = {"epsilon", "step", "sigma", "epsilon_foreground", "epsilon_background"}  # parameters in pixel units
@@ -241,6 +246,7 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]
     pixels = pixel_parameters(method)
     values = [f"{LETTERS[key]}{_coded(key, budget[key], key in pixels)}" for key in shown if budget[key] is not False]
+    values += [f"matched{budget['match']}"] if "match" in budget else []
     own = [f"{key}{value}" for key, value in sorted(budget.get("arguments", {}).items())]
     name = method if method in METHODS else f"own_{method.rpartition(':')[2].lower()}"
     return "_".join([name, *values, *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])

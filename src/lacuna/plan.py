@@ -2,21 +2,19 @@
 
 import json
 import os
-from collections.abc import Iterable
 from importlib.machinery import PathFinder
 from typing import Any
 
 from lacuna.codes import MEASURED, NO_SOURCE
 from lacuna.config import Config
-from lacuna.data.classes import class_count
-from lacuna.data.places import missing
+from lacuna.data.classes import class_count, class_names
 from lacuna.drawings import files_of, role_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.inventory import Artefact, all_artefacts
-from lacuna.names import ENSEMBLE, OWN, SELF, STANDARD, attack_code, parse_model
+from lacuna.names import ENSEMBLE, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
 
-PAGE = "docs/datasets.md"
+SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
 
 
 class Plan:
@@ -91,6 +89,13 @@ class Plan:
         sets = self.suite_sources(suite, target)
         return [self.path(dataset, "attack", f"{attack}/{source}.safetensors") for attack, source in sets]
 
+    def attack_like(self, dataset: str, attack: str, source: str) -> list[str]:
+        """The adversarial set that an attack's changes are scaled to; none for most attacks."""
+        like = self.attack(attack).get("like")
+        if like is None:
+            return []
+        return [self.path(dataset, "attack", f"{like['attack']}/{like.get('source', source)}.safetensors")]
+
     def attack_selection(self, dataset: str, attack: str, source: str) -> str:
         """The selection that an attack on a source runs on."""
         return self.path(dataset, "select", f"{self.selection_of(attack, source)}.csv")
@@ -98,6 +103,10 @@ class Plan:
     def select_checkpoints(self, dataset: str, selection: str) -> list[str]:
         """Checkpoints of the networks that decide a selection."""
         return [path for model in self.selection_sources(selection) for path in self.checkpoints(dataset, model)]
+
+    def cells_file(self, table: str) -> str:
+        """The cells of a table."""
+        return self.path(self.dataset_of(table), "cells", f"{table}.csv")
 
     def printed_file(self, table: str) -> str:
         """The paper's printed cells."""
@@ -179,45 +188,48 @@ class Plan:
             )
         return dict(self._stages[kind][name])
 
-    def artefacts(self, *tables: str) -> list[Artefact]:
-        """All that these tables are computed from (of all tables if none is named), each after its inputs."""
-        return all_artefacts(self, tables or self.tables)
+    def artefacts(self, *exhibits: str) -> list[Artefact]:
+        """All that these tables and figures are made from (of all if none is named), each after its inputs."""
+        return all_artefacts(self, exhibits or [*self.tables, *self.figures])
 
     # Settings: everything that decides an artefact's bytes, besides its inputs -----------------------------
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical(self.config.datasets[dataset])
+        return canonical({key: value for key, value in self.config.datasets[dataset].items() if key != "foreground"})
+
+    def foreground_settings(self, dataset: str) -> str:
+        """Settings of the rule foreground: how masks are found, the class names, where images come from."""
+        data = self.config.datasets[dataset]
+        masks = self._foreground(dataset)["masks"]
+        return canonical({"masks": masks, "classes": class_names(data), "source": data["source"]})
+
+    def _foreground(self, dataset: str) -> dict[str, Any]:
+        """A dataset's foreground; raises `LacunaError` where it has none."""
+        data = self.config.datasets[dataset]
+        if "foreground" not in data:
+            raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
+        return dict(data["foreground"])
+
+    def attack_foreground(self, dataset: str, attack: str) -> list[str]:
+        """The test images' foreground, for attacks on regions; none for others."""
+        method = METHODS.get(self.attack(attack)["method"])
+        return self._masks(dataset, "test") if method and method.foreground else []
+
+    def train_masks(self, dataset: str, model: str) -> list[str]:
+        """The training images' foreground, for networks trained on attacks on regions; none for others."""
+        training = parse_model(model).training
+        attack = {} if training in (STANDARD, OWN) else self._named("trainings", training).get("attack", {})
+        return self._masks(dataset, "train") if attack and METHODS[attack["method"]].foreground else []
+
+    def _masks(self, dataset: str, split: str) -> list[str]:
+        self._foreground(dataset)
+        return [self.path(dataset, "foreground", f"{split}.safetensors")]
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
         source = self.config.datasets[dataset]["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
-
-    def refuse_missing(self, needed: Iterable[str], exhibits: Iterable[str]) -> None:
-        """Raises `LacunaError` where files that the user brings are not there: before the first job, not in it.
-
-        ``needed`` are the datasets that jobs to come read, ``exhibits`` the tables and figures that are asked for.
-        """
-        asked = sorted(set(exhibits) & {*self.tables, *self.figures})
-        for dataset in sorted(set(needed) & set(self.config.datasets)):
-            if path := missing(self.config.datasets[dataset]["source"]):
-                users = [name for name in asked if dataset in self.datasets_of(name)]
-                who = f"{', '.join(users)}: " if users else ""
-                raise LacunaError(f"{who}the dataset {dataset} is yours to bring, and {path} is not there; see {PAGE}")
-
-    def datasets_of(self, exhibit: str) -> set[str]:
-        """Every dataset that an exhibit is made from; a figure of curves may have several."""
-        lines = self.figures[exhibit][1].get("lines", []) if exhibit in self.figures else []
-        return {self.dataset_of(exhibit), *(self.role(line["dataset"]) for line in lines)}
-
-    def refuse_missing_sets(self, attacks: Iterable[str]) -> None:
-        """Raises `LacunaError` where one of these attacks takes its images from a folder that is not there."""
-        for name in sorted(set(attacks)):
-            body = self.attack(name)
-            for path in (budget["path"] for budget in body["budgets"] if body["method"] == "folder"):
-                if not os.path.isdir(path):
-                    raise LacunaError(f"the attack {name} takes its images from {path}, which is not there; see {PAGE}")
 
     def own_code(self, *references: str) -> list[str]:
         """Source files of the ``module:name`` references, without those of installed packages."""
@@ -231,7 +243,7 @@ class Plan:
     def target_own_code(self, target: str) -> list[str]:
         """Code of the user's own that decides a target's outcomes."""
         model, _, defense = target.partition("--")
-        functions = [self._named("defenses", defense)["function"]] if defense else []
+        functions = [self._named("defenses", defense).get("function", "")] if defense else []
         return self.own_code(*self._factories(model), *functions)
 
     def _factories(self, model: str) -> list[str]:
@@ -286,8 +298,13 @@ class Plan:
     def attack_settings(self, dataset: str, attack: str, source: str) -> str:
         """Settings of the rule attack: the method with its whole grid of budgets, and the source network."""
         body = self.attack(attack)
+        like = {"like": self.codes(body["like"]["attack"])[body["like"]["budget"]]} if "like" in body else {}
+        salient = any(budget.get("weight") for budget in body["budgets"])
+        saliency = {"saliency": self._foreground(dataset)["saliency"]} if salient else {}
         return canonical(
             {
+                **like,
+                **saliency,
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
@@ -301,6 +318,19 @@ class Plan:
         """What says which files a dataset of the user's own has, and their order."""
         entry = self.config.datasets[dataset]
         return {"source": entry["source"], "classes": entry["classes"]}
+
+    def measure_settings(self, dataset: str, attack: str) -> str:
+        """Settings of the rule measure: what is measured of an attack's images, and the saliency models for it."""
+        if not (measures := self.attack(attack).get("measures")):
+            raise LacunaError(f"attack '{attack}' measures nothing; give it a list under the key measures")
+        scores = {name: model for name, model in SCORES.items() if name in measures}
+        models = {name: self._foreground(dataset)[model] for name, model in scores.items()}
+        return canonical({"measures": measures, "saliency": models})
+
+    def measure_foreground(self, dataset: str, attack: str) -> list[str]:
+        """The test images' foreground, where scores of it are measured; none for other measures."""
+        scored = SCORES.keys() & set(self.attack(attack).get("measures", []))
+        return self._masks(dataset, "test") if scored else []
 
     def adopt_checkpoint(self, model: str) -> str:
         """The weights of a network of the user's own."""
@@ -317,7 +347,9 @@ class Plan:
             "network": self.network_settings(dataset, model),
             "sources": [source for _, source in self.suite_sources(suite, target)],
         }
-        return canonical(settings | ({"defense": self._named("defenses", defense)} if defense else {}))
+        body = self._named("defenses", defense) if defense else {}
+        seed = {"seed": self.config.seed} if "smoothing" in body else {}
+        return canonical(settings | seed | ({"defense": body} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
         """Settings of the rule cells: every cell and where its outcomes lie."""
@@ -347,8 +379,10 @@ class Plan:
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        recipe = self.config.settings["recipes"][dataset]
-        return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+        recipe, spec = self.config.settings["recipes"][dataset], parse_model(model)
+        if spec.training not in (STANDARD, OWN) and "head" in self._named("trainings", spec.training):
+            return 0  # the published network as it is
+        return int(recipe.get("epochs_of", {}).get(spec.arch, recipe["epochs"]))
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""

@@ -54,12 +54,12 @@ def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
     state = "as made" if digest == stable["sha256"] else "CHANGED SINCE IT WAS MADE"
     dirty = " with uncommitted changes" if volatile["dirty"] else ""
     yield f"{name}  {shown}, {state}"
-    yield f"    settings {stable['settings_digest'][:16]}: {json.dumps(_short(stable['settings']), sort_keys=True)}"
+    yield f"    settings {stable['settings_digest'][:16]}: {json.dumps(short(stable['settings']), sort_keys=True)}"
     versions = ", ".join(f"{key} {value}" for key, value in sorted(stable["versions"].items()))
     yield f"    commit {str(volatile['commit'])[:12]}{dirty}, {volatile['seconds']} s on {volatile['host']}; {versions}"
 
 
-def _short(settings: dict[str, Any]) -> dict[str, Any]:
+def short(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without the parts that the artefact's own inputs show again."""
     return {key: value for key, value in settings.items() if key not in ("cells", "network", "networks", "classes")}
 

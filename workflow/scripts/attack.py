@@ -2,18 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lacuna.artefacts import Record, stable_part, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
-from lacuna.attacks.run import adversarial_images
-from lacuna.contents import read_dataset, read_selection
+from lacuna.attacks.run import AdversarialSet, adversarial_images
+from lacuna.contents import read_adversarial, read_dataset, read_foreground, read_selection
 from lacuna.data.brought import names_of
 from lacuna.device import prepare_torch
+from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
+from lacuna.foreground.saliency import saliency_model
 from lacuna.job import job
 from lacuna.networks import trained_network
 from lacuna.resumable import Resumable
@@ -28,7 +30,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
-    inputs = [paths.images, *paths.checkpoints, paths.selection]
+    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.get("like", []), *paths.foreground]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
@@ -36,8 +38,16 @@ with job(snakemake) as say:
     images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
     model = trained_network(network, list(paths.checkpoints), device) if network else None
     victim = folded(model) if model and settings["fold_batch_norm"] else model
+    masks = [read_foreground(path, data)["mask"][ids].to(device) for path in paths.foreground]  # one, or none
+    regions: dict[str, Any] = {"foreground": masks[0]} if masks else {}
+    if "saliency" in settings:
+        regions["saliency"] = saliency_model(settings["saliency"]).to(device)
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
+    other = read_adversarial(paths.like[0], data) if paths.get("like") else {}
+    if other and not torch.equal(other["image"], ids):
+        raise LacunaError(f"{paths.like[0]} is of other images than {paths.selection}; allowed: the same selection")
+    like = AdversarialSet.read(other, settings["like"], device) if other else None
     files = None
     if "dataset" in settings:  # of methods that find the images' counterparts by name
         order, own = stable_part(paths.images)["facts"].get("order", ""), settings["dataset"]
@@ -51,8 +61,8 @@ with job(snakemake) as say:
         torch.manual_seed(seed)  # for attacks of the user's own
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
-        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "files": files}
-        made = adversarial_images(victim, images, labels, settings["method"], budget, **how)
+        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like, "files": files}
+        made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **regions)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
         tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}

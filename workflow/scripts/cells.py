@@ -3,10 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, provenance_digest, read_frame, write_frame
+from lacuna.artefacts import Record, provenance_digest, write_frame
 from lacuna.cells import compute_cells
-from lacuna.codes import MEASURED, place_of
-from lacuna.contents import read_outcomes, read_printed
+from lacuna.codes import place_of
+from lacuna.contents import read_lines, read_printed
 from lacuna.job import job
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ with job(snakemake):
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
     keys = list(dict.fromkeys(place_of(cell) for cell in settings["cells"]))
-    readers = [read_frame if group.startswith(MEASURED) else read_outcomes for group, _ in keys]
-    outcomes = {key: read(path) for read, key, path in zip(readers, keys, paths, strict=True)}
+    outcomes = {key: read_lines(key, path) for key, path in zip(keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
     printed = read_printed(snakemake.input.printed)
     cells = compute_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)

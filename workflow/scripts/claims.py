@@ -8,7 +8,7 @@ import pandas as pd
 
 from lacuna.artefacts import Record, write_frame, write_text
 from lacuna.claims import load_claims
-from lacuna.contents import read_cells, read_outcomes, read_printed
+from lacuna.contents import read_cells, read_lines, read_printed
 from lacuna.job import job
 from lacuna.reporting.claims import markdown
 from lacuna.verdicts import judge, samples_of
@@ -23,7 +23,7 @@ with job(snakemake) as say:
     inputs = [*paths.cells, *paths.outcomes, paths.printed, paths.claims]
     record = Record("claims", snakemake.params.settings, inputs, list(paths.code))
     files = {tuple(key): path for key, path in zip(settings["outcomes"], paths.outcomes, strict=True)}
-    samples = samples_of(settings["tables"], lambda *key: read_outcomes(files[key]))
+    samples = samples_of(settings["tables"], lambda dataset, *place: read_lines(place, files[dataset, *place]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
     verdicts, comparisons = judge(claims, cells, [[sample] for sample in samples], read_printed(paths.printed))

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors, write_text
-from lacuna.contents import read_dataset
+from lacuna.contents import read_dataset, read_foreground
 from lacuna.data.normalisation import normalisation
 from lacuna.device import near, prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
+from lacuna.models.pretrained import load_imagenet
+from lacuna.names import PRETRAINED, parse_model
 from lacuna.networks import new_network
 from lacuna.resumable import Resumable
 from lacuna.training.history import as_csv
@@ -23,17 +25,27 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings = json.loads(snakemake.params.settings)
-    inputs = [snakemake.input.images, *snakemake.input.get("tests", [])]
+    tests, masks = list(snakemake.input.get("tests", [])), list(snakemake.input.get("masks", []))
+    inputs = [snakemake.input.images, *tests, *masks]
     record = Record("train", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings)
     mean, std = normalisation(settings["normalisation"], data["images"])
-    network = new_network(settings, mean, std).to(device)
+    network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
+    if (arch := parse_model(settings["model"]).arch) in PRETRAINED:
+        start, head = (settings.get("training", {}).get(key) for key in ("pretrained", "head"))
+        if start:
+            load_imagenet(network[1], arch, start, head)
+        last = "as published" if head else "a new last layer"
+        record.facts["start"] = f"{start} of torchvision, {last}" if start else "from scratch, a 3 x 3 stem"
+        say(f"{settings['model']}: {record.facts['start']}")
+    network = network.to(device)
 
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
     images = near(data["images"], device)
-    tests = [read_dataset(path, settings) for path in inputs[1:]]  # one where the history has test columns, else none
+    held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
+    foreground = [read_foreground(path, data)["mask"] for path in masks]  # one where the training needs it
     history = train(
         network,
         images,
@@ -44,7 +56,8 @@ with job(snakemake) as say:
         state=state,
         say=say,
         training=settings.get("training"),
-        tests=(near(tests[0]["images"], device), tests[0]["labels"]) if tests else None,
+        tests=(near(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
+        masks=foreground[0].to(images.device) if foreground else None,
     )
 
     record.volatile["device"] = device

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -46,22 +47,56 @@ def advdrop(
     the image of the same tables with hard rounding, clipped to [0, 1]. Raises `LacunaError` for a model in training
     mode and for a ``bound`` that leaves no box.
     """
-    start, *box = _box(variant, bound)
-    c, size = block_dct(x * LEVELS - MIDDLE), (x.shape[-2], x.shape[-1])
-    with frozen(model):
+    with frozen(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
-        goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
-        search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
-        found = _Found(search.q.clone(), x.detach().clone(), labels.clone())
-        for step in range(steps):
-            alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
-            _step(model, search, found, size, alpha, table_step, box, last=step == steps - 1)
-            if not len(search.places):
-                break
-        with torch.no_grad():
-            hard = model(hard_quantised(c, found.tables, size)).argmax(1)
+        how: dict[str, Any] = {
+            "variant": variant,
+            "bound": bound,
+            "steps": steps,
+            "table_step": table_step,
+            "rounding": rounding,
+        }
+        found = learned(model, x, labels, wanted, **how)
+        hard = model(hard_quantised(coefficients(x), found.tables, size_of(x))).argmax(1)
     extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
     return Made(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
+
+
+@torch.enable_grad()
+def learned(
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    wanted: Tensor | None,
+    *,
+    variant: str,
+    bound: float,
+    steps: int,
+    table_step: float = 1,
+    rounding: str = "soft",
+) -> "Found":
+    """The tables that `advdrop` learns for a frozen model, towards the classes ``wanted`` (B,) if any are."""
+    start, *box = _box(variant, bound)
+    c = coefficients(x)
+    goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
+    search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
+    found = Found(search.q.clone(), x.detach().clone(), labels.clone())
+    for step in range(steps):
+        alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
+        _step(model, search, found, size_of(x), alpha, table_step, box, last=step == steps - 1)
+        if not len(search.places):
+            break
+    return found
+
+
+def coefficients(x: Tensor) -> Tensor:
+    """Block DCT (B, C, rows, columns, 8, 8) of images in [0, 1], in units of the 0..255 scale."""
+    return block_dct(x * LEVELS - MIDDLE)
+
+
+def size_of(x: Tensor) -> tuple[int, int]:
+    """Height and width of images (B, C, H, W)."""
+    return x.shape[-2], x.shape[-1]
 
 
 def _box(variant: str, bound: float) -> tuple[float, float, float]:
@@ -105,7 +140,7 @@ class _Search:
 
 
 @dataclass
-class _Found:
+class Found:
     """Of every image, at its last step: the tables, the relaxed image, and what the network says about that."""
 
     tables: Tensor
@@ -116,7 +151,7 @@ class _Found:
 def _step(
     model: nn.Module,
     search: _Search,
-    found: _Found,
+    found: Found,
     size: tuple[int, int],
     alpha: float | None,
     table_step: float,
@@ -143,12 +178,12 @@ def _step(
         search.keep(going)
 
 
-def quantise(coefficients: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
+def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
     """q times the rounded c / q, and the derivative of that by q.
 
     Rounds softly, or with ``alpha`` None hard, to even; the derivative of hard rounding counts as 0.
     """
-    units = coefficients / tables
+    units = c / tables
     if alpha is None:
         rounded = units.round()
         return tables * rounded, rounded

@@ -38,7 +38,7 @@ def pgd(
         best = None
         for restart in range(restarts):
             start = _uniform_start(x, lowest, highest, epsilon, restart, draws) if random_start else x
-            made = _ascended(model, start, labels, lowest, highest, step, steps)
+            made = signed_ascent(model, start, labels, lowest, highest, step, steps)
             best = made if best is None else _higher_loss(model, best, made, labels)
     assert best is not None
     return best
@@ -51,9 +51,13 @@ def _box(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     return (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
 
 
-def _ascended(
+def signed_ascent(
     model: nn.Module, start: Tensor, labels: Tensor, lowest: Tensor, highest: Tensor, step: float, steps: int
 ) -> Tensor:
+    """Signed-gradient steps from ``start``, clipped to [lowest, highest] after each, on the model in any mode.
+
+    Nothing waits for the device.
+    """
     adversarial = start
     for _ in range(steps):
         direction = input_gradient(model, adversarial, labels).sign_()

@@ -13,6 +13,7 @@ from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.dual import dual, dual_l2, pgd_l2
 from lacuna.attacks.gradient import fgsm, mifgsm, pgd
 from lacuna.attacks.jsma import jsma
+from lacuna.attacks.matching import scaled
 from lacuna.attacks.minimal import boundary, cw, median_margin
 from lacuna.attacks.own import own_attack
 from lacuna.attacks.square import GROUP, square
@@ -77,6 +78,12 @@ class AdversarialSet:
     extras: Mapping[str, Tensor] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, tensors: Mapping[str, Tensor], code: str, device: str) -> "AdversarialSet":
+        """One budget of an adversarial set's file."""
+        parts = {part: tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")}
+        return cls(parts["images"], parts["valid"], parts["distance"])
+
     def report(self, clean: Tensor) -> dict[str, float | None]:
         """The facts, and what the set looks like against the clean images uint8; None where no example was found."""
         found = self.distance[self.valid].double()
@@ -89,7 +96,7 @@ class AdversarialSet:
 
 def parameters(method: str, budget: dict[str, Any]) -> dict[str, Any]:
     """An attack's keyword arguments from its budget as written in the configuration."""
-    given = {key: value for key, value in budget.items() if key != "arguments"}
+    given = {key: value for key, value in budget.items() if key not in ("arguments", "match")}
     pixels = {key: float(parse_pixels(given[key], key)) for key in pixel_parameters(method) & given.keys()}
     return given | pixels | budget.get("arguments", {})
 
@@ -109,6 +116,7 @@ def adversarial_images(
     foreground: Tensor | None = None,
     saliency: nn.Module | None = None,
     files: Sequence[str] | None = None,
+    like: AdversarialSet | None = None,
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
 
@@ -116,7 +124,8 @@ def adversarial_images(
     ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
     ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
     ``saliency`` model are for attacks on regions, ``files`` (N names, see `lacuna.data.folder.Listed`) for images
-    from a folder. Raises `LacunaError` where an attack has not what it needs.
+    from a folder. ``like`` is a set of the same images, for budgets with ``match``: each image's change is scaled to be
+    as large as there. Raises `LacunaError` where an attack lacks what it needs.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
@@ -124,6 +133,8 @@ def adversarial_images(
         raise LacunaError(f"{method} needs the foreground of its images; allowed: the dataset's foreground stage")
     if attack.files and files is None:
         raise LacunaError(f"{method} needs the images' file names; allowed: datasets of kind folder or partitions")
+    if "match" in budget and like is None:
+        raise LacunaError(f"{name} needs the set that it is scaled to; allowed: the attack's key like")
     state = state if attack.resumable else None
     done, made = state.load() if state else (0, {})
     progress, size = Progress(name, "image", len(images), say, done), attack.group or batch
@@ -134,7 +145,11 @@ def adversarial_images(
             seeded |= {"foreground": foreground[part], "saliency": saliency}
         if attack.files and files is not None:
             seeded |= {"files": files[part]}
-        new = _measured(attack.function, model, as_pixels(images[part]), labels[part], arguments | seeded)
+        x = as_pixels(images[part])
+        found = _found(attack.function(model, x, labels[part], **arguments, **seeded))
+        if like is not None and "match" in budget:
+            found = scaled(x, found, budget["match"], like.distance[part], as_pixels(like.images[part]))
+        new = _measured(found, x)
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
         if state:
             state.save(part.stop, made)
@@ -157,16 +172,14 @@ def _on_source(
     return rest | {"kappa": kappa}, {"median_margin": margin, "kappa": kappa}
 
 
-def _measured(
-    function: Callable[..., Tensor | Made],
-    model: nn.Module | None,
-    x: Tensor,
-    labels: Tensor,
-    arguments: dict[str, Any],
-) -> dict[str, Tensor]:
+def _found(made: Tensor | Made) -> Made:
+    """What an attack gave back; an attack that gives images alone has found every example."""
+    if isinstance(made, Made):
+        return made
+    return Made(made, torch.ones(len(made), dtype=torch.bool, device=made.device))
+
+
+def _measured(made: Made, x: Tensor) -> dict[str, Tensor]:
     """One batch attacked: the tensors of an `AdversarialSet`, its extras among them."""
-    made = function(model, x, labels, **arguments)
-    if isinstance(made, Tensor):
-        made = Made(made, torch.ones(len(x), dtype=torch.bool, device=x.device))
     distance = (made.images - x).square().mean((1, 2, 3)).float()
     return {"images": to_bytes(made.images), "valid": made.valid, "distance": distance, **made.extras}

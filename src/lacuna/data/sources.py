@@ -1,4 +1,4 @@
-"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, or a user's own files."""
+"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, photographs, a user's files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from lacuna.data.brought import brought_files, order_of
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
 from lacuna.data.folder import Listed, read_image
+from lacuna.data.photographs import photograph_files, read_photographs
 from lacuna.data.places import BROUGHT, partitions_path
 from lacuna.errors import LacunaError
 
@@ -52,8 +53,15 @@ def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     if source["kind"] in BROUGHT:
         listed = brought_files(source, settings["classes"])
         return {split: _read_later(f"{name}: {split}", files, settings) for split, files in listed.items()}
-    arrays = read_arrays(source["name"]) if source["kind"] == "torchvision" else _embedded(source)
-    return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in arrays.items()}
+    return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in _arrays(source).items()}
+
+
+def _arrays(source: dict[str, Any]) -> Arrays:
+    if source["kind"] == "torchvision":
+        return read_arrays(source["name"])
+    if source["kind"] == "photographs":
+        return read_photographs()
+    return _embedded(source)
 
 
 def _read_later(what: str, files: list[Listed], settings: dict[str, Any]) -> Split:
@@ -93,7 +101,12 @@ def _embedded(source: dict[str, Any]) -> Arrays:
 
 
 def source_files(source: dict[str, Any]) -> dict[str, str]:
-    """sha256 of the files that say what a dataset is, by name; empty for a folder of images."""
+    """sha256 of the files that say what a dataset is, by name; empty for a folder of images.
+
+    Of photographs it is that of their pixels.
+    """
+    if source["kind"] == "photographs":
+        return photograph_files()
     if source["kind"] == "torchvision":
         return {line["file"]: line["sha256"] for line in registered(source["name"])}
     if source["kind"] == "partitions":

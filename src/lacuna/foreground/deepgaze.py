@@ -53,14 +53,16 @@ class DeepGaze(nn.Module):
         colour = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
         enlarged = F.interpolate(255 * colour, (side, side), mode="bilinear")
         density = self.network(enlarged, self.bias.to(x.dtype).expand(len(x), -1, -1)).reshape(len(x), side, side).exp()
-        summed = overlap(x.shape[2], side).to(x) @ density @ overlap(x.shape[3], side).to(x).T
+        rows, columns = (overlap(size, side, x.device).to(x.dtype) for size in x.shape[2:])
+        summed = rows @ density @ columns.T
         floored = summed.clamp(min=torch.finfo(x.dtype).tiny)
         return floored / floored.sum((1, 2), keepdim=True)
 
 
-def overlap(size: int, side: int) -> Tensor:
+def overlap(size: int, side: int, device: torch.device | None = None) -> Tensor:
     """(size, side): which share of each of ``side`` cells lies in each of ``size`` equal cells of the same length."""
-    edges, fine = torch.arange(size + 1, dtype=torch.float64) * side / size, torch.arange(side, dtype=torch.float64)
+    edges = torch.arange(size + 1, dtype=torch.float64, device=device) * side / size
+    fine = torch.arange(side, dtype=torch.float64, device=device)
     upper = torch.minimum(edges[1:, None], fine[None] + 1)
     return (upper - torch.maximum(edges[:-1, None], fine[None])).clamp_(min=0)
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from lacuna.images import as_pixels
+
 
 def foreground_score(density: Tensor, mask: Tensor) -> Tensor:
     """S of Section 3.2: the sum of a density (B, H, W) over the foreground, bool (B, H, W); (B,) in [0, 1].
@@ -12,8 +14,25 @@ def foreground_score(density: Tensor, mask: Tensor) -> Tensor:
     return (density * mask).sum((1, 2))
 
 
+@torch.no_grad()
+def foreground_scores(saliency: nn.Module, images: Tensor, masks: Tensor, batch: int) -> Tensor:
+    """Scores (N,), on the CPU, of images uint8 (N, C, H, W) and masks bool (N, H, W) on the model's device."""
+    places = [slice(start, start + batch) for start in range(0, len(images), batch)]
+    return torch.cat([foreground_score(saliency(as_pixels(images[p])), masks[p]) for p in places]).cpu()
+
+
 def score_gradient(saliency: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
     """Gradient of each image's foreground score with respect to the images (B, C, H, W) in [0, 1]."""
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(foreground_score(saliency(x), mask).sum(), x)
     return gradient
+
+
+@torch.no_grad()
+def measured_scores(saliency: nn.Module, images: Tensor, mask: Tensor, batch: int = 250) -> Tensor:
+    """Foreground scores float64 (N,), on the CPU, of images uint8 (N, C, H, W) with masks bool (N, H, W)."""
+    parts = [
+        foreground_score(saliency(as_pixels(images[start : start + batch])), mask[start : start + batch])
+        for start in range(0, len(images), batch)
+    ]
+    return torch.cat(parts).double().cpu() if parts else torch.zeros(0, dtype=torch.float64)

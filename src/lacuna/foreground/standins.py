@@ -15,15 +15,8 @@ def as_density(saliency: Tensor, size: tuple[int, int]) -> Tensor:
     return resized / resized.sum((1, 2), keepdim=True)
 
 
-def grey(x: Tensor) -> Tensor:
-    """Brightness (B, 1, H, W) of images (B, C, H, W): ITU-R 601 of RGB, the mean of other channel counts."""
-    if x.shape[1] != len(GREY):
-        return x.mean(1, keepdim=True)
-    return (x * x.new_tensor(GREY).view(1, -1, 1, 1)).sum(1, keepdim=True)
-
-
 def gaussian(sigma: float, radius: int) -> Tensor:
-    """Weights of a Gaussian at -radius ... radius, summing to 1."""
+    """Weights of a Gaussian at -radius ... radius, float64, summing to 1."""
     places = torch.arange(-radius, radius + 1, dtype=torch.float64)
     weights = torch.exp(-(places**2) / (2 * sigma**2))
     return weights / weights.sum()
@@ -33,7 +26,7 @@ def blurred(x: Tensor, weights: Tensor) -> Tensor:
     """Maps (B, 1, H, W) filtered along both axes, mirrored at the border without repeating the edge."""
     radius = len(weights) // 2
     padded = F.pad(x, (radius, radius, radius, radius), mode="reflect")
-    kernel = weights.to(x)
+    kernel = weights.to(x.dtype)
     return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
 
 
@@ -45,14 +38,29 @@ class SpectralResidual(nn.Module):
     """
 
     label = "spectral residual, a stand-in for DeepGaze"
+    colours: Tensor
+    mean: Tensor
+    bell: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("colours", torch.tensor(GREY, dtype=torch.float64))
+        self.register_buffer("mean", torch.full((3,), 1 / 3, dtype=torch.float64))
+        self.register_buffer("bell", gaussian(8, 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
-        small = F.interpolate(grey(x), (SIDE, SIDE), mode="bilinear")
+        small = F.interpolate(self._grey(x), (SIDE, SIDE), mode="bilinear")
         spectrum = torch.fft.fft2(small)
-        mean = blurred((spectrum.abs() + FLOOR).log(), torch.full((3,), 1 / 3, dtype=torch.float64))
+        mean = blurred((spectrum.abs() + FLOOR).log(), self.mean)
         back = torch.fft.ifft2(spectrum * torch.exp(-mean)).abs()  # exp(log amplitude - mean) and the phase
-        return as_density(blurred(back, gaussian(8, 2)).square()[:, 0], (x.shape[2], x.shape[3]))
+        return as_density(blurred(back, self.bell).square()[:, 0], (x.shape[2], x.shape[3]))
+
+    def _grey(self, x: Tensor) -> Tensor:
+        """Brightness (B, 1, H, W): ITU-R 601 of RGB, the mean of other channel counts."""
+        if x.shape[1] != len(self.colours):
+            return x.mean(1, keepdim=True)
+        return (x * self.colours.to(x.dtype).view(1, -1, 1, 1)).sum(1, keepdim=True)
 
 
 class CentreSurround(nn.Module):
@@ -62,7 +70,12 @@ class CentreSurround(nn.Module):
     """
 
     label = "centre-surround contrast, a second stand-in that no attack uses"
-    SCALES = ((1.0, 4.0), (2.0, 8.0), (3.0, 10.0))  # standard deviations of centre and surround, at 64 x 64
+    SCALES = ((1, 4), (2, 8), (3, 10))  # standard deviations of centre and surround, at 64 x 64
+
+    def __init__(self) -> None:
+        super().__init__()
+        for sigma in {sigma for scale in self.SCALES for sigma in scale}:
+            self.register_buffer(f"blur{sigma}", gaussian(sigma, 3 * sigma))
 
     def forward(self, x: Tensor) -> Tensor:
         """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
@@ -70,10 +83,9 @@ class CentreSurround(nn.Module):
         planes = small.reshape(-1, 1, SIDE, SIDE)
         contrast = torch.stack([self._contrast(planes, *scale) for scale in self.SCALES]).sum(0)
         energy = contrast.reshape(small.shape).sum(1)
-        return as_density(blurred(energy[:, None], gaussian(2, 6))[:, 0], (x.shape[2], x.shape[3]))
+        return as_density(blurred(energy[:, None], self.get_buffer("blur2"))[:, 0], (x.shape[2], x.shape[3]))
 
-    @staticmethod
-    def _contrast(planes: Tensor, centre: float, surround: float) -> Tensor:
+    def _contrast(self, planes: Tensor, centre: int, surround: int) -> Tensor:
         """Squared difference of two blurs."""
-        near = blurred(planes, gaussian(centre, int(3 * centre)))
-        return (near - blurred(planes, gaussian(surround, int(3 * surround)))).square()
+        near, far = (blurred(planes, self.get_buffer(f"blur{sigma}")) for sigma in (centre, surround))
+        return (near - far).square()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lacuna.errors import LacunaError
 from lacuna.models.densenet import DenseNet
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
+from lacuna.models.pretrained import torchvision_network
 from lacuna.models.regularisers import regularised
 from lacuna.models.resnet import ResNet, he_normal
 from lacuna.models.senet import SENet
@@ -27,6 +28,7 @@ MINIMUM_WIDTH = 4
 MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
     "released_code": {
         "resnet18": frozenset({"stem", "conv1", "conv2", "projection"}),
+        "resnet34": frozenset({"stem", "conv1", "conv2", "projection"}),
         "resnet50": frozenset({"stem", "conv2"}),
         "densenet121": frozenset({"input", "transition"}),
         "senet18": frozenset({"bn1", "bn2"}),
@@ -35,6 +37,7 @@ MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
     },
     "paper": {
         "resnet18": frozenset({"stem", "conv1", "sum"}),
+        "resnet34": frozenset({"stem", "conv1", "sum"}),
         "resnet50": frozenset({"stem", "conv2"}),
         "densenet121": frozenset({"stem", "conv"}),
         "senet18": frozenset({"stem", "bn1", "bn2"}),
@@ -65,7 +68,8 @@ def build_model(
 
     ``training`` is the definition behind the name's training: ``spatial_dropout`` and ``drop_block`` put layers into
     the network, ``thermometer`` (a number of levels) is the first layer in place of the normalisation. Raises
-    `LacunaError` for dropout in an architecture that has no place for it.
+    `LacunaError` for dropout in an architecture that has no place for it. ``pretrained`` takes the torchvision form of
+    the architecture, without its weights (`lacuna.models.pretrained`).
     """
     training = training or {}
     site = mask_sites(spec, MASK_PLACES[mask_place][spec.arch], seed)
@@ -75,7 +79,10 @@ def build_model(
         first, image = Thermometer(levels), (image[0] * levels, *image[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "init", str(spec)))
-        network = _network(spec, site, image, classes, width)
+        if "pretrained" in training:
+            network = torchvision_network(spec, image, classes, width)
+        else:
+            network = _network(spec, site, image, classes, width)
     return nn.Sequential(first, network).to(memory_format=torch.channels_last)
 
 
@@ -105,6 +112,7 @@ def _network(spec: ModelSpec, site: Site, image: Shape, classes: int, width: Fra
 
     builders: dict[str, Callable[[], nn.Module]] = {
         "resnet18": lambda: _resnet18(spec, site, image, classes, scaled),
+        "resnet34": lambda: ResNet(site, image, classes, scaled(64, 128, 256, 512), (3, 4, 6, 3)),
         "resnet50": lambda: ResNet(site, image, classes, scaled(64, 128, 256, 512), (3, 4, 6, 3), bottleneck=True),
         "densenet121": lambda: DenseNet(site, image, classes, *scaled(32)),
         "senet18": lambda: SENet(site, image, classes, scaled(64, 128, 256, 512), MINIMUM_WIDTH),

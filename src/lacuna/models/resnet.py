@@ -1,6 +1,7 @@
 """ResNets for small images: 3 x 3 stem, no max-pooling, stride 2 at each stage after the first (released code).
 
-ResNet-18 and ResNet-50 have four stages; "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times as wide.
+ResNet-18, ResNet-34 and ResNet-50 have four stages; "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times
+as wide.
 """
 
 from collections.abc import Sequence

@@ -15,13 +15,19 @@ from lacuna.reporting.plots import foregrounds, gradients, unsuspicious
 from lacuna.reporting.plots.examples import choose
 
 BATCH = 100
+MASKS = {  # by their kind
+    "nonzero": "all pixels above 0",
+    "saliency": "where a saliency model's map exceeds the middle of its range",
+    "segmentation": "the pixels that a segmentation network gives the image's class",
+    "folder": "provided with the dataset",
+}
 COLUMNS = 6  # images whose gradients are shown
 
 
 def read_foregrounds(settings: Settings, files: Files) -> Figure:
-    """Settings: classes, masks (the kind of mask). Files: images (the test set), foreground (its masks)."""
+    """Settings: classes, masks (the settings of the masks). Files: images (the test set), foreground (its masks)."""
     data, masks = read_tensors(files["images"][0]), read_tensors(files["foreground"][0])["mask"].numpy()
-    note = f"Masks: {settings['masks']}.\n{note_for(settings)}"
+    note = f"Masks: {MASKS[settings['masks']['kind']]}.\n{note_for(settings)}"
     images, labels = data["images"].numpy(), data["labels"].numpy()
     return foregrounds.foregrounds(images, labels, masks, settings["classes"], settings["title"], note)
 
@@ -32,7 +38,7 @@ def read_unsuspicious(settings: Settings, files: Files) -> Figure:
 
     Shows the first image, by class, whose examples fool every source.
     """
-    from lacuna.foreground import saliency_model
+    from lacuna.foreground.saliency import saliency_model
 
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
     model = saliency_model(settings["saliency"])
@@ -70,7 +76,7 @@ def right_on_all(networks: list[nn.Module], images: Tensor, labels: Tensor) -> T
     Raises `LacunaError` where there is none.
     """
     right = torch.stack([predict(network, images, BATCH) == labels for network in networks]).all(0)
-    first = [torch.nonzero(right & (labels == label)).flatten()[:1] for label in labels.unique()]
+    first = [torch.nonzero(right & (labels == label)).flatten()[:1] for label in sorted(set(labels.tolist()))]
     chosen = torch.cat(first)[:COLUMNS]
     if not len(chosen):
         raise LacunaError("no test image is right on every network; there is no gradient to show")

@@ -137,6 +137,20 @@ def _shuffled(settings: Settings, files: Files) -> Figure:
     return shuffled(images, label, seen, settings["title"], f"{rule}\n{note_for(settings)}")
 
 
+def _dual(settings: Settings, files: Files) -> Figure:
+    """See lacuna.reporting.dual, which imports torch."""
+    from lacuna.reporting.dual import READERS
+
+    return READERS[settings["plot"]](settings, files)
+
+
+def _advdrop(settings: Settings, files: Files) -> Figure:
+    """See lacuna.reporting.advdrop, which imports torch."""
+    from lacuna.reporting.advdrop import READERS
+
+    return READERS[settings["plot"]](settings, files)
+
+
 def _predictions(outcomes: pd.DataFrame, image: int, attacks: Sequence[str]) -> list[int]:
     """One network's predictions on an image: clean, then under each attack."""
     lines = outcomes[outcomes["image"] == image].drop_duplicates("attack").set_index("attack")
@@ -153,4 +167,6 @@ READERS: dict[str, Reader] = {
     "diagram": _diagram,
     "examples": _examples,
     "shuffled": _shuffled,
+    **dict.fromkeys(("foregrounds", "unsuspicious", "gradients"), _dual),
+    **dict.fromkeys(("dropped", "ladder", "denoise", "attention", "spectrum", "rounding", "pipeline"), _advdrop),
 }

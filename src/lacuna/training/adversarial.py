@@ -6,34 +6,47 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lacuna.attacks.dual import Objective, Search, ascended, dual_regions, scaled
+from lacuna.attacks.gradient import signed_ascent
+from lacuna.attacks.regions import L2, LINF
 from lacuna.attacks.thermometer import ascend_levels
-from lacuna.attacks.victim import input_gradient
-from lacuna.names import parse_pixels
+from lacuna.names import METHODS, parse_pixels, pixel_parameters
 
-Perturb = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Tensor]
+COARSE = 5  # cells along each side of the noise that random masks are cut from
 
 
 def perturbation(attack: Mapping[str, Any]) -> Perturb:
-    """The inner maximisation that a training's ``attack`` describes: (model, x, labels) -> images to train on.
+    """The inner maximisation that a training's ``attack`` describes: (model, x, labels, masks) -> images to train on.
 
-    ``method`` is pgd, with epsilon, step, steps and perhaps random_start, or lspga, with epsilon, logit_step and
-    steps. Distances are texts in pixel units such as 8/255; logit_step is a number.
+    ``method`` is pgd, with epsilon, step, steps and perhaps random_start; lspga, with epsilon, logit_step and steps;
+    or pgd_l2, dual or dual_l2 with the parameters of the attacks of these names, weight 0. Distances are texts in
+    pixel units such as 8/255, l2 lengths and logit_step are numbers. The dual methods take the images' foreground,
+    bool (B, H, W), or with ``masks: random`` new masks of the same areas (`random_masks`).
     """
-    epsilon, steps = float(parse_pixels(attack["epsilon"], "epsilon")), int(attack["steps"])
-    if attack["method"] == "lspga":
-        inner: Perturb = partial(ascend_levels, epsilon=epsilon, logit_step=float(attack["logit_step"]), steps=steps)
+    method, pixels = attack["method"], pixel_parameters(attack["method"])
+    given = {key: float(parse_pixels(attack[key], key)) if key in pixels else attack[key] for key in attack}
+    if method == "lspga":
+        inner: Perturb = _unmasked(ascend_levels, given, "epsilon", "logit_step", "steps")
+    elif method == "pgd":
+        inner = _unmasked(ascend, {"random_start": False} | given, "epsilon", "step", "steps", "random_start")
     else:
-        step, start = float(parse_pixels(attack["step"], "step")), bool(attack.get("random_start"))
-        inner = partial(ascend, epsilon=epsilon, step=step, steps=steps, random_start=start)
+        inner = partial(_in_regions, given)
     return partial(_attacked, inner)
 
 
-def _attacked(inner: Perturb, model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+def _unmasked(function: Callable[..., Tensor], given: Mapping[str, Any], *keys: str) -> Perturb:
+    arguments = {key: given[key] for key in keys}
+    return lambda model, x, labels, _: function(model, x, labels, **arguments)
+
+
+def _attacked(inner: Perturb, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None) -> Tensor:
     with inner_loop(model):
-        return inner(model, x, labels)
+        return inner(model, x, labels, masks)
 
 
 def ascend(
@@ -45,14 +58,37 @@ def ascend(
     every step the result is clipped to the ball and to [0, 1]. Nothing here waits for the device.
     """
     lowest, highest = (x - epsilon).clamp_(min=0), (x + epsilon).clamp_(max=1)
-    adversarial = x
+    start = x
     if random_start:
         noise = torch.empty(x.shape, dtype=x.dtype, device=x.device).uniform_(-epsilon, epsilon)
-        adversarial = torch.clamp(x + noise, lowest, highest)
-    for _ in range(steps):
-        direction = input_gradient(model, adversarial, labels).sign_()
-        adversarial = torch.clamp(adversarial.add(direction, alpha=step), lowest, highest)
-    return adversarial
+        start = torch.clamp(x + noise, lowest, highest)
+    return signed_ascent(model, start, labels, lowest, highest, step, steps)
+
+
+def _in_regions(attack: Mapping[str, Any], model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None) -> Tensor:
+    """PGD in l2, or dual perturbation without a salience term; the random numbers are torch's."""
+    method = METHODS[attack["method"]]
+    search = Search(**{key: attack[key] for key in Search.__dataclass_fields__.keys() & attack.keys()})
+    norm, reference = L2 if method.l2 else LINF, attack.get("reference")
+    if not method.foreground:
+        regions = [search.region(scaled(attack["epsilon_l2"], x, reference))]
+    else:
+        assert masks is not None, "the rule train gives masks to trainings that need them"
+        inside = random_masks(masks) if attack.get("masks") == "random" else masks
+        epsilons = tuple(scaled(attack[f"epsilon_{part}"], x, reference) for part in ("foreground", "background"))
+        regions = dual_regions(x, epsilons, inside ^ attack.get("swapped", False), search)
+    return ascended(norm, Objective(model, labels), x, regions, search, None)
+
+
+def random_masks(masks: Tensor) -> Tensor:
+    """For masks bool (B, H, W) others with the same areas and no relation to the images, drawn from torch's generator.
+
+    They are the pixels where smooth noise is highest, patches of about a fifth of a side, as foregrounds are.
+    """
+    noise = torch.randn(len(masks), 1, COARSE, COARSE, device=masks.device)
+    smooth = F.interpolate(noise, masks.shape[1:], mode="bilinear").flatten(1)
+    ranks = smooth.argsort(1, descending=True).argsort(1)
+    return (ranks < masks.flatten(1).sum(1, keepdim=True)).view_as(masks)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The training loop: SGD on an objective, one pass per epoch, state kept after each."""
+"""The training loop: SGD or Adam on an objective, one pass per epoch, state kept after each."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -15,7 +15,7 @@ from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 from lacuna.training.history import measure
 from lacuna.training.objective import Objective
-from lacuna.training.recipe import augment, learning_rate
+from lacuna.training.recipe import augment_both, learning_rate
 
 
 def train(
@@ -30,13 +30,15 @@ def train(
     say: Say,
     training: Mapping[str, Any] | None = None,
     tests: tuple[Tensor, Tensor] | None = None,
+    masks: Tensor | None = None,
 ) -> list[list[float]]:
     """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on one device.
 
     A batch at a time is moved to the model's device, where they are not there yet: images may be mapped from a file
     that is larger than memory.
 
-    ``training`` is a training's definition (`Objective`), none for standard training. Every draw of an epoch is a
+    ``training`` is a training's definition (`Objective`), none for standard training; ``masks`` bool (N, H, W) are the
+    images' foregrounds where it needs them. Every draw of an epoch is a
     function of (seed, name, epoch), so a training resumed from ``state`` ends with the same bytes as one that was
     never killed. The last epoch's weights are the result (the released code keeps the best epoch on the test set,
     which selects on test data).
@@ -45,13 +47,7 @@ def train(
     where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
     loss is not finite.
     """
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe["learning_rate"],
-        momentum=recipe["momentum"],
-        weight_decay=recipe["weight_decay"],
-        nesterov=recipe["nesterov"],
-    )
+    optimiser = _optimiser(model, recipe)
     objective = Objective(training or {})
     done, tensors = state.load()
     history: list[list[float]] = []
@@ -60,7 +56,8 @@ def train(
         say(f"{name}: going on after epoch {done}")
     progress = Progress(name, "epoch", recipe["epochs"], say, done)
     for epoch in range(done, recipe["epochs"]):
-        line = _epoch(model, optimiser, objective, images, labels, recipe, epoch, derive(seed, "epoch", name, epoch))
+        drawn = derive(seed, "epoch", name, epoch)
+        line = _epoch(model, optimiser, objective, images, labels, masks, recipe, epoch, drawn)
         _refuse_divergence(name, epoch + 1, recipe, *line[:2])
         history.append([*line, *(measure(model, *tests) if tests else ())])
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
@@ -69,12 +66,21 @@ def train(
     return history
 
 
+def _optimiser(model: nn.Module, recipe: dict[str, Any]) -> torch.optim.Optimizer:
+    """SGD, or Adam with torch's defaults where the recipe says so."""
+    shared = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"]}
+    if recipe.get("optimiser") == "adam":
+        return torch.optim.Adam(model.parameters(), **shared)
+    return torch.optim.SGD(model.parameters(), **shared, momentum=recipe["momentum"], nesterov=recipe["nesterov"])
+
+
 def _epoch(
     model: nn.Module,
-    optimiser: torch.optim.SGD,
+    optimiser: torch.optim.Optimizer,
     objective: Objective,
     images: Tensor,
     labels: Tensor,
+    masks: Tensor | None,
     recipe: dict[str, Any],
     epoch: int,
     seed: int,
@@ -89,8 +95,9 @@ def _epoch(
     for chosen in batches(order, recipe["batch_size"]):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch + done / len(order))
         done += len(chosen)
-        batch, truth = augment(images[chosen].to(device), recipe, generator), labels[chosen].to(device)
-        loss, logits = objective(model, as_pixels(batch), truth)
+        inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
+        batch, inside = augment_both(images[chosen].to(device), inside, recipe, generator)
+        loss, logits = objective(model, as_pixels(batch), truth, inside)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -115,19 +122,27 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-def _snapshot(model: nn.Module, optimiser: torch.optim.SGD, history: list[list[float]]) -> dict[str, Tensor]:
+def _snapshot(model: nn.Module, optimiser: torch.optim.Optimizer, history: list[list[float]]) -> dict[str, Tensor]:
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
-        if (buffer := optimiser.state[parameter].get("momentum_buffer")) is not None:
-            tensors[f"momentum.{name}"] = buffer
+        for key, value in optimiser.state[parameter].items():
+            if isinstance(value, Tensor):
+                tensors[f"optimiser.{key}.{name}"] = value
     return tensors | {"history": torch.tensor(history, dtype=torch.float64)}
 
 
-def _restore(model: nn.Module, optimiser: torch.optim.SGD, tensors: dict[str, Tensor]) -> list[list[float]]:
+def _restore(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> list[list[float]]:
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
     model.load_state_dict(weights)
-    for name, parameter in model.named_parameters():
-        if (buffer := tensors.get(f"momentum.{name}")) is not None:
-            kept = torch.empty_like(parameter).copy_(buffer)  # keeps the parameter's memory layout
-            optimiser.state[parameter]["momentum_buffer"] = kept
+    parameters = dict(model.named_parameters())
+    for path, kept in tensors.items():
+        kind, _, rest = path.partition(".")
+        if kind == "optimiser":
+            key, _, name = rest.partition(".")
+            optimiser.state[parameters[name]][key] = _like(parameters[name], kept)
     return list(tensors["history"].tolist())
+
+
+def _like(parameter: Tensor, kept: Tensor) -> Tensor:
+    """In the parameter's memory layout and on its device; a count of steps, which has no shape, as it is."""
+    return torch.empty_like(parameter).copy_(kept) if kept.shape == parameter.shape else kept

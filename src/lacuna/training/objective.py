@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,17 +14,26 @@ class Objective:
     """Cross-entropy on the images, or what a training's definition makes of it; ``{}`` is standard training.
 
     ``label_smoothing`` is the share of mass on wrong classes, ``attack`` an inner maximisation (`perturbation`) whose
-    images replace the clean ones.
+    images replace the clean ones, ``gaussian`` the standard deviation of noise added to the images last, not clipped
+    (Cohen et al. 2019).
     """
 
     def __init__(self, training: Mapping[str, Any]) -> None:
         self.smoothing = float(training.get("label_smoothing", 0))
+        self.sigma = float(training.get("gaussian", 0))
         self.perturb = perturbation(training["attack"]) if "attack" in training else None
 
-    def __call__(self, model: nn.Module, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean loss, and logits (B, K), of images (B, C, H, W) in [0, 1] on the model as it is being trained."""
+    def __call__(
+        self, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean loss, and logits (B, K), of images (B, C, H, W) in [0, 1] on the model as it is being trained.
+
+        ``masks`` bool (B, H, W) are the images' foregrounds, for attacks that need them.
+        """
         if self.perturb:
-            x = self.perturb(model, x, labels)
+            x = self.perturb(model, x, labels, masks)
+        if self.sigma:
+            x = x + self.sigma * torch.randn_like(x)
         logits = model(x)
         return smoothed_cross_entropy(logits, labels, self.smoothing), logits
 

@@ -24,6 +24,16 @@ def learning_rate(recipe: dict[str, Any], epoch: float) -> float:
     return peak * (1 + cos(pi * (done - schedule["warmup"]) / (1 - schedule["warmup"]))) / 2
 
 
+def augment_both(
+    images: Tensor, masks: Tensor | None, recipe: dict[str, Any], generator: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """`augment`, with masks bool (B, H, W) cropped and flipped as their images are; what is padded is background."""
+    if masks is None:
+        return augment(images, recipe, generator), None
+    both = augment(torch.cat([images, masks[:, None].to(images.dtype)], 1), recipe, generator)
+    return both[:, :-1], both[:, -1] > 0
+
+
 def augment(images: Tensor, recipe: dict[str, Any], generator: torch.Generator) -> Tensor:
     """Zero-padded random crop and random horizontal flip of a batch uint8 (B, C, H, W), one draw per image.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lacuna.artefacts import provenance_path, sha256, stable_part, text_digest, verify
-from lacuna.errors import LacunaError
+from lacuna.errors import LacunaError, TamperedError
 from lacuna.inventory import Artefact
 from lacuna.plan import canonical
 
@@ -21,13 +21,14 @@ class Finding:
 
     ``disagrees``: bytes, settings or inputs are not the plan's; ``why`` is one sentence. ``unconfirmed``: its own
     record agrees, but something that it was made from, or that was made with it, does not. ``absent``: the file is
-    not there. ``sound``: what was made from it can be trusted, also where the file is absent and only its provenance
-    is there.
+    not there. ``tampered``: it disagrees because the file or its record was changed after it was made. ``sound``: what
+    was made from it can be trusted, also where the file is absent and only its provenance is there.
     """
 
     artefact: Artefact
     state: State
     why: str = ""
+    tampered: bool = False
     sound: bool = False
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,7 +78,8 @@ def _examine(artefact: Artefact, found: Mapping[str, Finding], others: dict[str,
         recorded = stable_part(artefact.path)
         _compare(artefact, recorded, found, others)
     except LacunaError as error:
-        return Finding(artefact, "disagrees" if present else "absent", str(error))
+        tampered = present and isinstance(error, TamperedError)
+        return Finding(artefact, "disagrees" if present else "absent", str(error), tampered)
     sound = all(found[name].sound for name in artefact.inputs if name in found)
     state: State = "absent" if not present else "agrees" if sound else "unconfirmed"
     return Finding(artefact, state, sound=sound, recorded=recorded)
@@ -92,6 +94,8 @@ def _compare(
         raise LacunaError(f"{provenance_path(path)} does not say what {path} was made from; delete both")
     if recorded.get("artefact") != path:
         raise LacunaError(f"{path} was made as {recorded.get('artefact')}; delete it and pull or make it again")
+    if recorded.get("settings_digest") != text_digest(canonical(recorded.get("settings"))):
+        raise TamperedError(f"{provenance_path(path)} has other settings than it has the digest of; delete both")
     if recorded.get("settings_digest") != text_digest(artefact.settings):
         keys = ", ".join(list(different(recorded.get("settings"), json.loads(artefact.settings)))[:3])
         raise LacunaError(f"{path} was made with other settings than the configuration's: {keys or 'their digest'}")

@@ -10,8 +10,6 @@ from matplotlib.patches import Rectangle
 
 from lacuna.reporting.plots.style import LETTERS_PER_INCH, ORANGE, PAGE_WIDTH, caption, finish, page, show, styled
 
-GRID = 8  # patches start at multiples of this, as JPEG's blocks do
-
 
 @dataclass(frozen=True)
 class Sized:
@@ -25,28 +23,24 @@ class Sized:
 
 
 @styled
-def dropped(views: Sequence[Sized], title: str, note: str) -> Figure:
-    """Above the images with the patch marked, their prediction and sizes; below the patch, and its distinct colours.
+def dropped(views: Sequence[Sized], patch: tuple[slice, slice], title: str, note: str) -> Figure:
+    """Above the images with their sizes and predictions, the patch marked; below the patch, and its distinct colours.
 
-    The first view is the clean image, which sizes and colours are compared with.
+    ``patch`` is its rows and columns. The first view is the clean image, which sizes are compared with.
     """
-    clean = views[0]
-    top, left, side = patch_of(clean.image)
+    clean, (rows, columns) = views[0], patch
     tile = min(2.2, PAGE_WIDTH / len(views))
-    figure = page(max(4.5, tile * len(views)), 2 * tile + 2.4)
+    figure = page(max(4.5, tile * len(views)), 2 * tile + 1.9)
     upper, lower = figure.subplots(2, len(views), squeeze=False)
     for above, below, view in zip(upper, lower, views, strict=True):
         show(above, view.image)
-        above.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, edgecolor=ORANGE, linewidth=1.5))
-        above.set_title(textwrap.fill(view.name, int(tile * LETTERS_PER_INCH)))
-        sizes = [
-            f"{name} {size:,} B{_against(size, clean.sizes[name], view is clean)}" for name, size in view.sizes.items()
-        ]
-        caption(above, *sizes, view.predicted, right=view.right)
-        patch = view.image[:, top : top + side, left : left + side]
-        show(below, patch)
-        caption(below, f"{colours(patch)} colours")
-    rule = f"Below: the marked patch of {side} x {side} pixels, the one with most colours in the clean image."
+        above.add_patch(_frame(rows, columns))
+        name = textwrap.fill(view.name, int(tile * LETTERS_PER_INCH))
+        above.set_title("\n".join([name, *_lines(view, clean)]))
+        caption(above, view.predicted, right=view.right)
+        show(below, view.image[:, rows, columns])
+        caption(below, f"{colours(view.image[:, rows, columns])} colours")
+    rule = f"Below: the marked patch, {rows.stop - rows.start} x {columns.stop - columns.start} pixels."
     return finish(figure, title, f"{rule} [x]: wrong prediction.\n{note}")
 
 
@@ -55,16 +49,10 @@ def colours(image: np.ndarray) -> int:
     return len(np.unique(image.reshape(len(image), -1), axis=1).T)
 
 
-def patch_of(image: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the patch with most colours, 16 pixels or 8 where the image is below 64; first if equal."""
-    side = 16 if min(image.shape[1:]) >= 64 else GRID
-    places = [
-        (top, left)
-        for top in range(0, image.shape[1] - side + 1, GRID)
-        for left in range(0, image.shape[2] - side + 1, GRID)
-    ]
-    top, left = max(places, key=lambda p: colours(image[:, p[0] : p[0] + side, p[1] : p[1] + side]))
-    return top, left, side
+def _frame(rows: slice, columns: slice) -> Rectangle:
+    place = (columns.start - 0.5, rows.start - 0.5)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    return Rectangle(place, *size, fill=False, edgecolor=ORANGE, linewidth=1.5)
 
 
 def _lines(view: Sized, clean: Sized) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lacuna.reporting.plots.style import (
     BLUE,
@@ -63,5 +64,6 @@ def describe(fractions: np.ndarray) -> str:
 
 def _histogram(axis: Axes, fractions: np.ndarray) -> None:
     axis.hist(fractions, BINS.tolist(), color=BLUE, edgecolor="white", linewidth=0.5)
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axis.axvline(float(fractions.mean()), color=GREY, linestyle="--", linewidth=1)
     axis.set(xlim=(0, 1), xlabel="foreground, as a share of the image", ylabel="images", title=describe(fractions))

@@ -6,12 +6,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from lacuna.reporting.plots.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, bare, finish, page, show, styled
+from lacuna.reporting.plots.style import (
+    FONT_SIZE,
+    LETTERS_PER_INCH,
+    PAGE_WIDTH,
+    bare,
+    caption,
+    finish,
+    page,
+    show,
+    styled,
+)
 
 RULE = (
     "Columns: of each class the first test image that every network gets right. Rows: gradient of the cross-entropy, "
-    "summed over channels; blue is negative, red positive. The scale of a row is symmetric, its end the 99.5th "
-    "percentile of the row's absolute values."
+    "summed over channels, in nats per unit of the pixel range; blue is negative, red positive. The scale of each is "
+    "symmetric, its end, the 99.5th percentile of the absolute values, stands below."
 )
 MARGIN = 1.0  # inches for the names of rows
 PERCENTILE = 99.5
@@ -21,14 +31,14 @@ PERCENTILE = 99.5
 def gradients(
     images: np.ndarray, labels: Sequence[str], found: Mapping[str, np.ndarray], title: str, note: str
 ) -> Figure:
-    """The clean images, and one row of gradients per network, each row on a scale of its own, which its name states.
+    """The clean images, and one row of gradients per network, each on a scale of its own, which stands below it.
 
     ``images`` uint8 (N, C, H, W) with their true ``labels``; ``found`` maps a network to gradients (N, C, H, W), in
     nats per unit of the pixel range.
     """
     tile = min(1.1, (PAGE_WIDTH - MARGIN) / len(images))
     lines = 1 + len(found)
-    figure = page(max(4.5, MARGIN + tile * len(images)), tile * lines + 2.0)
+    figure = page(max(4.5, MARGIN + tile * len(images)), (tile + 0.15) * lines + 1.2)
     axes = figure.subplots(lines, len(images), squeeze=False)
     for axis, image, label in zip(axes[0], images, labels, strict=True):
         show(axis, image)
@@ -36,15 +46,15 @@ def gradients(
     name = {"rotation": 0, "ha": "right", "va": "center", "fontsize": FONT_SIZE}
     axes[0][0].set_ylabel("clean", **name)
     for line, (network, gradient) in zip(axes[1:], found.items(), strict=True):
-        flat = gradient.sum(1)
-        end = scale_of(flat)
-        for axis, one in zip(line, flat, strict=True):
+        for axis, one in zip(line, gradient.sum(1), strict=True):
+            end = scale_of(one)
             axis.imshow(one, cmap="RdBu_r", vmin=-end, vmax=end, interpolation="none")
             bare(axis)
-        line[0].set_ylabel(f"{textwrap.fill(network, 14)}\n\N{PLUS-MINUS SIGN}{end:.2g}", **name)
+            caption(axis, f"\N{PLUS-MINUS SIGN}{end:.1g}")
+        line[0].set_ylabel(textwrap.fill(network, 14), **name)
     return finish(figure, title, f"{RULE}\n{note}")
 
 
 def scale_of(flat: np.ndarray) -> float:
-    """End of the symmetric colour scale of a network's gradients; 1 where all are zero."""
+    """End of the symmetric colour scale of one gradient (H, W); 1 where it is zero nearly everywhere."""
     return float(np.percentile(np.abs(flat), PERCENTILE)) or 1.0

@@ -27,7 +27,7 @@ class View:
 def paired(rows: Sequence[Sequence[View]], names: Sequence[str], truth: Sequence[str], title: str, note: str) -> Figure:
     """One row per image, named by its true label; one column per name. Under each image its prediction."""
     tile = min(1.5, (PAGE_WIDTH - 0.8) / len(names))
-    figure = page(max(NARROWEST, 0.8 + tile * len(names)), (tile + 0.25) * len(rows) + 2.0)
+    figure = page(max(NARROWEST, 0.8 + tile * len(names)), (tile + 0.2) * len(rows) + 1.5)
     axes = figure.subplots(len(rows), len(names), squeeze=False)
     letters = int(tile * LETTERS_PER_INCH)
     for axis, name in zip(axes[0], names, strict=True):

@@ -14,9 +14,9 @@ from lacuna.reporting.plots.style import PAGE_WIDTH, finish, page, show, styled
 SIDE = 8
 BANDS = 2 * SIDE - 1
 RULE = (
-    "Left: energy of the images in each band of the 8 x 8 block DCT, summed over all images of the set that fool the "
-    "source, against the same clean images; the band is the sum of the horizontal and vertical frequency, 0 the mean "
-    "of a block. Below 0 dB detail is dropped, above it noise is added. Right: differences from the clean image, "
+    "Left: energy of the images in each band of the 8 x 8 block DCT, summed over all images that fool the source under "
+    "every attack, against the same images when clean; the band is the sum of both frequencies, 0 the mean of a block. "
+    "Below 0 dB the attack takes energy away, above it adds some. Right: differences from the clean image, "
     "around grey, each as large as the scale allows."
 )
 

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lacuna.errors import LacunaError
-from lacuna.metrics import PERCENT
 from lacuna.reporting.plots.style import PAGE_WIDTH, finish, page, styled, with_legend
 
 MARKERS = "osD^vPX*"
@@ -74,5 +73,5 @@ def _panel(axis: Axes, points: pd.DataFrame, looks: Mapping[str, tuple[Any, str]
     if len(places) <= 8:
         axis.set_xticks(places, [f"{x:g}" for x in places])
         axis.set_xticks([], minor=True)
-    axis.set_ylim(0, 103 if set(points["unit"]) <= {PERCENT} else None)
+    axis.set_ylim(0, 103 if set(points["unit"]) <= {"percent"} else None)
     axis.grid(alpha=0.3)

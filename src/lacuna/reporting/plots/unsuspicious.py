@@ -42,7 +42,7 @@ def unsuspicious(views: Sequence[Seen], mask: np.ndarray, model: str, title: str
     ``model`` names the saliency model. Under each image its prediction, under each map its foreground score.
     """
     tile = min(2.2, PAGE_WIDTH / len(views))
-    figure = page(max(4.5, tile * len(views) + 0.5), 2 * tile + 1.9)
+    figure = page(max(4.5, tile * len(views) + 0.5), 2 * tile + 1.2)
     upper, lower = figure.subplots(2, len(views), squeeze=False)
     brightest = max(float(view.density.max()) for view in views)
     for above, below, view in zip(upper, lower, views, strict=True):

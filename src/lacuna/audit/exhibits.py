@@ -1,0 +1,106 @@
+"""Each table and figure of the plan as the report shows it: its state, its cells, and the files behind it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lacuna.artefacts import read_frame
+from lacuna.audit.files import Files, behind_figure, not_copied, not_rendered, worst
+from lacuna.claims import text
+from lacuna.inventory import exhibit_artefacts
+from lacuna.plan import Plan
+from lacuna.reporting.tables import latex, markdown, wide
+
+SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
+
+
+def table(plan: Plan, name: str, files: Files) -> dict[str, Any]:
+    """A table of the plan. Cells whose bytes are not those recorded are not shown, and none where it was not built."""
+    path = plan.path(plan.dataset_of(name), "cells", f"{name}.csv")
+    entry = _entry(plan, name, "table", f"tables/{name}.csv")
+    if not files.here(path):
+        return entry
+    behind = [artefact.path for artefact in exhibit_artefacts(plan, name)]
+    problems = files.problems(behind)
+    entry |= {"files": behind, "problems": problems}
+    if files.state(path) in ("tampered", "missing"):
+        return entry | {"state": worst(problems)}
+    frame = read_frame(path)
+    cells = [_cell(line, f"{name}-{i}", files) for i, line in enumerate(frame.to_dict("records"), start=1)]
+    problems += _lost(path, cells) + _rendered(plan, name, frame)
+    shown = frame[frame["printed"].notna() & frame["value"].notna()]
+    compared = bool(len(shown)) and bool(shown["difference"].notna().all())
+    return entry | {"state": worst(problems), "cells": cells, "comparable": compared}
+
+
+def figure(plan: Plan, name: str, files: Files) -> dict[str, Any]:
+    """A figure of the plan; ``image`` is the SVG file. It has no record of its own, what it is drawn from has."""
+    svg, png = plan.figure_files(name)
+    entry = _entry(plan, name, "figure", f"figures/{name}.svg") | {"image": None}
+    if not Path(svg).is_file():
+        return entry
+    behind = [artefact.path for artefact in behind_figure(plan, name)]
+    problems = files.problems(behind)
+    published = f"figures/{name}.svg"
+    if Path(published).is_file() and f"Scale {plan.config.scale}," in Path(published).read_text(encoding="utf-8"):
+        problems += not_copied({published: svg, f"figures/{name}.png": png})
+    return entry | {"state": worst(problems), "files": behind, "problems": problems, "image": svg}
+
+
+def _entry(plan: Plan, name: str, kind: str, target: str) -> dict[str, Any]:
+    paper, body = (plan.tables if kind == "table" else plan.figures)[name]
+    shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.dataset_of(name)}
+    return shared | {
+        "target": target,
+        "state": "not built",
+        "problems": [],
+        "files": [],
+        "cells": [],
+        "comparable": False,
+    }
+
+
+def _cell(line: Mapping[Any, Any], place: str, files: Files) -> dict[str, Any]:
+    """One cell: its columns with None for what is empty, an id, and the files that its provenance leads to."""
+    cell = {str(key): None if pd.isna(value) else value for key, value in line.items() if key not in SHARED}
+    cell["keep_prob"] = None if cell["keep_prob"] is None else text(cell["keep_prob"])
+    digits = str(cell["provenance"]).split()
+    return {"id": place, **cell, "files": [files.by_digits[d] for d in digits if d in files.by_digits], "claims": []}
+
+
+def _lost(path: str, cells: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """A problem where cells name records that are not there any more."""
+    lost = [cell for cell in cells if len(cell["files"]) < len(str(cell["provenance"]).split())]
+    if not lost:
+        return []
+    why = (
+        f"{path}: the provenance of {len(lost)} of {len(cells)} cells leads to no file here, which was made again since"
+    )
+    return [{"path": path, "state": "stale", "why": why}]
+
+
+def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]]:
+    """Problems of a table's renderings, and of their copies where those are of this scale."""
+    paper, body = plan.tables[name]
+    csv, md, tex, path = plan.table_files(name)
+    title, owner = body["title"], plan.config.papers[paper]["title"]
+    texts = {csv: wide(cells).to_csv(index=False, lineterminator="\n")}
+    texts |= {md: markdown(cells, title, owner), tex: latex(cells, title, owner)}
+    copies = {
+        f"tables/{name}.{ending}": file for ending, file in zip(("csv", "md", "tex"), (csv, md, tex), strict=True)
+    }
+    copies[f"tables/{name}.cells.csv"] = path
+    published = _is_of(f"tables/{name}.cells.csv", plan.config.scale)
+    return not_rendered(texts) + (not_copied(copies) if published else [])
+
+
+def _is_of(cells: str, scale: str) -> bool:
+    """Whether a published file of cells is there and of this scale; one that says nothing of it counts as such."""
+    if not Path(cells).is_file():
+        return False
+    try:
+        return bool((pd.read_csv(cells)["scale"] == scale).all())
+    except (KeyError, ValueError):
+        return True

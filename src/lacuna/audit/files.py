@@ -1,0 +1,140 @@
+"""Every file behind what was built: whether it is what the plan wants, and what its record says."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lacuna.artefacts import provenance_path, text_digest
+from lacuna.inventory import Artefact, chain, claims_artefact, exhibit_artefacts
+from lacuna.plan import Plan
+from lacuna.versioning.verify import as_recorded, examine, other_code
+
+PROBLEMS = ("tampered", "stale", "missing")  # the worst first
+EMPTY: dict[str, Any] = {"stable": {}, "volatile": {}}
+
+
+def behind_figure(plan: Plan, figure: str) -> list[Artefact]:
+    """All that a figure is drawn from; what the plan cannot place is taken as its own record describes it."""
+    paths = [path for files in plan.figure_inputs(figure).values() for path in files]
+    return _once(artefact for path in paths for artefact in _chain(plan, path))
+
+
+def behind_claims(plan: Plan, paper: str) -> list[Artefact]:
+    """All that the verdicts on a paper's claims rest on, themselves last."""
+    tables = [name for name, (owner, _) in plan.tables.items() if owner == paper]
+    return _once([*(a for table in tables for a in exhibit_artefacts(plan, table)), claims_artefact(plan, paper)])
+
+
+def _chain(plan: Plan, path: str) -> list[Artefact]:
+    try:
+        return chain(plan, path)
+    except KeyError:
+        return [as_recorded(path)]
+
+
+def _once(artefacts: Iterable[Artefact]) -> list[Artefact]:
+    return list({artefact.path: artefact for artefact in artefacts}.values())
+
+
+class Files:
+    """The findings on every file that the plan's exhibits and claims rest on, and their records."""
+
+    def __init__(self, plan: Plan) -> None:
+        figures = [artefact for figure in plan.figures for artefact in behind_figure(plan, figure)]
+        claims = [claims_artefact(plan, paper) for paper in plan.claimed]
+        self.findings = {finding.path: finding for finding in examine(_once([*plan.artefacts(), *figures, *claims]))}
+        self.records = {path: _record(path) for path, finding in self.findings.items() if self.here(path)}
+        self.by_digits = {_digits(record): path for path, record in self.records.items() if record["stable"]}
+        self._other_code = other_code(self.findings.values())
+
+    def here(self, path: str) -> bool:
+        """Whether an artefact of the plan is there, whatever its state."""
+        return self.findings[path].state != "absent"
+
+    def state(self, path: str) -> str:
+        """``agrees``, ``unconfirmed`` (something that it was made from is wrong), or one of `PROBLEMS`."""
+        finding = self.findings[path]
+        if finding.state == "absent" or not provenance_path(path).is_file():
+            return "missing"
+        if finding.state != "disagrees":
+            return str(finding.state)
+        return "tampered" if finding.tampered else "stale"
+
+    def problems(self, paths: Iterable[str]) -> list[dict[str, str]]:
+        """What is wrong with these files: path, state and one sentence each."""
+        return [
+            {"path": path, "state": self.state(path), "why": self.why(path)}
+            for path in paths
+            if self.state(path) in PROBLEMS
+        ]
+
+    def why(self, path: str) -> str:
+        """One sentence on what is wrong with a file; empty where nothing is."""
+        finding = self.findings[path]
+        if finding.state == "absent":
+            return finding.why or f"{path} is not here, though something that was made from it is"
+        return finding.why
+
+    def describe(self, path: str) -> dict[str, Any]:
+        """An artefact for the report: its state, and all that its record holds."""
+        record = self.records.get(path, EMPTY)
+        stable, volatile = record["stable"], record["volatile"]
+        return {
+            "path": path,
+            "stage": self.findings[path].artefact.stage,
+            "state": self.state(path),
+            "why": self.why(path) if self.state(path) in PROBLEMS else "",
+            "size": self.findings[path].size,
+            "provenance": _digits(record) if stable else None,
+            **{key: _text(stable.get(key)) for key in ("sha256", "settings_digest")},
+            **{key: _mapping(stable.get(key)) for key in ("settings", "facts")},
+            **{key: {name: str(v) for name, v in _mapping(stable.get(key)).items()} for key in ("inputs", "versions")},
+            "made": {key: value for key, value in volatile.items() if key != "code"},
+            "other_code": [module for module, made in sorted(self._other_code.items()) if path in made],
+        }
+
+
+def _record(path: str) -> dict[str, Any]:
+    """An artefact's provenance; empty parts where it cannot be read, which `examine` has reported."""
+    try:
+        content = json.loads(provenance_path(path).read_text())
+        return {part: dict(content[part]) for part in ("stable", "volatile")}
+    except (OSError, KeyError, TypeError, ValueError):
+        return EMPTY
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """A part of a record, which may be another's and hold anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _digits(record: dict[str, Any]) -> str:
+    """What `lacuna.artefacts.provenance_digest` gives, of a record that was read already."""
+    return text_digest(json.dumps(record["stable"], sort_keys=True))[:16]
+
+
+def worst(problems: Sequence[dict[str, str]]) -> str:
+    """The worst state among problems; ``built`` where there are none."""
+    return next((state for state in PROBLEMS if any(p["state"] == state for p in problems)), "built")
+
+
+def not_rendered(texts: dict[str, str]) -> list[dict[str, str]]:
+    """Problems of renderings, which have no record: ``texts`` maps each path to the text that it must have."""
+    wrong = [path for path, text in texts.items() if Path(path).is_file() and Path(path).read_bytes() != text.encode()]
+    why = "is not what its cells give: it was edited, or written by other code"
+    return [{"path": path, "state": "stale", "why": f"{path} {why}"} for path in wrong]
+
+
+def not_copied(originals: dict[str, str]) -> list[dict[str, str]]:
+    """Problems of published copies: ``originals`` maps each path to what it was copied from."""
+    both = {copy: file for copy, file in originals.items() if Path(copy).is_file() and Path(file).is_file()}
+    return [
+        {"path": copy, "state": "tampered", "why": f"{copy} is not the copy of {file} that it should be"}
+        for copy, file in both.items()
+        if Path(copy).read_bytes() != Path(file).read_bytes()
+    ]

@@ -1,0 +1,89 @@
+"""The whole report as plain data: what audit.json holds, as workflow/schemas/audit.schema.yaml describes it."""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lacuna.artefacts import Record
+from lacuna.audit.claims import claims
+from lacuna.audit.exhibits import figure, table
+from lacuna.audit.files import PROBLEMS, Files
+from lacuna.plan import Plan
+from lacuna.verdicts import CONTRADICTED, HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
+
+FORMAT = 1  # of audit.json; another number where a reader of the old one would misread it
+VERDICTS = (SUPPORTED, HOLDS_HERE, INCONCLUSIVE, CONTRADICTED, NOT_APPLICABLE, NOT_RUN)
+STATES = ("built", *PROBLEMS, "not built")
+
+
+def gather(plan: Plan) -> dict[str, Any]:
+    """Everything that is there for the plan's scale, read once from the working directory; nothing is built."""
+    files = Files(plan)
+    exhibits = [table(plan, name, files) for name in plan.tables] + [figure(plan, name, files) for name in plan.figures]
+    cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
+    papers = [claims(plan, paper, files, cells) for paper in plan.claimed]
+    behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])
+    problems = _problems([*exhibits, *papers])
+    described = [files.describe(path) for path in behind]
+    return {
+        "format": FORMAT,
+        "scale": plan.config.scale,
+        "seed": plan.config.seed,
+        "made": _made(),
+        "summary": _summary(exhibits, papers, described, problems),
+        "problems": problems,
+        "exhibits": exhibits,
+        "papers": papers,
+        "files": described,
+        "baseline": None,
+    }
+
+
+def _made() -> dict[str, Any]:
+    now = Record("audit", "{}")
+    time = datetime.datetime.fromtimestamp(now.started, datetime.UTC).isoformat(timespec="seconds")
+    return {"time": time, "version": now.versions["lacuna"], **{key: now.volatile[key] for key in ("commit", "dirty")}}
+
+
+def _problems(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each problem once, with the exhibits or papers that it is behind; the worst first."""
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for part in parts:
+        for problem in part["problems"]:
+            one = found.setdefault(tuple(problem.values()), {**problem, "behind": []})
+            one["behind"].append(part["id"] if "id" in part else f"claims of {part['paper']}")
+    return sorted(found.values(), key=lambda problem: PROBLEMS.index(problem["state"]))
+
+
+def _summary(
+    exhibits: Sequence[Mapping[str, Any]],
+    papers: Sequence[Mapping[str, Any]],
+    files: Sequence[Mapping[str, Any]],
+    problems: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    verdicts = Counter(claim["verdict"] for paper in papers for claim in paper["claims"])
+    counts = {state: len({p["path"] for p in problems if p["state"] == state}) for state in PROBLEMS}
+    return {
+        "exhibits": {state: sum(e["state"] == state for e in exhibits) for state in STATES},
+        "cells": sum(len(exhibit["cells"]) for exhibit in exhibits),
+        "files": sum(file["state"] != "missing" for file in files),
+        "bytes": sum(file["size"] for file in files),
+        "claims": {verdict: verdicts[verdict] for verdict in VERDICTS},
+        **counts,
+        "contradicted": verdicts[CONTRADICTED],
+        "well": not any(counts.values()) and not verdicts[CONTRADICTED],
+    }
+
+
+def line(report: Mapping[str, Any]) -> str:
+    """The report in one line."""
+    summary = report["summary"]
+    exhibits = summary["exhibits"]
+    built = sum(exhibits.values()) - exhibits["not built"]
+    counts = ", ".join(f"{summary[state]} {state}" for state in PROBLEMS)
+    return (
+        f"audit of scale {report['scale']}: {built} of {sum(exhibits.values())} exhibits built, "
+        f"{summary['cells']} cells, {summary['files']} files; {counts}; "
+        f"{summary['contradicted']} of {sum(summary['claims'].values())} claims contradicted"
+    )

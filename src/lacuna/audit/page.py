@@ -1,0 +1,83 @@
+"""The report as one HTML page that needs nothing else: styles, script and figures are inside."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lacuna.audit.gather import VERDICTS, line
+from lacuna.metrics import PERCENT
+from lacuna.progress import clock
+from lacuna.reporting.tables import UNITS, number
+from lacuna.trace import short
+
+LEVELS = 10  # shades of the heat map, from 0
+COMPANIONS = ("robust_accuracy_all", "sdr_common", "fooled_source_share")
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """The page of a report (`lacuna.audit.gather.gather`); figures are read from the working directory."""
+    places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
+    tables = [exhibit | {"rows": _rows(exhibit["cells"])} for exhibit in report["exhibits"] if exhibit["cells"]]
+    shown = {"tables": tables, "places": places, "line": line(report), "verdicts": VERDICTS, "companions": COMPANIONS}
+    return _PAGES.get_template("audit.html.j2").render(report=report, **shown)
+
+
+def _rows(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells by row, as printed; each with the shades of the paper's number and of ours."""
+    scales = {unit: _range([c for c in cells if c["unit"] == unit]) for unit in {cell["unit"] for cell in cells}}
+    columns = list(dict.fromkeys(cell["column"] for cell in cells))
+    rows: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for cell in cells:
+        shades = {f"{key}_level": _level(cell[key], *scales[cell["unit"]]) for key in ("value", "printed")}
+        rows.setdefault((cell["target"], cell["row"]), {}).setdefault(cell["column"], cell | shades)
+    return [
+        {"target": target or "", "row": row, "cells": {column: found.get(column) for column in columns}}
+        for (target, row), found in rows.items()
+    ]
+
+
+def _range(cells: list[dict[str, Any]]) -> tuple[float, float]:
+    """What the lightest and the darkest shade stand for: 0 and 100 percent, else the smallest and largest number."""
+    if cells[0]["unit"] == PERCENT:
+        return 0.0, 100.0
+    values = [cell[key] for cell in cells for key in ("value", "printed") if cell[key] is not None]
+    return (min(values), max(values)) if values else (0.0, 0.0)
+
+
+def _level(value: float | None, low: float, high: float) -> int | None:
+    if value is None or not math.isfinite(value) or high <= low:
+        return None
+    return round(LEVELS * min(1, max(0, (value - low) / (high - low))))
+
+
+def _svg(path: str) -> str:
+    """A figure as a data URI, apart from the page: two figures may use the same ids."""
+    return "data:image/svg+xml;base64," + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return json.dumps(short(dict(settings)), sort_keys=True, indent=1, ensure_ascii=False)
+
+
+def _size(size: float) -> str:
+    """A number of bytes as 12.3 MB."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def _unit(unit: str) -> str:
+    return UNITS.get(unit, unit)
+
+
+_PAGES = Environment(
+    loader=PackageLoader("lacuna.audit", ""),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_PAGES.filters |= {"number": number, "svg": _svg, "settings": _settings, "size": _size, "unit": _unit, "clock": clock}

@@ -1,0 +1,59 @@
+"""Networks that start from ImageNet weights of torchvision, with its stem and a new last layer."""
+
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+
+from lacuna.errors import LacunaError
+from lacuna.models.layers import Shape
+from lacuna.names import ModelSpec
+
+
+def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Fraction) -> nn.Module:
+    """The architecture as torchvision has it (7 x 7 stem of stride 2, max-pooling), not trained.
+
+    Raises `LacunaError` where no published weights could fit: grey images, another width.
+    """
+    from torchvision.models import get_model
+
+    if image[0] != 3 or width != 1:
+        raise LacunaError(
+            f"{spec}: trained weights fit 3 channels and width 1, not {image[0]} and {width}; allowed: no pretrained"
+        )
+    return get_model(spec.arch, weights=None, num_classes=classes)
+
+
+def load_imagenet(network: nn.Module, arch: str, weights: str, head: str | None = None) -> None:
+    """Gives a `torchvision_network` the published weights of that name, but for its last layer, which stays new.
+
+    With ``head`` kept the last layer is published too, for the thousand classes of ImageNet. Raises `LacunaError` where
+    the weights cannot be had, saying what to place where.
+    """
+    from torchvision.models import get_weight
+
+    published = get_weight(f"ResNet{arch.removeprefix('resnet')}_Weights.{weights}")
+    try:
+        tensors = published.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        name, folder = published.url.rpartition("/")[2], f"{torch.hub.get_dir()}/checkpoints"
+        raise LacunaError(
+            f"the weights {weights} of {arch} cannot be loaded ({type(error).__name__}); put {name} of torchvision in "
+            f"{folder}, or leave out pretrained: then it is trained from scratch"
+        ) from None
+    if head == "kept":
+        _load_whole(network, arch, weights, tensors)
+        return
+    kept = {key: tensor for key, tensor in tensors.items() if not key.startswith("fc.")}
+    loaded = network.load_state_dict(kept, strict=False)
+    assert (loaded.missing_keys, loaded.unexpected_keys) == (["fc.weight", "fc.bias"], [])
+
+
+def _load_whole(network: nn.Module, arch: str, weights: str, tensors: dict[str, Tensor]) -> None:
+    classes = network.get_parameter("fc.weight").shape[0]
+    if len(tensors["fc.bias"]) != classes:
+        raise LacunaError(
+            f"the last layer of {weights} of {arch} has {len(tensors['fc.bias'])} classes, not {classes}; "
+            "allowed: head kept for ImageNet only"
+        )
+    network.load_state_dict(tensors)

@@ -1,0 +1,27 @@
+"""Rule audit: reports/audit.html and reports/audit.json from what exists; fails where something is wrong."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import write_text
+from lacuna.audit.gather import gather, line
+from lacuna.audit.page import page
+from lacuna.config import load
+from lacuna.job import job
+from lacuna.plan import Plan
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake) as say:
+    report = gather(Plan(load(Path.cwd(), snakemake.config)))
+    texts = {"html": page(report), "json": json.dumps(report, indent=1, allow_nan=False) + "\n"}
+    for ending, text in texts.items():
+        write_text(f"reports/audit.{ending}", text)
+    say(f"{line(report)}; reports/audit.html")
+    if not report["summary"]["well"]:
+        sys.exit(1)

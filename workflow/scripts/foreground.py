@@ -1,0 +1,28 @@
+"""Rule foreground: the foreground mask of every image of a split, and its share of the image."""
+
+import json
+from typing import TYPE_CHECKING
+
+from lacuna.artefacts import Record, write_tensors
+from lacuna.contents import read_dataset
+from lacuna.device import prepare_torch
+from lacuna.foreground.masks import foreground_masks
+from lacuna.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads)
+    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    images = snakemake.input.images
+    record = Record("foreground", snakemake.params.settings, [images], list(snakemake.input.code))
+    data, how = read_dataset(images), {"device": device, "batch": batch, "say": say}
+    where = {"split": snakemake.wildcards.split, "classes": settings["classes"], "source": settings["source"]}
+    found = foreground_masks(settings["masks"], data["images"], data["labels"], **where, **how)
+    record.facts, record.volatile["device"] = found.facts, device
+    write_tensors(snakemake.output.masks, {"mask": found.mask, "fraction": found.fraction}, record)
+    counts = f"{found.facts['empty']} empty, {found.facts['full']} full, of {found.facts['images']}"
+    say(f"foreground by {found.label}: {found.facts['mean_fraction']:.1%} of the image on average; {counts}")

@@ -1,0 +1,49 @@
+"""Rule measure: image quality, file sizes, colours and foreground scores of one adversarial set."""
+
+import json
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lacuna.artefacts import Record, write_frame
+from lacuna.contents import read_adversarial, read_dataset, read_foreground
+from lacuna.device import prepare_torch
+from lacuna.foreground.saliency import saliency_model
+from lacuna.foreground.score import measured_scores
+from lacuna.job import job
+from lacuna.quality import measure, reason
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads)
+    settings, source = json.loads(snakemake.params.settings), snakemake.wildcards.source
+    inputs = [snakemake.input.images, snakemake.input.adversarial, *snakemake.input.foreground]
+    record = Record("measure", snakemake.params.settings, inputs, list(snakemake.input.code))
+    whole = read_dataset(snakemake.input.images)
+    data, tensors = whole["images"], read_adversarial(snakemake.input.adversarial, whole)
+    masks = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none
+    models = {name: saliency_model(how).to(device) for name, how in settings["saliency"].items()}
+    seen = [name for name in settings["measures"] if name not in models]
+    without = {name: reason(name, (data.shape[-2], data.shape[-1]), device) for name in seen}
+    for why in filter(None, without.values()):
+        say(f"measure {snakemake.wildcards.attack}: {why}; its column stays empty")
+    frames = []
+    for code in sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images")):
+        valid = tensors[f"{code}.valid"]
+        ids = tensors["image"][valid]
+        clean, adversarial = data[ids].to(device), tensors[f"{code}.images"][valid].to(device)
+        columns = {name: measure(name, clean, adversarial).numpy() for name in seen}
+        for name, model in models.items():
+            columns[name] = measured_scores(model, adversarial, masks[0][ids].to(device)).numpy()
+        frames.append(pd.DataFrame({"attack": code, "source": source, "image": ids.numpy(), **columns}))
+        say(f"measure {code} on {source}: {len(ids)} images")
+    record.facts = {"without": {name: why for name, why in without.items() if why}}
+    record.facts["versions"] = {name: version(name) for name in ("pyiqa", "scikit-image")}
+    record.facts["saliency"] = {name: str(model.label) for name, model in models.items()}
+    record.volatile |= {"device": device}
+    write_frame(snakemake.output.measures, pd.concat(frames, ignore_index=True), record)
