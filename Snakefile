@@ -28,6 +28,11 @@ include: "rules/collect.smk"
 include: "rules/audit.smk"
 
 
+onstart:  # not in a dry run, and before the first job
+    if not workflow.touch:
+        stop_if_missing(workflow.dag.needrun_jobs())
+
+
 rule all:
     input:
         rules.tables.input,

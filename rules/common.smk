@@ -8,6 +8,7 @@ from lacuna.cost import estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
+from lacuna.presence import refuse_missing
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -89,3 +90,19 @@ def labels(shows):
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)
+
+
+def stop_if_missing(jobs):
+    """Stops a run before its first job where files that the user brings are not there for one of the jobs."""
+    try:
+        refuse_missing(
+            PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs]
+        )
+    except LacunaError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def dataset_minutes(wildcards):
+    """Time limit of reading a dataset: images of the user's own are decoded one by one."""
+    entry = PLAN.config.datasets[wildcards.dataset]
+    return 60 + (entry["train"] + entry["test"]) // 1500

@@ -16,7 +16,7 @@ rule dataset:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=60,
+        runtime=dataset_minutes,
     params:
         settings=named(PLAN.dataset_settings, "dataset"),
     script:

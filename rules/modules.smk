@@ -14,7 +14,7 @@ MODULES = {
         "attacks/thermometer",
         "attacks/victim",
         "device",
-        "data",
+        "data/normalisation",
         "foreground/score",
         "images",
         "models",

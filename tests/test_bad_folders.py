@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from stages import Stages
 
-from lacuna.data.sources import load_splits, normalisation
+from lacuna.data.normalisation import normalisation
+from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 
 CLASSES = ["ant", "bee"]
@@ -225,7 +226,9 @@ def test_a_name_that_is_no_text_is_one_sentence_in_terminal_and_log(
     (folder / "train/ant" / b"\xff.png".decode("utf-8", "surrogateescape")).write_bytes(b"")
     monkeypatch.chdir(tmp_path)
     stages = Stages(tmp_path)
-    monkeypatch.setattr(Stages, "dataset", lambda _: (entry(folder), {"source": []}, {"train": "a", "test": "b"}))
+    monkeypatch.setattr(
+        Stages, "dataset", lambda _: (entry(folder) | {"train": 7}, {"source": []}, {"train": "a", "test": "b"})
+    )
     with pytest.raises(SystemExit):
         stages.run("dataset")
     assert capfd.readouterr().err.count("\n") == 1

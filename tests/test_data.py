@@ -10,7 +10,8 @@ import torch
 import yaml
 
 from lacuna.data import downloads
-from lacuna.data.sources import load_splits, normalisation
+from lacuna.data.normalisation import normalisation
+from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 
 ROOT = Path(__file__).parents[1]

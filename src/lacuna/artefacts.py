@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -161,6 +161,30 @@ def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) ->
     with atomic(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     record.write(path)
+
+
+def write_split(
+    path: str, labels: "Tensor", shape: tuple[int, ...], pieces: "Iterable[Tensor]", record: Record
+) -> None:
+    """Writes a dataset's images, a piece at a time as in `lacuna.tensorfile.save_split`, and their provenance."""
+    from lacuna.tensorfile import save_split
+
+    with atomic(path) as temporary:
+        save_split(temporary, labels, shape, pieces)
+    record.write(path)
+
+
+def map_tensors(path: str) -> "dict[str, Tensor]":
+    """As `read_tensors`, but through a read-only memory map: no more than what is used is in memory."""
+    from safetensors import SafetensorError
+
+    from lacuna import tensorfile
+
+    verify(path)
+    try:
+        return finite(path, tensorfile.map_tensors(path), AGAIN)
+    except (SafetensorError, ValueError, KeyError):
+        raise LacunaError(f"{path} is not a safetensors file; {AGAIN}") from None
 
 
 def read_tensors(path: str) -> "dict[str, Tensor]":

@@ -67,7 +67,7 @@ class Paper:
 
 
 def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
-    """Shapes that must agree: square images, and one mean and std per channel."""
+    """What must agree: square images, one mean and std per channel, one folder per class, named classes for a CSV."""
     for name, dataset in datasets.items():
         channels, height, width = dataset["image"]
         if height != width:
@@ -79,6 +79,17 @@ def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
                 raise LacunaError(
                     f"{where}: {values} is not allowed; allowed: one number above 0 per channel ({channels})"
                 )
+        _check_classes(f"{file}, key {name}", dataset)
+
+
+def _check_classes(where: str, dataset: Mapping[str, Any]) -> None:
+    source, classes = dataset["source"], dataset["classes"]
+    if source["kind"] == "partitions" and isinstance(classes, int):
+        raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
+    if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
+        raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
+    if dataset.get("train_at_least", 1) > dataset["train"]:
+        raise LacunaError(f"{where}.train_at_least is above train; allowed: at most {dataset['train']}")
 
 
 def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:

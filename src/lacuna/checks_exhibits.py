@@ -6,6 +6,7 @@ from typing import Any
 
 from lacuna.checks import Paper, check_source, known, once
 from lacuna.codes import NO_SOURCE, arch_code, network_of
+from lacuna.data.places import BROUGHT
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_METRICS, Exhibits, joined
 from lacuna.names import MEASURES, SELF
@@ -196,6 +197,11 @@ def _check_set(paper: Paper, attack: str, role: str) -> None:
         limit = f"at most {dataset['test']}, the test images of {name}"
         where = f"{paper.scale_file}, key images.{body['selection']}"
         raise LacunaError(f"{where}: {asked} is not allowed; allowed: {limit}")
+    if body["method"] == "folder" and dataset["source"]["kind"] not in BROUGHT:
+        where = f"{paper.origin(attack)}, key attacks.{attack}.method"
+        raise LacunaError(
+            f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(BROUGHT)}"
+        )
     size = dataset["image"][1]
     for i, budget in enumerate(body["budgets"] if body["method"] == "shuffle" else ()):
         if size % budget["k"] and not budget.get("pad"):

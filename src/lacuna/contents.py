@@ -7,7 +7,7 @@ refusal is a `LacunaError` that names the file. No torch and no pandas are impor
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lacuna.artefacts import AGAIN, parsed_frame, read_frame, read_tensors
+from lacuna.artefacts import AGAIN, map_tensors, parsed_frame, read_frame, read_tensors
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ KINDS = {"whole numbers": "iu", "true or false": "b", "numbers": "iuf", "finite 
 
 
 def read_dataset(path: str, network: Mapping[str, Any] | None = None) -> Tensors:
-    """``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) of a split.
+    """``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) of a split, as in `map_tensors`: read, not written to.
 
     Raises `LacunaError` where they are anything else, or not what ``network`` (a plan's network settings) takes.
     """
-    tensors = read_tensors(path)
+    tensors = map_tensors(path)
     shown = (network.get("members") or [network])[0] if network else {}
     images = _tensor(path, tensors, "images", "uint8", (None, *shown.get("image", (None, None, None))))
     labels = _tensor(path, tensors, "labels", "int64", (len(images),))
@@ -53,7 +53,7 @@ def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
 
     Raises `LacunaError` where they are anything else, or do not belong to the images of ``data``.
     """
-    tensors = read_tensors(path)
+    tensors = map_tensors(path)
     ids = _tensor(path, tensors, "image", "int64", (None,))
     labels = _tensor(path, tensors, "label", "int64", (len(ids),))
     _tensor(path, tensors, "source_clean", "int64", (len(ids),))

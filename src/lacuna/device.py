@@ -1,6 +1,12 @@
 """The device, and arithmetic that gives the same bytes each time."""
 
 import os
+from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 def prepare_torch(threads: int) -> str:
@@ -19,3 +25,22 @@ def prepare_torch(threads: int) -> str:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = False
     return "cuda"
+
+
+def device_of(model: "nn.Module") -> "torch.device":
+    """Where a model's numbers are; the CPU for one that has none."""
+    import torch
+
+    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
+
+
+def near(images: "Tensor", device: str) -> "Tensor":
+    """A dataset's images on the device where they fill at most a quarter of its free memory; else as they are.
+
+    Whoever uses them moves each batch, so that this decides speed and no result.
+    """
+    import torch
+
+    if device == "cuda" and images.nbytes <= torch.cuda.mem_get_info()[0] // 4:
+        return images.to(device)
+    return images

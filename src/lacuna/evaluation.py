@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from lacuna.device import device_of
 from lacuna.images import as_pixels
 from lacuna.names import EXTRAS
 
@@ -21,17 +22,18 @@ class Decides(Protocol):
 
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
-    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one.
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 without a model.
 
-    A model that `Decides` is asked for its classes.
+    A batch at a time is moved to the model's device, where the images are not there yet. A model that `Decides` is
+    asked for its classes.
     """
     if model is None:
         return torch.full((len(images),), -1)
     if isinstance(model, Decides):
         return model.decide(images)
     model.eval()
-    parts = [model(as_pixels(images[start : start + batch])).argmax(1) for start in range(0, len(images), batch)]
-    return torch.cat(parts).cpu()
+    device = device_of(model)
+    return torch.cat([model(as_pixels(part.to(device))).argmax(1) for part in torch.split(images, batch)]).cpu()
 
 
 def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:

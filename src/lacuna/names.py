@@ -183,6 +183,7 @@ METHODS: dict[str, Method] = {
     "gaussian": Method(("sigma",), network=False),
     "shuffle": Method(("k",), ("pad",), network=False),
     "stylised": Method(network=False),
+    "folder": Method(("name", "path", "resize"), network=False),
 }
 # Numbers of an adversarial image against its clean one, whatever a target says (lacuna.quality, lacuna.foreground).
 MEASURES = (
@@ -236,9 +237,12 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     """Code of one attack as in the printed tables, on the 0..255 scale: ``fgsm_e16``, ``pgd_e16_a1_t20``, ``cw_k40``.
 
     Further parts show only what is set: ``_rs`` for a random start, ``_x5`` for restarts. AdvDrop's bound is in units
-    of its tables: ``advdrop_paper_q20_t50``, ``advdrop_released_code_q20_t500_targeted``. An attack of the user's own,
-    ``module:name``, has its name, epsilon and arguments: ``own_deepfool_e16_steps50``.
+    of its tables: ``advdrop_paper_q20_t50``, ``advdrop_released_code_q20_t500_targeted``. Images from a folder have the
+    name that their budget gives them. An attack of the user's own, ``module:name``, has its name, epsilon and
+    arguments: ``own_deepfool_e16_steps50``.
     """
+    if method == "folder":
+        return str(budget["name"])
     known = METHODS.get(method, Method(optional=("epsilon",)))
     shown = [key for key in known.parameters if key in LETTERS.keys() - known.uncoded and budget.get(key) is not None]
     pixels = pixel_parameters(method)

@@ -310,8 +310,14 @@ class Plan:
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
                 "seed": self.config.seed,
                 "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
+                **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
             }
         )
+
+    def _files_of(self, dataset: str) -> dict[str, Any]:
+        """What says which files a dataset of the user's own has, and their order."""
+        entry = self.config.datasets[dataset]
+        return {"source": entry["source"], "classes": entry["classes"]}
 
     def measure_settings(self, dataset: str, attack: str) -> str:
         """Settings of the rule measure: what is measured of an attack's images, and the saliency models for it."""

@@ -2,7 +2,11 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Say = Callable[[str], None]
 
@@ -35,3 +39,13 @@ class Progress:
         left = elapsed / max(1, done - self.first) * (self.total - done)
         tail = f", about {clock(left)} left" if done < self.total else f", {clock(elapsed)}"
         self.say(f"{self.name}: {self.unit} {done} of {self.total}{note and ', ' + note}{tail}")
+
+
+def reported(pieces: "Iterable[Tensor]", progress: Progress) -> "Iterator[Tensor]":
+    """The same pieces of images, with a report of each twentieth of the whole that was used; none of a single piece."""
+    done = 0
+    for piece in pieces:
+        yield piece
+        before, done = done, done + len(piece)
+        if len(piece) < progress.total and 20 * done // progress.total > 20 * before // progress.total:
+            progress.step(done)

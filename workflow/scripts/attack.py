@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.artefacts import Record, write_tensors
+from lacuna.artefacts import Record, stable_part, write_tensors
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import AdversarialSet, adversarial_images
 from lacuna.contents import read_adversarial, read_dataset, read_foreground, read_selection
+from lacuna.data.brought import names_of
 from lacuna.device import prepare_torch
 from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
@@ -47,6 +48,11 @@ with job(snakemake) as say:
     if other and not torch.equal(other["image"], ids):
         raise LacunaError(f"{paths.like[0]} is of other images than {paths.selection}; allowed: the same selection")
     like = AdversarialSet.read(other, settings["like"], device) if other else None
+    files = None
+    if "dataset" in settings:  # of methods that find the images' counterparts by name
+        order, own = stable_part(paths.images)["facts"].get("order", ""), settings["dataset"]
+        names = names_of(own["source"], own["classes"], "test", order)
+        files = [names[image] for image in ids.tolist()]
 
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
     states = []
@@ -55,7 +61,7 @@ with job(snakemake) as say:
         torch.manual_seed(seed)  # for attacks of the user's own
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
-        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like}
+        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like, "files": files}
         made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **regions)
         after = predict(model, made.images, batch)
         tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}

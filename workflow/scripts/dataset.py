@@ -3,9 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_tensors
-from lacuna.data.sources import load_splits, source_files
+from lacuna.artefacts import Record, write_split
+from lacuna.data.sources import open_splits, source_files
 from lacuna.job import job
+from lacuna.progress import Progress, reported
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     name = snakemake.wildcards.dataset
     settings = json.loads(snakemake.params.settings)
-    splits = load_splits(name, settings)
-    for split, (images, labels) in splits.items():
+    for split, images in open_splits(name, settings).items():
         path = snakemake.output[split]
         record = Record("dataset", snakemake.params.settings, list(snakemake.input.source), list(snakemake.input.code))
-        record.facts = {"files": source_files(settings["source"])}
-        write_tensors(path, {"images": images, "labels": labels}, record)
-        say(f"dataset {name}: {len(images)} {split} images")
+        record.facts = {"files": source_files(settings["source"]), **({"order": images.order} if images.order else {})}
+        pieces = reported(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
+        write_split(path, images.labels, images.shape, pieces, record)
+        say(f"dataset {name}: {images.shape[0]} {split} images")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset
 from lacuna.defenses import defended
-from lacuna.device import prepare_torch
+from lacuna.device import near, prepare_torch
 from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
 from lacuna.job import job
 from lacuna.networks import trained_network
@@ -25,13 +25,13 @@ with job(snakemake) as say:
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = defended(settings["defense"], model, settings.get("seed", 0))
-    clean = predict(model, data["images"].to(device), batch)
+    clean = predict(model, near(data["images"], device), batch)
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
         tensors = read_adversarial(path, data)
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
-            predictions = predict(model, tensors[key].to(device), batch)
+            predictions = predict(model, near(tensors[key], device), batch)
             frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
     accuracy = clean.eq(data["labels"]).double().mean().item()
     record.volatile |= {"device": device, "batch": batch}

@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, read_tensors, write_tensors
+from lacuna.artefacts import Record, write_tensors
+from lacuna.contents import read_dataset
 from lacuna.device import prepare_torch
 from lacuna.foreground.masks import foreground_masks
 from lacuna.job import job
@@ -18,7 +19,7 @@ with job(snakemake) as say:
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     images = snakemake.input.images
     record = Record("foreground", snakemake.params.settings, [images], list(snakemake.input.code))
-    data, how = read_tensors(images), {"device": device, "batch": batch, "say": say}
+    data, how = read_dataset(images), {"device": device, "batch": batch, "say": say}
     where = {"split": snakemake.wildcards.split, "classes": settings["classes"], "source": settings["source"]}
     found = foreground_masks(settings["masks"], data["images"], data["labels"], **where, **how)
     record.facts, record.volatile["device"] = found.facts, device

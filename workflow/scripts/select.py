@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_dataset
-from lacuna.device import prepare_torch
+from lacuna.device import near, prepare_torch
 from lacuna.evaluation import predict
 from lacuna.job import job
 from lacuna.networks import trained_network
@@ -23,7 +23,7 @@ with job(snakemake) as say:
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
     record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
-    images, predictions = data["images"].to(device), {}
+    images, predictions = near(data["images"], device), {}
     checkpoints = iter(snakemake.input.checkpoints)
     for network in settings["networks"]:
         model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_tensors, write_text
 from lacuna.contents import read_dataset, read_foreground
-from lacuna.data.sources import normalisation
-from lacuna.device import prepare_torch
+from lacuna.data.normalisation import normalisation
+from lacuna.device import near, prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.pretrained import load_imagenet
@@ -43,21 +43,21 @@ with job(snakemake) as say:
 
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
-    images, labels = data["images"].to(device), data["labels"].to(device)
+    images = near(data["images"], device)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
-    foreground = [read_foreground(path, data)["mask"].to(device) for path in masks]  # one where the training needs it
+    foreground = [read_foreground(path, data)["mask"] for path in masks]  # one where the training needs it
     history = train(
         network,
         images,
-        labels,
+        data["labels"].to(images.device),
         settings["recipe"],
         name=settings["model"],
         seed=settings["seed"],
         state=state,
         say=say,
         training=settings.get("training"),
-        tests=(held_out[0]["images"].to(device), held_out[0]["labels"].to(device)) if held_out else None,
-        masks=foreground[0] if foreground else None,
+        tests=(near(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
+        masks=foreground[0].to(images.device) if foreground else None,
     )
 
     record.volatile["device"] = device

@@ -1,6 +1,6 @@
 """Runs one attack over a set of images and gives back 8-bit adversarial images."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.advdrop import advdrop
+from lacuna.attacks.counterparts import from_folder
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.dual import dual, dual_l2, pgd_l2
 from lacuna.attacks.gradient import fgsm, mifgsm, pgd
@@ -31,7 +32,7 @@ class Attack:
 
     ``draws``: it takes `Draws` as an argument; ``resumable``: slow, so that each batch is kept until the set is
     complete; ``group``: images per call where that decides the result; ``regions``: it takes the images' foreground
-    and a saliency model.
+    and a saliency model; ``files``: it takes the names of the images' files.
     """
 
     function: Callable[..., Tensor | Made]
@@ -39,6 +40,7 @@ class Attack:
     resumable: bool = False
     group: int | None = None
     regions: bool = False
+    files: bool = False
 
 
 ATTACKS = {
@@ -57,6 +59,7 @@ ATTACKS = {
     "gaussian": Attack(gaussian, draws=True),
     "shuffle": Attack(shuffle, draws=True),
     "stylised": Attack(stylised, draws=True),
+    "folder": Attack(from_folder, files=True),
 }
 
 
@@ -112,6 +115,7 @@ def adversarial_images(
     state: Resumable | None = None,
     foreground: Tensor | None = None,
     saliency: nn.Module | None = None,
+    files: Sequence[str] | None = None,
     like: AdversarialSet | None = None,
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
@@ -119,13 +123,16 @@ def adversarial_images(
     ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
     ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
     ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
-    ``saliency`` model are for attacks on regions. ``like`` is a set of the same images, for budgets with ``match``:
-    each image's change is scaled to be as large as there. Raises `LacunaError` where an attack lacks what it needs.
+    ``saliency`` model are for attacks on regions, ``files`` (N names, see `lacuna.data.folder.Listed`) for images
+    from a folder. ``like`` is a set of the same images, for budgets with ``match``: each image's change is scaled to be
+    as large as there. Raises `LacunaError` where an attack lacks what it needs.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
     if attack.regions and foreground is None:
         raise LacunaError(f"{method} needs the foreground of its images; allowed: the dataset's foreground stage")
+    if attack.files and files is None:
+        raise LacunaError(f"{method} needs the images' file names; allowed: datasets of kind folder or partitions")
     if "match" in budget and like is None:
         raise LacunaError(f"{name} needs the set that it is scaled to; allowed: the attack's key like")
     state = state if attack.resumable else None
@@ -136,6 +143,8 @@ def adversarial_images(
         seeded: dict[str, Any] = {"draws": draws.part(part)} if attack.draws else {}
         if attack.regions and foreground is not None:
             seeded |= {"foreground": foreground[part], "saliency": saliency}
+        if attack.files and files is not None:
+            seeded |= {"files": files[part]}
         x = as_pixels(images[part])
         found = _found(attack.function(model, x, labels[part], **arguments, **seeded))
         if like is not None and "match" in budget:

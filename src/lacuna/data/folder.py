@@ -2,6 +2,8 @@
 
 import struct
 import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,27 @@ ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
 MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # 8 bits or fewer
 
 
-def read_folder(
-    source: dict[str, Any], image: list[int], classes: list[str] | int
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Images uint8 (N, H, W) or (N, H, W, 3) and labels of the splits train and test, ordered by class and name.
+@dataclass(frozen=True)
+class Listed:
+    """An image file of a user's, its label, and its name without ending, below the folder of its split."""
 
-    ``source`` has path, train, test and resize; ``classes`` are the names of the class folders, or
-    how many there are, in the order of their names. Raises `LacunaError` naming the folder or file that does not fit.
+    path: Path
+    label: int
+    name: str
+
+
+def folder_files(source: Mapping[str, Any], classes: list[str] | int) -> dict[str, list[Listed]]:
+    """The files of the splits train and test, ordered by class and name: <path>/<split>/<class>/<image>.
+
+    ``classes`` are the names of the class folders where ``source`` has no ``folders``, or how many there are, in the
+    order of their names; other folders are passed over where they are named. Raises `LacunaError` naming the folder or
+    file that does not fit.
     """
     root = Path(source["path"])
-    names = _class_names(root / source["train"], classes) if isinstance(classes, int) else classes
-    return {split: _read_split(root / source[split], source["resize"], image, names) for split in ("train", "test")}
+    names = source.get("folders") or (
+        _class_names(root / source["train"], classes) if isinstance(classes, int) else classes
+    )
+    return {split: _split_files(root / source[split], names) for split in ("train", "test")}
 
 
 def _class_names(folder: Path, count: int) -> list[str]:
@@ -47,10 +59,12 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _read_split(folder: Path, resize: str, image: list[int], classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    files = [(path, label) for label, name in enumerate(classes) for path in image_files(_class_folder(folder, name))]
-    pixels = np.stack([read_image(path, image, resize) for path, _ in files])
-    return pixels, np.array([label for _, label in files])
+def _split_files(folder: Path, classes: list[str]) -> list[Listed]:
+    return [
+        Listed(path, label, f"{name}/{path.stem}")
+        for label, name in enumerate(classes)
+        for path in image_files(_class_folder(folder, name))
+    ]
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -66,6 +80,25 @@ def image_files(folder: Path) -> list[Path]:
     if not paths:
         raise LacunaError(f"{folder} has no images")
     return paths
+
+
+def same_named(folder: Path, names: Iterable[str]) -> list[Path]:
+    """For each name as in `Listed` the image of that name below a folder, with any image ending.
+
+    Raises `LacunaError` naming the first that is not there.
+    """
+    known: dict[str, dict[str, Path]] = {}
+    found = []
+    for name in names:
+        parent, _, stem = name.rpartition("/")
+        if parent not in known:
+            place = _class_folder(folder, parent) if parent else folder
+            known[parent] = {_plain(path.stem): path for path in image_files(place)}
+        if _plain(stem) not in known[parent]:
+            endings = ", ".join(sorted(ENDINGS))
+            raise LacunaError(f"{folder} has no image named {name}; allowed endings: {endings}")
+        found.append(known[parent][_plain(stem)])
+    return found
 
 
 def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:

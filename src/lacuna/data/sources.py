@@ -1,5 +1,8 @@
-"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, photographs, an image folder."""
+"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, photographs, a user's files."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -9,34 +12,78 @@ import torch
 from torch import Tensor
 
 from lacuna.artefacts import sha256
+from lacuna.data.brought import brought_files, order_of
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
-from lacuna.data.folder import read_folder
+from lacuna.data.folder import Listed, read_image
 from lacuna.data.photographs import photograph_files, read_photographs
+from lacuna.data.places import BROUGHT, partitions_path
 from lacuna.errors import LacunaError
 
-Split = tuple[Tensor, Tensor]
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
+PIECE = 2**25  # bytes of images read at a time
 
 
-def load_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
-    """Images uint8 (N, C, H, W) and labels int64 (N,) of the splits train and test.
+@dataclass(frozen=True)
+class Split:
+    """Images uint8 of ``shape`` (N, C, H, W), which ``pieces`` reads in order, some at a time, and labels int64 (N,).
+
+    ``order`` is the sha256 of the files' names in order, where they are a user's own: equal ones are of the same names.
+    """
+
+    shape: tuple[int, ...]
+    labels: Tensor
+    pieces: Callable[[], Iterator[Tensor]]
+    order: str = ""
+
+
+def load_splits(name: str, settings: dict[str, Any]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Images uint8 (N, C, H, W) and labels int64 (N,) of the splits train and test, in memory; see `open_splits`."""
+    opened = open_splits(name, settings)
+    return {split: (torch.cat(list(part.pieces())), part.labels) for split, part in opened.items()}
+
+
+def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
+    """The splits train and test; of a user's own files no more than a piece is ever in memory.
 
     ``settings`` is the dataset's entry in config/datasets.yaml. Raises `LacunaError` where a file is missing or
-    altered, or where the images are not what the entry says.
+    altered, or where the images are not what the entry says; a single image that cannot be read, when it is its turn.
     """
-    return {split: _split(f"{name}: {split}", *arrays, settings) for split, arrays in _arrays(settings).items()}
-
-
-def _arrays(settings: dict[str, Any]) -> Arrays:
     source = settings["source"]
+    if source["kind"] in BROUGHT:
+        listed = brought_files(source, settings["classes"])
+        return {split: _read_later(f"{name}: {split}", files, settings) for split, files in listed.items()}
+    return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in _arrays(source).items()}
+
+
+def _arrays(source: dict[str, Any]) -> Arrays:
     if source["kind"] == "torchvision":
         return read_arrays(source["name"])
-    if source["kind"] == "folder":
-        return read_folder(source, settings["image"], settings["classes"])
     if source["kind"] == "photographs":
         return read_photographs()
     return _embedded(source)
+
+
+def _read_later(what: str, files: list[Listed], settings: dict[str, Any]) -> Split:
+    labels, image, resize = np.array([file.label for file in files]), settings["image"], settings["source"]["resize"]
+    shape = (len(files), *image)
+    _check(what, shape, np.dtype(np.uint8), labels, settings)
+    at_once = max(1, PIECE // prod(image))
+
+    def pieces() -> Iterator[Tensor]:
+        for start in range(0, len(files), at_once):
+            part = files[start : start + at_once]
+            yield _channels_first(np.stack([read_image(file.path, image, resize) for file in part]))
+
+    return Split(shape, torch.from_numpy(labels.astype(np.int64)), pieces, order_of(files))
+
+
+def _in_memory(what: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:
+    """Images (N, H, W) or (N, H, W, C), as they come from official files."""
+    channels = {3: (1, *images.shape[1:]), 4: (*images.shape[3:], *images.shape[1:3])}
+    shape = (*images.shape[:1], *channels.get(images.ndim, images.shape[1:]))
+    _check(what, shape, images.dtype, labels, settings)
+    return Split(shape, torch.from_numpy(labels.astype(np.int64)), lambda: iter([_channels_first(images)]))
 
 
 def _embedded(source: dict[str, Any]) -> Arrays:
@@ -54,7 +101,7 @@ def _embedded(source: dict[str, Any]) -> Arrays:
 
 
 def source_files(source: dict[str, Any]) -> dict[str, str]:
-    """sha256 of the published files that a dataset was read from, by name; empty for a folder of images.
+    """sha256 of the files that say what a dataset is, by name; empty for a folder of images.
 
     Of photographs it is that of their pixels.
     """
@@ -62,45 +109,24 @@ def source_files(source: dict[str, Any]) -> dict[str, str]:
         return photograph_files()
     if source["kind"] == "torchvision":
         return {line["file"]: line["sha256"] for line in registered(source["name"])}
+    if source["kind"] == "partitions":
+        return {str(partitions_path(source)): sha256(partitions_path(source))}
     return {source["file"]: source["sha256"]} if source["kind"] == "embedded" else {}
 
 
-def _split(what: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:
-    """One split as tensors. Raises `LacunaError` where it is not what its entry says; ``what`` names both."""
-    _check(what, images, labels, settings)
+def _channels_first(images: np.ndarray) -> Tensor:
     pixels = torch.from_numpy(np.ascontiguousarray(images))
-    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)
-    return pixels.contiguous(), torch.from_numpy(labels.astype(np.int64))
+    return (pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)).contiguous()
 
 
-def _check(what: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> None:
-    wanted = (settings[what.rpartition(" ")[2]], *settings["image"])
-    found = images.shape[:1] + {3: (1, *images.shape[1:]), 4: (*images.shape[3:], *images.shape[1:3])}.get(
-        images.ndim, images.shape[1:]
-    )
-    if found != wanted or images.dtype != np.uint8:
-        raise LacunaError(f"config/datasets.yaml, key {what} images are {images.dtype} {found}, not uint8 {wanted}")
-    whole = labels.shape == images.shape[:1] and labels.dtype.kind in "iu"
+def _check(what: str, found: tuple[int, ...], dtype: Any, labels: np.ndarray, settings: dict[str, Any]) -> None:
+    split = what.rpartition(" ")[2]
+    wanted, least = (settings[split], *settings["image"]), settings.get(f"{split}_at_least", settings[split])
+    if found[1:] != wanted[1:] or not least <= found[0] <= wanted[0] or dtype != np.uint8:
+        allowed = f"{wanted}" if least == wanted[0] else f"{wanted} or fewer, down to {least}"
+        raise LacunaError(f"config/datasets.yaml, key {what} images are {dtype} {found}, not uint8 {allowed}")
+    whole = labels.shape == found[:1] and labels.dtype.kind in "iu"
     if not whole or labels.min() < 0 or labels.max() >= class_count(settings):
         raise LacunaError(f"config/datasets.yaml, key {what} labels do not fit its {class_count(settings)} classes")
     if len(np.unique(labels)) == 1:
         raise LacunaError(f"config/datasets.yaml, key {what} images are all of one class; allowed: at least two")
-
-
-def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation for the first layer, from the training images uint8 (N, C, H, W).
-
-    Kind ``channel`` (released code) takes stated constants or computes them per channel; kind ``pixel_mean``
-    (paper, appendix D) subtracts the mean image and divides by one. Raises `LacunaError` for a channel to be computed
-    that has one value everywhere.
-    """
-    pixels = images.double() / 255
-    if settings["kind"] == "pixel_mean":
-        return pixels.mean(0).float(), torch.ones(images.shape[1], 1, 1)
-    if "mean" in settings:
-        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
-    mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3))
-    if not std.min() > 0:
-        where = f"channel {int(std.argmin())} of the training images has one value everywhere"
-        raise LacunaError(f"{where}; state mean and std under normalisation in config/datasets.yaml")
-    return mean.float().view(-1, 1, 1), std.float().view(-1, 1, 1)

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lacuna.data.folder import image_files, read_image
+from lacuna.data.brought import brought_files
+from lacuna.data.folder import image_files, read_image, same_named
+from lacuna.data.places import BROUGHT
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
@@ -66,7 +68,7 @@ def foreground_masks(
     if settings["kind"] == "nonzero":
         return Foreground((images > 0).any(1).cpu(), "pixels above zero")
     if settings["kind"] == "folder":
-        mask = _folder_masks(Path(settings["path"]) / split, images, labels, classes, source, split)
+        mask = _folder_masks(Path(settings["path"]), images, labels, classes, source, split)
         return Foreground(mask, f"masks in {settings['path']}")
     if settings["kind"] == "segmentation":
         network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
@@ -101,21 +103,31 @@ def above_midrange(density: Tensor, threshold: str) -> Tensor:
 
 
 def _folder_masks(
-    folder: Path, images: Tensor, labels: Tensor, classes: Sequence[str], source: Mapping[str, Any], split: str
+    root: Path, images: Tensor, labels: Tensor, classes: Sequence[str], source: Mapping[str, Any], split: str
 ) -> Tensor:
-    """One file per image, <folder>/<class>/<name>, in the images' order; a pixel above zero is foreground."""
-    files = [path for name in classes for path in image_files(folder / name)]
-    counts = [len(image_files(folder / name)) for name in classes]
-    if counts != torch.bincount(labels, minlength=len(classes)).tolist():
-        raise LacunaError(f"{folder} has {counts} masks per class; allowed: one per image of the split {split}")
-    if source["kind"] == "folder":
-        root = Path(source["path"]) / source[split]
-        _refuse_other_names(files, [path for name in classes for path in image_files(root / name)])
+    """One file per image, of the image's name with any image ending; a pixel above zero is foreground.
+
+    They lie in <root>/<split>/<class>/ or, of a dataset with partitions, in <root>/. Of a dataset without files of
+    the user's own they are in the images' order.
+    """
+    if source["kind"] in BROUGHT:
+        listed = brought_files(source, list(classes))[split]
+        _refuse_others(source, labels, [file.label for file in listed])
+        folder = root if source["kind"] == "partitions" else root / split
+        files = same_named(folder, [file.name for file in listed])
+    else:
+        files = _counted(root / split, labels, classes, split)
     size = [1, *images.shape[2:]]
     return torch.stack([torch.from_numpy(read_image(path, size, "exact").copy()) > 0 for path in files])
 
 
-def _refuse_other_names(masks: list[Path], images: list[Path]) -> None:
-    for mask, image in zip(masks, images, strict=True):
-        if (mask.parent.name, mask.stem) != (image.parent.name, image.stem):
-            raise LacunaError(f"{mask} is not the mask of {image}; allowed: the image's name with any image ending")
+def _refuse_others(source: Mapping[str, Any], labels: Tensor, found: list[int]) -> None:
+    if found != labels.tolist():
+        raise LacunaError(f"the files below {source['path']} are not those that were read; delete its dataset stage")
+
+
+def _counted(folder: Path, labels: Tensor, classes: Sequence[str], split: str) -> list[Path]:
+    files = [image_files(folder / name) for name in classes]
+    if (counts := [len(part) for part in files]) != torch.bincount(labels, minlength=len(classes)).tolist():
+        raise LacunaError(f"{folder} has {counts} masks per class; allowed: one per image of the split {split}")
+    return [path for part in files for path in part]

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.device import device_of
 from lacuna.images import as_pixels
 
 # Rates and losses as they are, accuracies in percent. Training columns are means over the epoch's steps, on the images
@@ -18,11 +19,12 @@ BATCH = 500
 def measure(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
     """Mean cross-entropy and accuracy in percent on images uint8 (N, C, H, W); leaves the model in evaluation mode."""
     model.eval()
-    sums = torch.zeros(2, device=images.device)
+    device = device_of(model)
+    sums = torch.zeros(2, device=device)
     for x, y in zip(torch.split(images, BATCH), torch.split(labels, BATCH), strict=True):
-        logits = model(as_pixels(x))
-        loss = F.cross_entropy(logits, y, reduction="sum")
-        sums += torch.stack([loss, logits.argmax(1).eq(y).sum()])
+        logits, truth = model(as_pixels(x.to(device))), y.to(device)
+        loss = F.cross_entropy(logits, truth, reduction="sum")
+        sums += torch.stack([loss, logits.argmax(1).eq(truth).sum()])
     loss, right = sums.tolist()
     return loss / len(images), 100 * right / len(images)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lacuna.device import device_of
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
@@ -31,7 +32,10 @@ def train(
     tests: tuple[Tensor, Tensor] | None = None,
     masks: Tensor | None = None,
 ) -> list[list[float]]:
-    """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on the model's device.
+    """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on one device.
+
+    A batch at a time is moved to the model's device, where they are not there yet: images may be mapped from a file
+    that is larger than memory.
 
     ``training`` is a training's definition (`Objective`), none for standard training; ``masks`` bool (N, H, W) are the
     images' foregrounds where it needs them. Every draw of an epoch is a
@@ -85,14 +89,14 @@ def _epoch(
     model.train()
     torch.manual_seed(seed)  # for layers that draw, such as dropout, and for random starts
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(images), generator=generator).to(images.device)
-    totals = torch.zeros(2, device=images.device)  # read once, so that steps do not wait for the device
+    order, device = torch.randperm(len(images), generator=generator).to(images.device), device_of(model)
+    totals = torch.zeros(2, device=device)  # read once, so that steps do not wait for the device
     done = 0
     for chosen in batches(order, recipe["batch_size"]):
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch + done / len(order))
         done += len(chosen)
-        inside, truth = None if masks is None else masks[chosen], labels[chosen]
-        batch, inside = augment_both(images[chosen], inside, recipe, generator)
+        inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
+        batch, inside = augment_both(images[chosen].to(device), inside, recipe, generator)
         loss, logits = objective(model, as_pixels(batch), truth, inside)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,25 @@
+"""Sets that somebody else made of the same images: their files, found by name. The model may be None."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lacuna.data.folder import read_image, same_named
+
+
+def from_folder(
+    model: nn.Module | None, x: Tensor, labels: Tensor, *, name: str, path: str, resize: str, files: Sequence[str]
+) -> Tensor:
+    """The image of the same name below the folder ``path``, for each of the images (B, C, H, W); in [0, 1].
+
+    ``files`` are the images' names, <class>/<image> without ending; ``resize`` is as in `read_image`; ``name`` is only
+    the set's code. Stylized-ImageNet, for example, has ImageNet's folders and names (Table 1). Raises `LacunaError`
+    naming an image that is not there or does not fit.
+    """
+    pixels = np.stack([read_image(file, list(x.shape[1:]), resize) for file in same_named(Path(path), files)])
+    images = torch.from_numpy(pixels)
+    images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    return images.to(x.device, x.dtype) / 255

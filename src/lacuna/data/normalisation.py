@@ -1,0 +1,55 @@
+"""Mean and standard deviation of the training images: the numbers of a network's first layer."""
+
+from fractions import Fraction
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna.errors import LacunaError
+
+PIECE = 2**25  # bytes of images looked at together
+
+
+def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation for the first layer, from the training images uint8 (N, C, H, W).
+
+    Kind ``channel`` (released code) takes stated constants or computes them per channel; kind ``pixel_mean``
+    (paper, appendix D) subtracts the mean image and divides by one. Sums are of integers, so exact, and made in pieces:
+    the images may be mapped from a file. Raises `LacunaError` for a channel to be computed that has one value
+    everywhere.
+    """
+    if settings["kind"] == "pixel_mean":
+        total = sum((piece.sum(0) for piece in _pieces(images)), torch.zeros(images.shape[1:], dtype=torch.int64))
+        return (total.double() / (255 * len(images))).float(), torch.ones(images.shape[1], 1, 1)
+    if "mean" in settings:
+        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
+    mean, std = zip(*(_moments(counts) for counts in _histograms(images)), strict=True)
+    if not min(std) > 0:
+        where = f"channel {std.index(min(std))} of the training images has one value everywhere"
+        raise LacunaError(f"{where}; state mean and std under normalisation in config/datasets.yaml")
+    return torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)
+
+
+def _pieces(images: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(images, max(1, PIECE // prod(images.shape[1:])))
+
+
+def _histograms(images: Tensor) -> list[list[int]]:
+    """Of each channel, how often it has each of the 256 values."""
+    counts = np.zeros((images.shape[1], 256), np.int64)
+    for piece in _pieces(images):
+        for channel, values in enumerate(piece.numpy().swapaxes(0, 1)):
+            counts[channel] += np.bincount(values.ravel(), minlength=256)
+    return [[int(count) for count in line] for line in counts]
+
+
+def _moments(counts: list[int]) -> tuple[float, float]:
+    """Mean and (N - 1) standard deviation of pixels in [0, 1]."""
+    number = sum(counts)
+    first = sum(value * count for value, count in enumerate(counts))
+    second = sum(value**2 * count for value, count in enumerate(counts))
+    variance = Fraction(number * second - first**2, number * max(1, number - 1) * 255**2)
+    return first / (255 * number), sqrt(variance)

@@ -1,0 +1,68 @@
+"""Images of the user's own in one folder, and a CSV file that says class and split of each."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lacuna.data.folder import ENDINGS, Listed, same_named
+from lacuna.data.places import partitions_path
+from lacuna.errors import LacunaError
+
+
+def partition_files(source: Mapping[str, Any], classes: list[str]) -> dict[str, list[Listed]]:
+    """The files of the splits train and test, in the order of the CSV file's lines.
+
+    ``source`` has path, and below it ``images``, the folder, and ``partitions``, the CSV file; ``columns`` are the
+    names of its columns for the image (its file's name, with or without ending), the class (one of ``classes``) and
+    the split; ``train`` and ``test`` are what stands in the split's column; lines with anything else there are passed
+    over. Raises `LacunaError` naming the file, column or line that does not fit.
+    """
+    path, splits = partitions_path(source), {source[split]: split for split in ("train", "test")}
+    lines = [line for line in _lines(path, source["columns"]) if line.split in splits]
+    _refuse_lines(path, lines, classes)
+    images = same_named(Path(source["path"]) / source["images"], [line.name for line in lines])
+    found: dict[str, list[Listed]] = {"train": [], "test": []}
+    for line, image in zip(lines, images, strict=True):
+        found[splits[line.split]].append(Listed(image, classes.index(line.label), line.name))
+    for split, files in found.items():
+        if not files:
+            said = f"{path}: column {source['columns']['split']} nowhere says '{source[split]}'"
+            raise LacunaError(f"{said}, which the entry calls the {split} images")
+    return found
+
+
+class _Line(NamedTuple):
+    number: int
+    name: str
+    label: str
+    split: str
+
+
+def _lines(path: Path, columns: Mapping[str, str]) -> list[_Line]:
+    wanted = [columns[key] for key in ("image", "class", "split")]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            has = list(table.fieldnames or [])
+            if lacking := [name for name in wanted if name not in has]:
+                raise LacunaError(f"{path} has no column '{lacking[0]}', which columns names; it has {', '.join(has)}")
+            return [_Line(table.line_num, *_values(line, wanted)) for line in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LacunaError(f"{path} cannot be read as CSV ({type(error).__name__}); see docs/datasets.md") from None
+
+
+def _values(line: Mapping[str, str | None], columns: list[str]) -> tuple[str, str, str]:
+    image, label, split = ((line[name] or "").strip() for name in columns)
+    path = Path(image)  # an ending may be missing, and masks may have another
+    return str(path.with_suffix("")) if path.suffix.lower() in ENDINGS else str(path), label, split
+
+
+def _refuse_lines(path: Path, lines: list[_Line], classes: list[str]) -> None:
+    first: dict[str, int] = {}
+    for line in lines:
+        where = f"{path}, line {line.number}"
+        if line.label not in classes:
+            raise LacunaError(f"{where}: '{line.label}' is no class; allowed: {', '.join(classes)}")
+        if first.setdefault(line.name, line.number) != line.number:
+            raise LacunaError(f"{where}: {line.name} stands in line {first[line.name]} already; allowed: once")
