@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conftest import Project
 
 Report = dict[str, Any]
+DATA = "results/demo/fashion-mnist-subset"
+CELLS = f"{DATA}/cells/table3.csv"
 TESTED, ATTACKED = 300, 120
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>Scale demo, dataset d.</text></svg>'
 
@@ -111,8 +113,20 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
     write_text(md, claims_markdown(verdicts, settings["title"]))
 
 
-def audited(project: "Project", **chosen: Any) -> Report:
+def rerun(project: "Project", seed: int, weaker: str = "") -> None:
+    """Makes outcomes and cells again as another draw of equal networks; ``weaker`` withstands nothing any more."""
+    plan = Plan(project.load())
+    for artefact in plan.artefacts():
+        if artefact.stage in ("evaluate", "cells"):
+            _make(plan, artefact, seed)
+            if weaker and artefact.path.endswith(f"/{weaker}.parquet"):
+                frame = pd.read_parquet(artefact.path)
+                frame["adversarial"] = frame["adversarial"].where(frame["attack"] == "none", 1)
+                write_frame(artefact.path, frame, Record(artefact.stage, artefact.settings, list(artefact.inputs)))
+
+
+def audited(project: "Project", baseline: str = "", **chosen: Any) -> Report:
     """The report on the working directory, which must read as its published schema says."""
-    report = gather(Plan(project.load(**chosen)))
+    report = gather(Plan(project.load(**chosen)), baseline)
     check_schema(json.loads(json.dumps(report, allow_nan=False)), "audit", "audit.json", project.root)
     return report
