@@ -113,6 +113,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     theirs = cells_file(tmp_path, "b", [40.0, 40.0, 50.0, 1.0], 100)
     states = lines(compare([ours], theirs, "demo"))["state"].tolist()
     assert states == ["noise", "no interval", "same", "only in the baseline"]
+    assert compare([ours], ours, "demo")["states"]["same"] == 3
     assert lines(compare([theirs], ours, "demo"))["state"].tolist()[-1] == "only here"
     other = cells_file(tmp_path, "c", [40.0], 100, dataset="e")
     assert lines(compare([ours], other, "demo"))["state"].tolist()[0] == "not comparable"

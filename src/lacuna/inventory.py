@@ -23,6 +23,14 @@ class Artefact:
 def table_artefacts(plan: "Plan", table: str) -> list[Artefact]:
     """What a table is computed from, in order of the flow: each artefact after its inputs, the table's cells last."""
     dataset = plan.dataset_of(table)
+    made = [artefact for folder in plan.replicas(dataset) for artefact in _replica(plan, folder, table)]
+    path = plan.path(dataset, "cells", f"{table}.csv")
+    inputs = (*plan.outcomes(table), plan.printed_file(table))
+    return [*made, Artefact("cells", path, plan.cells_settings(table), inputs)]
+
+
+def _replica(plan: "Plan", dataset: str, table: str) -> list[Artefact]:
+    """What one training seed makes of it; ``dataset`` is the seed's folder."""
     cells = plan.cells(table)
     pairs = dict.fromkeys((cell.suite, cell.target) for cell in cells)
     sets = dict.fromkeys(pair for suite, target in pairs for pair in plan.suite_sources(suite, target))
@@ -30,19 +38,12 @@ def table_artefacts(plan: "Plan", table: str) -> list[Artefact]:
     deciding = [model for selection in selections for model in plan.selection_sources(selection)]
     named = [*deciding, *(source for _, source in sets), *(cell.model for cell in cells)]
     models = dict.fromkeys(member for model in named for member in plan.exhibits.members(model))
-    printed = plan.printed_file(table)
     return [
         *_splits(plan, dataset),
         *(artefact for model in models for artefact in _trained(plan, dataset, model)),
         *(_selection(plan, dataset, selection) for selection in selections),
         *(_adversarial_set(plan, dataset, *pair) for pair in sets),
         *(_outcomes(plan, dataset, *pair) for pair in pairs),
-        Artefact(
-            "cells",
-            plan.path(dataset, "cells", f"{table}.csv"),
-            plan.cells_settings(table),
-            (*plan.outcomes(table), printed),
-        ),
     ]
 
 

@@ -24,6 +24,7 @@ class Plan:
         self.figures = {
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
+        self._seeds = _seeds(config)
         self._stages = _by_name(config)
         self.exhibits = Exhibits(self._stages)
         self._cells: dict[str, tuple[Cell, ...]] = {}
@@ -43,6 +44,16 @@ class Plan:
         body = self.figures[exhibit][1] if exhibit in self.figures else self.tables[exhibit][1]
         return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
 
+    # Training seeds: each has a folder of its own, as if it were a dataset --------------------------------------
+
+    def replicas(self, dataset: str) -> list[str]:
+        """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
+        return [dataset, *(_replica(dataset, self.config.seed + i) for i in range(1, self.config.seeds))]
+
+    def data(self, folder: str) -> dict[str, Any]:
+        """The dataset's entry of config/datasets.yaml. KeyError where the configuration has no such folder."""
+        return dict(self.config.datasets[self._seeds[folder][0]])
+
     # What an exhibit needs ---------------------------------------------------------------------------------
 
     def cells(self, table: str) -> tuple[Cell, ...]:
@@ -52,10 +63,13 @@ class Plan:
         return self._cells[table]
 
     def outcomes(self, table: str) -> list[str]:
-        """The outcome files that a table is computed from: one per target and suite."""
-        dataset = self.dataset_of(table)
+        """The outcome files that a table is computed from: one per training seed, target and suite."""
         pairs = dict.fromkeys((cell.suite, cell.target) for cell in self.cells(table))
-        return [self.path(dataset, "evaluate", f"{suite}/{target}.parquet") for suite, target in pairs]
+        return [
+            self.path(folder, "evaluate", f"{suite}/{target}.parquet")
+            for folder in self.replicas(self.dataset_of(table))
+            for suite, target in pairs
+        ]
 
     def checkpoints(self, dataset: str, target: str) -> list[str]:
         """The checkpoints of the networks that a source or target consists of."""
@@ -130,8 +144,12 @@ class Plan:
         return [self.path(self.dataset_of(t), "cells", f"{t}.csv") for t in self._claim_tables(paper)]
 
     def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
-        tables = self._claim_tables(paper)
-        return list(dict.fromkeys((self.dataset_of(t), c.suite, c.target) for t in tables for c in self.cells(t)))
+        folders = {table: self.replicas(self.dataset_of(table)) for table in self._claim_tables(paper)}
+        return list(
+            dict.fromkeys(
+                (name, c.suite, c.target) for t, names in folders.items() for name in names for c in self.cells(t)
+            )
+        )
 
     def claims_outcomes(self, paper: str) -> list[str]:
         """The outcomes behind every table of a paper."""
@@ -179,11 +197,11 @@ class Plan:
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical(self.config.datasets[dataset])
+        return canonical(self.data(dataset))
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
-        source = self.config.datasets[dataset]["source"]
+        source = self.data(dataset)["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
 
     def own_code(self, *references: str) -> list[str]:
@@ -207,7 +225,7 @@ class Plan:
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
-        recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
+        recipe = self._recipe(dataset) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
         history = {"history": True} if self.history_tests(dataset, model) else {}
         return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
@@ -217,7 +235,7 @@ class Plan:
         members = self.exhibits.members(model)
         if members != [model]:
             return {"model": model, "members": self.networks(dataset, members)}
-        data = self.config.datasets[dataset]
+        data = self.data(dataset)
         shared = {"model": model, "image": data["image"], "classes": class_count(data)}
         if parse_model(model).training == OWN:
             body = self._named("networks", model)
@@ -231,7 +249,7 @@ class Plan:
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
-            "seed": self.config.seed,
+            "seed": self._seeds[dataset][1],
         }
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
@@ -246,7 +264,7 @@ class Plan:
                 "selection": selection,
                 "images": self.config.settings["images"][name],
                 "networks": self.networks(dataset, self.selection_sources(selection)),
-                "seed": self.config.seed,
+                "seed": self._seeds[dataset][1],
             }
         )
 
@@ -258,7 +276,7 @@ class Plan:
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
-                "seed": self.config.seed,
+                "seed": self._seeds[dataset][1],
                 "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
             }
         )
@@ -291,6 +309,7 @@ class Plan:
                 "dataset": self.dataset_of(table),
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
+                **({"replicas": self.replicas(self.dataset_of(table))} if self.config.seeds > 1 else {}),
                 "ensembles": {name: self.exhibits.members(name) for name in named},
                 "cells": [vars(cell) | {"target": cell.target} for cell in cells],
             }
@@ -308,14 +327,29 @@ class Plan:
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        recipe = self.config.settings["recipes"][dataset]
+        recipe = self._recipe(dataset)
         return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+
+    def _recipe(self, folder: str) -> dict[str, Any]:
+        return dict(self.config.settings["recipes"][self._seeds[folder][0]])
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
         spec = parse_model(model)
         attack = {} if spec.training in (STANDARD, OWN) else self._named("trainings", spec.training).get("attack", {})
         return int(self.config.settings["seconds"][spec.arch]) * (1 + attack.get("steps", 0)) * (2 if spec.wide else 1)
+
+
+def _replica(dataset: str, seed: int) -> str:
+    return f"{dataset}-seed{seed}"
+
+
+def _seeds(config: Config) -> dict[str, tuple[str, int]]:
+    """Dataset and seed behind each folder below results/<scale>/."""
+    further = [(name, config.seed + i) for name in config.datasets for i in range(1, config.seeds)]
+    if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
+        raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
+    return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:

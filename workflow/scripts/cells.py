@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from lacuna.artefacts import Record, provenance_digest, read_frame, write_frame
-from lacuna.cells import compute_cells
+from lacuna.cells import table_cells
 from lacuna.job import job
+from lacuna.metrics import folders
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -19,9 +20,10 @@ with job(snakemake):
     paths = list(snakemake.input.outcomes)
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
-    keys = list(dict.fromkeys((cell["suite"], cell["target"]) for cell in settings["cells"]))
+    pairs = dict.fromkeys((cell["suite"], cell["target"]) for cell in settings["cells"])
+    keys = [(folder, *pair) for folder in folders(settings) for pair in pairs]
     outcomes = {key: read_frame(path) for key, path in zip(keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
     printed = pd.read_csv(snakemake.input.printed)
-    cells = compute_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
+    cells = table_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
     write_frame(snakemake.output.cells, cells, record)

@@ -9,8 +9,9 @@ import pandas as pd
 from lacuna.artefacts import Record, read_frame, write_frame, write_text
 from lacuna.claims import load_claims
 from lacuna.job import job
+from lacuna.metrics import samples_of
 from lacuna.reporting.claims import markdown
-from lacuna.verdicts import judge, samples_of
+from lacuna.verdicts import judge
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -25,7 +26,7 @@ with job(snakemake) as say:
     samples = samples_of(settings["tables"], lambda *key: read_frame(files[key]))
     cells = pd.concat([read_frame(path) for path in paths.cells], ignore_index=True)
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
-    verdicts, comparisons = judge(claims, cells, [[sample] for sample in samples], pd.read_csv(paths.printed))
+    verdicts, comparisons = judge(claims, cells, samples, pd.read_csv(paths.printed))
     write_frame(snakemake.output.claims, verdicts, record)
     write_text(snakemake.output.comparisons, comparisons.to_csv(index=False, lineterminator="\n"))
     write_text(snakemake.output.markdown, markdown(verdicts, settings["title"]))

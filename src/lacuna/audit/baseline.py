@@ -11,9 +11,9 @@ import pandas as pd
 
 from lacuna.artefacts import provenance_path, read_frame, stable_part
 from lacuna.errors import LacunaError
-from lacuna.metrics import PERCENT, digits
+from lacuna.metrics import PERCENT, digits, samples_of
 from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
-from lacuna.verdicts import identities, printed_numbers, samples_of
+from lacuna.verdicts import identities, printed_numbers
 
 STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"
@@ -99,7 +99,7 @@ def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
     files = {tuple(name.removesuffix(".parquet").split("/"))[2:]: str(root / name) for name in outcomes}
     tested = {digest for file in files.values() for name, digest in _inputs(file) if name.endswith(TEST)}
     found = samples_of([recorded["settings"]], lambda *key: read_frame(files[key[0], "evaluate", *key[1:]]))
-    return [[one] for one in found], ", ".join(sorted(tested))
+    return found, ", ".join(sorted(tested))
 
 
 def _inputs(path: str) -> Iterable[tuple[str, str]]:
@@ -129,10 +129,10 @@ def _state(ours: Counted | None, theirs: Counted | None) -> str:
         return "only here" if ours else "only in the baseline"
     if ours.line["dataset"] != theirs.line["dataset"] or ours.line["unit"] != theirs.line["unit"]:
         return "not comparable"
-    if pd.isna(ours.line["value"]) or pd.isna(theirs.line["value"]):
-        return "no interval"
-    equal = (ours.line["value"], ours.line["n"]) == (theirs.line["value"], theirs.line["n"])
-    return "same" if equal else ""
+    one, other = ((_plain(side.line["value"]), side.line["n"]) for side in (ours, theirs))
+    if one == other:
+        return "same"
+    return "no interval" if None in (one[0], other[0]) else ""
 
 
 def _decide(compared: Sequence[tuple[dict[str, Any], Counted, Counted]]) -> None:
