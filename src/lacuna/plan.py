@@ -330,7 +330,7 @@ class Plan:
 
     def _files_of(self, dataset: str) -> dict[str, Any]:
         """What says which files a dataset of the user's own has, and their order."""
-        entry = self.config.datasets[dataset]
+        entry = self.data(dataset)
         return {"source": entry["source"], "classes": entry["classes"]}
 
     def measure_settings(self, dataset: str, attack: str) -> str:
