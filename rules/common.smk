@@ -23,7 +23,7 @@ except LacunaError as error:
 
 if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
     ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
-    print(estimate(PLAN, ASKED or PLAN.tables), file=sys.stderr)
+    print(estimate(PLAN, ASKED or [*PLAN.tables, *PLAN.figures]), file=sys.stderr)
 
 
 wildcard_constraints:
@@ -34,6 +34,7 @@ wildcard_constraints:
     attack="[a-z0-9_]+",
     paper="[a-z]+",
     suite="[a-z0-9_]+",
+    split="train|test",
     target="[a-z0-9.-]+",
     selection="[a-z0-9_]+(-[a-z0-9.-]+)?",
 

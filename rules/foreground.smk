@@ -10,8 +10,6 @@ rule foreground:
         provenance=results("foreground", "{split}.safetensors.prov.json"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/foreground/{{split}}.log",
-    wildcard_constraints:
-        split="train|test",
     conda:
         ENVIRONMENT
     threads: 1

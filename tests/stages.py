@@ -60,7 +60,7 @@ class Stages:
             resources=Inputs(batch=4),
             params=SimpleNamespace(settings=json.dumps(settings, sort_keys=True)),
             wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16"),
-            input=Inputs(**{"code": [], "own": [], **inputs}),
+            input=Inputs(**{"code": [], "own": [], "like": [], "foreground": [], **inputs}),
             output=Outputs(outputs),
             log=[f"logs/{rule}.log"],
         )

@@ -126,4 +126,4 @@ def test_schema_names_and_functions_agree_on_methods_and_parameters(root: Path) 
         assert re.fullmatch(schema["method"]["pattern"], method)
         assert method in schema["method"]["description"]
     known = {name for method in METHODS.values() for name in method.parameters}
-    assert schema["budgets"]["items"]["properties"].keys() == known | {"arguments"}
+    assert schema["budgets"]["items"]["properties"].keys() == known | {"arguments", "match"}

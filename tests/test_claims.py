@@ -282,8 +282,8 @@ def test_a_claim_written_twice_is_refused(project: Project) -> None:
 
 
 def test_a_paper_without_claims_is_named(root: Path) -> None:
-    with pytest.raises(LacunaError, match=r"config/claims/advdrop\.yaml does not exist"):
-        load_claims(root, "advdrop")
+    with pytest.raises(LacunaError, match=r"config/claims/nosuch\.yaml does not exist"):
+        load_claims(root, "nosuch")
 
 
 def test_margins_and_shares_follow_the_rules_of_the_files_head(content: Any) -> None:

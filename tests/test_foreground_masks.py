@@ -158,7 +158,7 @@ def test_masks_from_files_are_in_the_images_order(tmp_path: Path) -> None:
     settings = folder(tmp_path / "masks", masks, labels, list("abcdef"))
     found = made(settings, images, labels)
     assert torch.equal(found.mask, masks)
-    source = {"kind": "folder", "path": str(tmp_path / "images"), "test": "val"}
+    source = {"kind": "folder", "path": str(tmp_path / "images"), "train": "val", "test": "val"}
     folder(tmp_path / "images", masks, labels, list("abcdef"))
     (tmp_path / "images/test").rename(tmp_path / "images/val")
     assert torch.equal(made(settings, images, labels, source=source).mask, masks)

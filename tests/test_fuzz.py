@@ -152,6 +152,7 @@ VALUES = st.one_of(st.integers(-5, 2000), st.floats(allow_nan=False), st.boolean
 )
 def test_500_codes_of_attacks_are_safe_in_paths(method: str, budget: dict[str, Any], arguments: dict[str, Any]) -> None:
     plain = {key: value for key, value in budget.items() if not isinstance(value, str)}  # as the schema has it
+    plain |= {"name": "stylised"} if method == "folder" else {}
     code = attack_code(method, {**plain, "arguments": arguments} if ":" in method else plain)
     assert SAFE.fullmatch(code), code
 

@@ -12,7 +12,8 @@ import yaml
 
 from lacuna.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.errors import LacunaError
-from lacuna.plan import Plan
+from lacuna.names import MEASURES as NAMED
+from lacuna.plan import SCORES, Plan
 from lacuna.quality import MEASURES, measure
 
 if TYPE_CHECKING:
@@ -26,21 +27,29 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (30, 3, 40, 40), generator=generator, dtype=torch.uint8)
     write_tensors(
-        str(folder / "test.safetensors"), {"images": images, "labels": torch.zeros(30)}, Record("dataset", "{}")
+        str(folder / "test.safetensors"),
+        {"images": images, "labels": torch.zeros(30, dtype=torch.int64)},
+        Record("dataset", "{}"),
     )
     ids = torch.randperm(30, generator=generator)[:6]
-    tensors = {"image": ids}
+    tensors = {
+        "image": ids,
+        "label": torch.zeros(6, dtype=torch.int64),
+        "source_clean": torch.zeros(6, dtype=torch.int64),
+    }
     for i, code in enumerate(("b_e1", "a_e1")):
         noise = torch.randint(0, 9 * i + 2, (6, 3, 40, 40), generator=generator)
         tensors[f"{code}.images"] = (images[ids] + noise).clamp(0, 255).to(torch.uint8)
+        tensors[f"{code}.source_adversarial"] = torch.zeros(6, dtype=torch.int64)
+        tensors[f"{code}.distance"] = torch.zeros(6)
         tensors[f"{code}.valid"] = torch.tensor([True, True, i == 0, True, True, True])
     write_tensors(str(folder / "set.safetensors"), tensors, Record("attack", "{}"))
     job = SimpleNamespace(
         threads=1,
         wildcards=SimpleNamespace(attack="a", source="net-s0"),
-        params=SimpleNamespace(settings=json.dumps({"measures": measures})),
+        params=SimpleNamespace(settings=json.dumps({"measures": measures, "saliency": {}})),
         input=SimpleNamespace(
-            images=str(folder / "test.safetensors"), adversarial=str(folder / "set.safetensors"), code=[]
+            images=str(folder / "test.safetensors"), adversarial=str(folder / "set.safetensors"), foreground=[], code=[]
         ),
         output=SimpleNamespace(measures=str(folder / "measures.parquet")),
         log=[str(folder / "log")],
@@ -74,9 +83,13 @@ def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) 
     with pytest.raises(LacunaError, match="attack 'pgd16' measures nothing"):
         Plan(table3.load()).measure_settings("cifar10", "pgd16")
     table3.edit(DEFECTIVE, lambda content: content["attacks"]["pgd16"].update(measures=["psnr", "colours"]))
-    assert json.loads(Plan(table3.load()).measure_settings("cifar10", "pgd16")) == {"measures": ["psnr", "colours"]}
+    assert json.loads(Plan(table3.load()).measure_settings("cifar10", "pgd16")) == {
+        "measures": ["psnr", "colours"],
+        "saliency": {},
+    }
     table3.edit(DEFECTIVE, lambda content: content["attacks"]["pgd16"].update(measures=["beauty"]))
     with pytest.raises(LacunaError, match=r"attacks.pgd16.measures\[0\].*allowed: psnr, ssim"):
         table3.load()
-    schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]["attack"]["properties"]
-    assert schema["measures"]["items"]["enum"] == list(MEASURES)
+    schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]
+    assert [name for name in schema["measure"]["enum"] if name not in SCORES] == list(MEASURES)
+    assert schema["measure"]["enum"] == list(NAMED)

@@ -271,10 +271,11 @@ def test_owning_an_output_takes_less_than_five_milliseconds(output: str) -> None
 
 
 JOB = """
-import sys, time
+import signal, sys, time
 from types import SimpleNamespace
 from lacuna.artefacts import atomic
 from lacuna.job import job
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 with job(SimpleNamespace(log=["log"], output=["out"])) as say, atomic("out") as temporary:
     temporary.write_text("half")
     say("begun")

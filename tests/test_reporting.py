@@ -261,7 +261,7 @@ def few(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def drawn(cells: pd.DataFrame, path: Path, title: str = "Table 3") -> bytes:
-    save(heatmap(cells, title, "A note"), str(path))
+    save(heatmap(cells, {}, title, "A note"), str(path))
     return path.read_bytes()
 
 

@@ -19,6 +19,8 @@ FORBIDDEN_CALLS = {
     *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "pd.read_pickle", "runpy.run_path"),
     *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "torch.hub.load", "subprocess.getoutput"),
 }
+# DeepGaze's code is its own repository's, at a fixed tag, and runs only where the configuration names it.
+ALLOWED = {"src/lacuna/foreground/deepgaze.py": ["torch.hub.load"]}
 NEEDED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "np.savez": ("allow_pickle", False)}
 
 
@@ -41,7 +43,7 @@ def dangers(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_runs_nothing_from_a_file_and_calls_no_shell(path: Path) -> None:
-    assert list(dangers(path.read_text())) == []
+    assert list(dangers(path.read_text())) == ALLOWED.get(path.relative_to(ROOT).as_posix(), [])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ EVIL = "<script>alert('x')</script>\"&"
 
 def test_pages_escape_every_name() -> None:
     ids, images = np.arange(3), np.zeros((3, 1, 4, 4), np.uint8)
-    one, two = (Made(name + EVIL, ids, ids, images, ids + 1, ids >= 0) for name in "ab")
+    one, two = (Made(name + EVIL, ids, ids, images, ids + 1, ids >= 0, ids) for name in "ab")
     pairs = deal(one, two, [EVIL] * 4, 2, 0)
     made = page(pairs, EVIL, EVIL, EVIL, 0)
     assert "<script>alert" not in made

@@ -48,7 +48,8 @@ def assert_in_order(artefacts: list[Artefact]) -> None:
 def test_all_tables_together_list_each_artefact_once_and_after_its_inputs(project: "Project", scale: str) -> None:
     plan = Plan(project.load(scale=scale))
     assert_in_order(plan.artefacts())
-    every = {artefact.path for table in plan.tables for artefact in plan.artefacts(table)}
+    exhibits = [*plan.tables, *plan.figures]
+    every = {artefact.path for exhibit in exhibits for artefact in plan.artefacts(exhibit)}
     assert {artefact.path for artefact in plan.artefacts()} == every
 
 

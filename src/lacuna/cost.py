@@ -41,25 +41,17 @@ class Cost:
         )
 
 
-def estimate(plan: Plan, tables: Iterable[str]) -> Cost:
-    """Cost of what these tables still need; an artefact that several tables share counts once."""
+def estimate(plan: Plan, exhibits: Iterable[str]) -> Cost:
+    """Cost of what these exhibits still need; an artefact that several of them share counts once."""
     cost = Cost()
-    trainings, attacks = set[tuple[str, str]](), set[tuple[str, str, str]]()
-    for table in tables:
-        dataset = plan.dataset_of(table)
-        met = {(cell.suite, cell.target) for cell in plan.cells(table)}
-        sets = {pair for suite, target in met for pair in plan.suite_sources(suite, target)}
-        deciding = {model for pair in sets for model in plan.selection_sources(plan.selection_of(*pair))}
-        models = {cell.model for cell in plan.cells(table)} | {source for _, source in sets} | deciding
-        for folder in plan.replicas(dataset):
-            attacks |= {(folder, *pair) for pair in sets}
-            trainings |= {(folder, member) for model in models for member in plan.exhibits.members(model)}
-    for dataset, model in sorted(trainings):
-        if not Path(plan.path(dataset, "train", f"{model}.safetensors")).exists():
-            _add_training(plan, cost, model)
-    for dataset, attack, source in sorted(attacks):
-        if not Path(plan.path(dataset, "attack", f"{attack}/{source}.safetensors")).exists():
-            _add_attack(plan, cost, dataset, attack, source)
+    for artefact in plan.artefacts(*exhibits):
+        _, _, dataset, _, name = artefact.path.split("/", 4)
+        if artefact.path.endswith(".history.csv") or Path(artefact.path).exists():
+            continue
+        if artefact.stage == "train":
+            _add_training(plan, cost, name.removesuffix(".safetensors"))
+        if artefact.stage == "attack":
+            _add_attack(plan, cost, dataset, *name.removesuffix(".safetensors").split("/"))
     return cost
 
 

@@ -362,7 +362,7 @@ class Plan:
             "sources": [source for _, source in self.suite_sources(suite, target)],
         }
         body = self._named("defenses", defense) if defense else {}
-        seed = {"seed": self.config.seed} if "smoothing" in body else {}
+        seed = {"seed": self._seeds[dataset][1]} if "smoothing" in body else {}
         return canonical(settings | seed | ({"defense": body} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
