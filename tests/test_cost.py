@@ -59,7 +59,7 @@ def only(table: str, rows: int, columns: int = 1) -> Callable[[Any], None]:
 
 def test_a_network_costs_its_seconds_and_an_attack_its_passes(cost_of: Callable[..., Cost]) -> None:
     cost = cost_of("table9", change=only("table9", 1))  # ResNet-18 s1, the five sources, and their five sets of PGD
-    sources = ARCHITECTURES[:5]
+    sources = [arch for arch in ARCHITECTURES if arch not in ("resnet34", "wrn32")]
     assert (cost.trainings, cost.attacks) == (6, 5)
     trained = SECONDS["resnet18"] + sum(SECONDS[arch] for arch in sources)
     assert cost.seconds == pytest.approx(trained + sum(attack_seconds(arch, 20) for arch in sources))

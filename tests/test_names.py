@@ -319,4 +319,4 @@ def test_a_training_is_any_word_unless_the_ones_that_exist_are_given() -> None:
 def test_architectures_have_the_codes_of_the_printed_tables() -> None:
     codes = {arch_code(arch) for arch in ARCHITECTURES}
     assert len(codes) == len(ARCHITECTURES)
-    assert codes == set(PRINTED["target"]) - {""}
+    assert codes - {"resnet34"} == set(PRINTED["target"]) - {""}  # that one is the dual-perturbation paper's
