@@ -366,7 +366,7 @@ def test_unknown_keys_of_several_types_are_refused(project: Project) -> None:
     project.rewrite(DEMO, lambda text: text + "\n1: 1\nzzz: 1\n")
     sentence = refusal(project)
     assert sentence.startswith(DEMO)
-    assert "allowed: attacks, datasets, images, recipes, seconds, width" in sentence
+    assert "allowed: attacks, datasets, foreground, images, recipes, seconds, width" in sentence
 
 
 @pytest.mark.parametrize("file", [DATASETS, DEMO, DEFECTIVE])
