@@ -97,7 +97,11 @@ def test_segmentation_takes_the_object_of_the_images_class() -> None:
     images[:, 0, :4], images[:, 1, :, :4] = 255, 200
     network = Segmentation(Stub(), [1, 2, -1])
     masks = network.mask(images / 255, torch.tensor([0, 1, 2, 1]))
-    assert network.network.x.shape == (4, 3, SIDE, SIDE)
+    seen = network.network.x
+    assert seen.shape == (4, 3, SIDE, SIDE)
+    lowest, highest = -torch.tensor(MEAN) / torch.tensor(STD), (1 - torch.tensor(MEAN)) / torch.tensor(STD)
+    torch.testing.assert_close(seen.amin((0, 2, 3)), lowest)
+    torch.testing.assert_close(seen.amax((0, 2, 3))[0], highest[0])
     inner = torch.ones(8, 8, dtype=torch.bool)
     inner[3:5], inner[:, 3:5] = False, False  # away from edges that resizing softens
     red, green = torch.zeros(8, 8, dtype=torch.bool), torch.zeros(8, 8, dtype=torch.bool)

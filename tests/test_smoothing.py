@@ -106,6 +106,12 @@ def test_results_depend_on_the_image_and_the_seed_not_on_the_batch() -> None:
     turned = Smoothed(SETTINGS, Half(), 3).certify(images.flip(0))
     assert torch.equal(turned[1].flip(0), whole[1])
     assert not torch.equal(Smoothed(SETTINGS, Half(), 4).certify(images)[1], whole[1])
+    drawn = []
+    for image in images[:2]:
+        model = Half()
+        Smoothed(SETTINGS, model, 3).certify(image[None])
+        drawn.append(torch.cat(model.seen[1:]) - as_pixels(image[None]))
+    assert not torch.allclose(*drawn, atol=0.01), "each image has noise of its own"
 
 
 def test_a_target_may_be_smoothed_and_abstains_with_minus_one() -> None:

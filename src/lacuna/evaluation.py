@@ -1,5 +1,7 @@
 """Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +21,9 @@ class Decides(Protocol):
     def decide(self, images: Tensor) -> Tensor:
         """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W)."""
 
+    def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """`decide`, and the l2 radius (N,) within which each answer is certain."""
+
 
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
@@ -36,10 +41,36 @@ def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
     return torch.cat([model(as_pixels(part.to(device))).argmax(1) for part in torch.split(images, batch)]).cpu()
 
 
-def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:
-    """Outcomes on the whole clean test set: attack ``none``, no source, one line per image id, at distance 0."""
-    frame = pd.DataFrame({"image": range(len(labels)), "label": labels.numpy(), "clean": clean.numpy()})
-    frame = frame.assign(valid=True, distance=np.zeros(len(labels), np.float32), **dict.fromkeys(EXTRAS, -1))
+@dataclass(frozen=True)
+class Answers:
+    """What a target says about clean images: ``classes`` int64 (N_test,), -1 where it was not asked.
+
+    ``asked`` int64 (n,) are image ids, ``radius`` float32 (n,) how far each answer is certified in l2, else NaN.
+    """
+
+    asked: Tensor
+    classes: Tensor
+    radius: Tensor
+
+
+def answers(model: nn.Module, images: Tensor, attacked: Sequence[Tensor], batch: int) -> Answers:
+    """About all test images uint8 (N_test, C, H, W); of a slow target, which certifies, only about ``attacked`` ids."""
+    if not isinstance(model, Decides):
+        everything = torch.arange(len(images))
+        return Answers(everything, predict(model, images, batch), torch.full((len(images),), torch.nan))
+    asked = torch.cat([torch.empty(0, dtype=torch.int64), *attacked]).unique()
+    classes, radius = model.certify(images[asked])
+    whole = torch.full((len(images),), -1)
+    whole[asked] = classes
+    return Answers(asked, whole, radius.float())
+
+
+def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
+    """Outcomes on clean images: attack ``none``, no source, one line per image id asked, at distance 0."""
+    ids = clean.asked
+    known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
+    frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
+    frame = frame.assign(valid=True, distance=np.zeros(len(ids), np.float32), **dict.fromkeys(EXTRAS, -1))
     return frame.assign(attack="none", source="", adversarial=frame["clean"], source_clean=-1, source_adversarial=-1)
 
 
@@ -65,13 +96,14 @@ def adversarial_outcomes(
             "valid": tensors[f"{attack}.valid"].numpy(),
             "distance": tensors[f"{attack}.distance"].numpy(),
             **{extra: tensors.get(f"{attack}.{extra}", none).numpy() for extra in EXTRAS},
+            "radius": np.full(len(images), np.nan, np.float32),
         }
     )
 
 
 COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
-    *("source_clean", "source_adversarial", "valid", "distance", *EXTRAS),
+    *("source_clean", "source_adversarial", "valid", "distance", *EXTRAS, "radius"),
 ]
 
 

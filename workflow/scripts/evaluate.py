@@ -7,7 +7,7 @@ from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset
 from lacuna.defenses import defended
 from lacuna.device import near, prepare_torch
-from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
+from lacuna.evaluation import adversarial_outcomes, answers, clean_outcomes, join_outcomes, predict
 from lacuna.job import job
 from lacuna.networks import trained_network
 
@@ -25,15 +25,15 @@ with job(snakemake) as say:
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = defended(settings["defense"], model, settings.get("seed", 0))
-    clean = predict(model, near(data["images"], device), batch)
+    sets = [read_adversarial(path, data) for path in snakemake.input.adversarial]
+    clean = answers(model, near(data["images"], device), [tensors["image"] for tensors in sets], batch)
     frames = [clean_outcomes(data["labels"], clean)]
-    for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
-        tensors = read_adversarial(path, data)
+    for source, tensors in zip(settings["sources"], sets, strict=True):
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
             predictions = predict(model, near(tensors[key], device), batch)
-            frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
-    accuracy = clean.eq(data["labels"]).double().mean().item()
+            frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, predictions))
+    accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
     write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
     say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

@@ -10,9 +10,9 @@ from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset, read_foreground
 from lacuna.device import prepare_torch
 from lacuna.foreground.saliency import saliency_model
-from lacuna.foreground.score import measured_scores
+from lacuna.foreground.score import foreground_scores
 from lacuna.job import job
-from lacuna.quality import measure, reason
+from lacuna.quality import BATCH, measure, reason
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -39,7 +39,7 @@ with job(snakemake) as say:
         clean, adversarial = data[ids].to(device), tensors[f"{code}.images"][valid].to(device)
         columns = {name: measure(name, clean, adversarial).numpy() for name in seen}
         for name, model in models.items():
-            columns[name] = measured_scores(model, adversarial, masks[0][ids].to(device)).numpy()
+            columns[name] = foreground_scores(model, adversarial, masks[0][ids].to(device), BATCH).double().numpy()
         frames.append(pd.DataFrame({"attack": code, "source": source, "image": ids.numpy(), **columns}))
         say(f"measure {code} on {source}: {len(ids)} images")
     record.facts = {"without": {name: why for name, why in without.items() if why}}

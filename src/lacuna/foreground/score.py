@@ -26,13 +26,3 @@ def score_gradient(saliency: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
     x = x.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(foreground_score(saliency(x), mask).sum(), x)
     return gradient
-
-
-@torch.no_grad()
-def measured_scores(saliency: nn.Module, images: Tensor, mask: Tensor, batch: int = 250) -> Tensor:
-    """Foreground scores float64 (N,), on the CPU, of images uint8 (N, C, H, W) with masks bool (N, H, W)."""
-    parts = [
-        foreground_score(saliency(as_pixels(images[start : start + batch])), mask[start : start + batch])
-        for start in range(0, len(images), batch)
-    ]
-    return torch.cat(parts).double().cpu() if parts else torch.zeros(0, dtype=torch.float64)
