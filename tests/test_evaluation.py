@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lacuna.evaluation import COLUMNS, adversarial_outcomes, clean_outcomes, join_outcomes, predict
+from lacuna.evaluation import COLUMNS, Answers, adversarial_outcomes, answers, clean_outcomes, join_outcomes, predict
 from lacuna.models import build_model
 from lacuna.names import ARCHITECTURES, parse_model
 
@@ -82,13 +82,42 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
     assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
 
 
+def of_all(classes: Tensor) -> Answers:
+    """What a target says about every clean image, without a certificate."""
+    return Answers(torch.arange(len(classes)), classes, torch.full((len(classes),), torch.nan))
+
+
+class Certifier(nn.Module):
+    """Says the first pixel, certified up to half of it, and remembers how many images it was asked about."""
+
+    asked = 0
+
+    def decide(self, images: Tensor) -> Tensor:
+        return self.certify(images)[0]
+
+    def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self.asked += len(images)
+        return images[:, 0, 0, 0].long(), images[:, 0, 0, 0].double() / 2
+
+
+def test_a_target_that_certifies_is_asked_about_attacked_images_only() -> None:
+    images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
+    attacked, target = [torch.tensor([7, 3]), torch.tensor([3, 11])], Certifier()
+    clean = answers(target, images, attacked, 5)
+    assert target.asked == 3
+    frame = join_outcomes([clean_outcomes(torch.arange(20), clean)])
+    assert frame["image"].tolist() == frame["clean"].tolist() == [3, 7, 11]
+    assert frame["radius"].tolist() == [1.5, 3.5, 5.5]
+    assert clean.classes[[0, 3]].tolist() == [-1, 3]
+
+
 @pytest.mark.parametrize("said", [(), ("wanted",), ("wanted", "relaxed", "hard")])
 def test_what_an_attack_says_besides_has_columns_of_its_own(said: tuple[str, ...]) -> None:
     tensors, clean = adversarial_set(0), torch.arange(50) % 10
     extras = {name: torch.arange(20) + 100 * i for i, name in enumerate(said)}
     tensors |= {f"pgd_e16_a1_t20.{name}": tensor for name, tensor in extras.items()}
     frame = adversarial_outcomes("pgd_e16_a1_t20", "source", tensors, clean, torch.zeros(20, dtype=torch.int64))
-    whole = join_outcomes([clean_outcomes(clean, clean), frame])
+    whole = join_outcomes([clean_outcomes(clean, of_all(clean)), frame])
     assert list(whole.columns) == COLUMNS
     for name in ("wanted", "relaxed", "hard"):
         assert whole[name].dtype == "int64"
@@ -112,7 +141,7 @@ def test_the_order_of_an_adversarial_set_does_not_matter(seed: int) -> None:
 
 def test_clean_outcomes_have_one_line_per_image_and_no_source() -> None:
     labels, clean = torch.tensor([3, 1, 2]), torch.tensor([3, 0, 2])
-    frame = clean_outcomes(labels, clean)
+    frame = clean_outcomes(labels, of_all(clean))
     assert frame["image"].tolist() == [0, 1, 2]
     assert frame["label"].tolist() == [3, 1, 2]
     assert frame["clean"].tolist() == frame["adversarial"].tolist() == [3, 0, 2]
@@ -125,7 +154,7 @@ def test_clean_outcomes_have_one_line_per_image_and_no_source() -> None:
 
 
 def test_joined_outcomes_keep_every_line_in_the_documented_columns() -> None:
-    clean = clean_outcomes(torch.arange(50) % 10, torch.arange(50) % 9)
+    clean = clean_outcomes(torch.arange(50) % 10, of_all(torch.arange(50) % 9))
     attacked = [
         adversarial_outcomes("pgd_e16_a1_t20", source, adversarial_set(i), torch.arange(50) % 9, torch.arange(20) % 3)
         for i, source in enumerate(("a", "b"))

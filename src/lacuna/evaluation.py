@@ -58,7 +58,7 @@ def answers(model: nn.Module, images: Tensor, attacked: Sequence[Tensor], batch:
     if not isinstance(model, Decides):
         everything = torch.arange(len(images))
         return Answers(everything, predict(model, images, batch), torch.full((len(images),), torch.nan))
-    asked = torch.cat([torch.empty(0, dtype=torch.int64), *attacked]).unique()
+    asked = torch.tensor(sorted({image for ids in attacked for image in ids.tolist()}))
     classes, radius = model.certify(images[asked])
     whole = torch.full((len(images),), -1)
     whole[asked] = classes
