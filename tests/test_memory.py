@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 SIDE, CLASSES = 224, ("ant", "bee")
-ROOM = 160  # MiB that the process may ask for once everything is imported: a batch and a piece fit, the dataset does not
+ROOM = (
+    160  # MiB that the process may ask for once everything is imported: a batch and a piece fit, the dataset does not
+)
 
 JOB = """
 import resource, sys
