@@ -75,7 +75,7 @@ def read(data: dict[str, Split], train: Callable[[Tensor], Tensor], *tests: Call
     return [accuracy(model, test(x), labels) for test in tests]
 
 
-def test_a_network_that_sees_silhouettes_reads_stylised_images_and_not_shuffled_ones(
+def test_a_network_that_sees_silhouettes_reads_stylised_but_not_shuffled_ones(
     garments: dict[str, Split],
 ) -> None:
     own, styled, moved = read(garments, silhouettes, silhouettes, restyled, shuffled)
