@@ -2,7 +2,7 @@
 
 # Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
 # the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
-# (artefacts, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
+# (artefacts, contents, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
 MODULES = {
     "dataset": ["data"],
     "foreground": ["device", "data", "foreground", "images"],
@@ -46,6 +46,8 @@ MODULES = {
         "models",
         "names",
         "networks",
+        "purify",
+        "quality",
         "resumable",
         "seeding",
     ],
@@ -61,7 +63,16 @@ MODULES = {
         "seeding",
         "smoothing",
     ],
-    "measure": ["device", "images", "purify", "quality"],
+    "measure": [
+        "device",
+        "foreground/deepgaze",
+        "foreground/saliency",
+        "foreground/score",
+        "foreground/standins",
+        "images",
+        "purify",
+        "quality",
+    ],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [
         "claims",
@@ -72,15 +83,25 @@ MODULES = {
         "verdicts",
         "reporting/claims",
     ],
-    "table": ["metrics", "reporting/pattern", "reporting/tables", "statistics"],
+    "table": [
+        "codes",
+        "metrics",
+        "names",
+        "reporting/pattern",
+        "reporting/tables",
+        "statistics",
+    ],
     "figure": [
         "attacks",
         "defenses",
         "evaluation",
+        "foreground",
         "images",
         "models",
         "names",
         "networks",
+        "purify",
+        "quality",
         "reporting/advdrop",
         "reporting/dual",
         "reporting/figures",
@@ -90,6 +111,7 @@ MODULES = {
         "reporting/structure",
         "resumable",
         "seeding",
+        "smoothing",
     ],
     "export": ["export"],
 }

@@ -29,7 +29,7 @@ rule publish_table:
             labels=labels("every cell"),
         ),
     log:
-        "logs/publish/{exhibit}.log",
+        "logs/publish/tables/{exhibit}.log",
     wildcard_constraints:
         exhibit="|".join(PLAN.tables),
     conda:
@@ -51,7 +51,7 @@ rule publish_figure:
         ),
         png="figures/{exhibit}.png",
     log:
-        "logs/publish/{exhibit}.log",
+        "logs/publish/figures/{exhibit}.log",
     wildcard_constraints:
         exhibit="|".join(PLAN.figures),
     conda:

@@ -68,11 +68,11 @@ def attack(
     wanted: Tensor | None = None,
     step: float = 1.0,
     hard: bool = False,
-    stop: bool = True,
+    eight_bit: bool = False,
 ) -> tuple[Tensor, Tensor, int]:
     """Images (B, C, H, W) in [0, 1], sides multiples of 8: relaxed images, tables (C, B, blocks, 8, 8), passes made.
 
-    With ``stop`` False the batch goes on to the last step, for timing.
+    With ``eight_bit`` the saved image is judged, not the relaxed one.
     """
     height, width = x.shape[2:]
     coefficients = [dct(split(channel * 255 - 128)) for channel in x.unbind(1)]
@@ -87,10 +87,11 @@ def attack(
             channels.append(merge(inverse_dct(rounded * q) + 128, height, width))
         images = torch.stack(channels, 1) / 255
         logits = model(images)
-        said = logits.argmax(1)
+        judged = (images.detach() * 255).round().clamp(0, 255) / 255 if eight_bit else images
+        said = model(judged).argmax(1) if eight_bit else logits.argmax(1)
         succeeded = said != labels if wanted is None else said == wanted
         used = [q.detach().clone() for q in tables]
-        if stop and succeeded.all():
+        if succeeded.all():
             break
         loss = -F.cross_entropy(logits, labels) if wanted is None else F.cross_entropy(logits, wanted)
         loss.backward()

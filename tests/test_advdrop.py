@@ -59,19 +59,21 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     return seen
 
 
-@pytest.mark.parametrize("rounding", ["soft", "hard"])
+@pytest.mark.parametrize(("rounding", "success"), [("soft", "relaxed"), ("hard", "relaxed"), ("soft", "eight_bit")])
 @pytest.mark.parametrize("how", VARIANTS)
 @pytest.mark.parametrize("seed", range(3))
 def test_each_image_is_what_the_literal_algorithm_makes_of_it_alone(
-    seed: int, how: dict[str, Any], rounding: str, tables: list[Tensor]
+    seed: int, how: dict[str, Any], rounding: str, success: str, tables: list[Tensor]
 ) -> None:
     model, x, labels = case(seed, channels=1 + seed % 3)
     step = (1.0, 3.0, 0.5)[seed]
-    made = advdrop(model, x, labels, **how, steps=12, table_step=step, rounding=rounding, draws=draws(x))
+    ours = how | {"steps": 12, "table_step": step, "rounding": rounding, "success": success}
+    made = advdrop(model, x, labels, **ours, draws=draws(x))
     passes = set()
     for i in range(len(x)):
         wanted = made.extras["wanted"][i : i + 1] if "targeted" in how else None
         arguments = start_and_box(how) | {"steps": 12, "wanted": wanted, "step": step, "hard": rounding == "hard"}
+        arguments |= {"eight_bit": success == "eight_bit"}
         image, q, count = literal_advdrop.attack(model, x[i : i + 1], labels[i : i + 1], **arguments)
         torch.testing.assert_close(made.images[i : i + 1], image.clamp(0, 1), rtol=0, atol=1e-9)
         torch.testing.assert_close(tables[0][i].flatten(1, 2), q[:, 0], rtol=0, atol=1e-9)
@@ -212,6 +214,17 @@ def test_an_image_stops_at_its_first_success_and_stays(seed: int, how: dict[str,
     assert torch.equal(again.images[early], made.images[early])
     stopped = counts < 30
     assert (made.extras["relaxed"][stopped] != labels[stopped]).all()
+
+
+def test_judged_by_the_8_bit_image_more_of_those_succeed() -> None:
+    saved = {"relaxed": 0, "eight_bit": 0}
+    for seed in range(4):
+        model, x = small(seed, 2, 16), images(seed, 10, size=16)  # many pixels at the ends, which clipping changes
+        labels = labelled(model, x)
+        for success in saved:
+            made = advdrop(model, x, labels, **CODE | {"bound": 200}, steps=30, success=success, draws=draws(x))
+            saved[success] += int((labelled(model, to_bytes(made.images).double() / 255) != labels).sum())
+    assert saved["eight_bit"] > saved["relaxed"]
 
 
 def test_targets_are_wrong_classes_uniform_and_of_the_image() -> None:

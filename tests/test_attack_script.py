@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from stages import Outputs
 from test_ensembles import CLASSES, IMAGE, NAMES, WIDTH, member
 from torch import Tensor, nn
 
@@ -59,8 +60,8 @@ def attack(
         threads=1,
         resources=SimpleNamespace(batch=3),
         params=SimpleNamespace(settings=json.dumps(settings)),
-        input=SimpleNamespace(**paths, checkpoints=checkpoints, foreground=[], code=[], own=[]),
-        output=SimpleNamespace(adversarial=str(made)),
+        input=SimpleNamespace(**paths, checkpoints=checkpoints, foreground=[], like=[], code=[], own=[]),
+        output=Outputs({"adversarial": str(made)}),
         log=[str(folder / "log")],
     )
     runpy.run_path(str(root / "workflow/scripts/attack.py"), init_globals={"snakemake": job})
@@ -146,7 +147,7 @@ def test_a_killed_grid_keeps_what_is_done_and_leaves_no_state_behind(
         return known.function(model, *rest, **arguments)
 
     monkeypatch.setitem(run.ATTACKS, "cw", run.Attack(dying, resumable=True))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit):
         attack(*job)
     assert not made.exists()
     assert len(list(made.parent.rglob("state/*"))) == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from madeup import Report, audited, run
+from madeup import CELLS, DATA, Report, audited, run
 
 from lacuna.audit.gather import line
 from lacuna.plan import Plan
@@ -18,8 +18,6 @@ from lacuna.plan import Plan
 if TYPE_CHECKING:
     from conftest import Project
 
-DATA = "results/demo/fashion-mnist-subset"
-CELLS = f"{DATA}/cells/table3.csv"
 OUTCOME = f"{DATA}/evaluate/pgd16/resnet18-standard-s1.parquet"
 CHECKPOINT = f"{DATA}/train/resnet18-standard-s1.safetensors"
 CLAIMS = f"{DATA}/claims/defective.csv"

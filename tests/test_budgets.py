@@ -41,6 +41,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("jsma", {"gamma": 1, "theta": 0.5}),
     ("advdrop", DROP),
     ("advdrop", DROP | {"variant": "released_code", "table_step": 0.5, "targeted": True, "rounding": "hard"}),
+    ("advdrop", DROP | {"success": "eight_bit"}),
     ("gaussian", {"sigma": "8/255"}),
     ("shuffle", {"k": 4}),
     ("shuffle", {"k": 8, "pad": True}),

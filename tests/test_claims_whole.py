@@ -17,10 +17,11 @@ import pytest
 from lacuna.cells import compute_cells
 from lacuna.claims import load_claims
 from lacuna.config import load
+from lacuna.metrics import samples_of
 from lacuna.plan import Plan
 from lacuna.reporting.claims import markdown
 from lacuna.statistics import Sample
-from lacuna.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, measured, printed_cells, samples_of
+from lacuna.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, measured, printed_cells
 
 # From outcomes ---------------------------------------------------------------------------------------------
 
@@ -43,7 +44,7 @@ def test_samples_are_read_once_per_file_and_stand_in_the_order_of_the_cells() ->
     pair = cells[0] | {"metric": "conditional_accuracy", "pair": list(targets)}
     tables = [{"dataset": "d", "cells": cells}, {"dataset": "e", "cells": [pair]}]
     samples = samples_of(tables, load)
-    assert [(s.images.tolist(), s.values.tolist()) for s in samples] == [
+    assert [(s.images.tolist(), s.values.tolist()) for [s] in samples] == [
         ([1], [True]),
         ([1], [False]),
         ([2], [True]),
@@ -74,7 +75,7 @@ def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
     outcomes = {key: random_outcomes(key[1], settings["cells"]) for key in keys}
     printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")
     cells = compute_cells(settings, outcomes, printed, dict.fromkeys(keys, "digits"))
-    samples = [[sample] for sample in samples_of([settings], lambda _, suite, target: outcomes[suite, target])]
+    samples = samples_of([settings], lambda _, suite, target: outcomes[suite, target])
     assert measured(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
     assert [len(one.values) for [one] in samples] == cells["n"].tolist()
     frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)

@@ -272,6 +272,7 @@ def test_attacks_have_the_codes_of_the_printed_tables(method: str, budget: dict[
         ({"variant": "paper"}, "advdrop_paper_q20_t50"),
         ({"variant": "released_code", "targeted": True}, "advdrop_released_code_q20_t50_targeted"),
         ({"variant": "paper", "targeted": False, "rounding": "hard", "table_step": 4}, "advdrop_paper_q20_t50_a4_hard"),
+        ({"variant": "paper", "success": "eight_bit", "targeted": True}, "advdrop_paper_q20_t50_eight_bit_targeted"),
         ({"variant": "paper", "table_step": 0.5, "bound": 12.5}, "advdrop_paper_q12.5_t50_a0.5"),
     ],
 )

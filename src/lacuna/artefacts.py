@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError, TamperedError
+from lacuna.owner import confirm, temporary_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,13 +49,20 @@ def provenance_path(path: Path | str) -> Path:
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside ``path`` that is renamed to it on success and removed on failure."""
+    """A temporary path beside ``path`` that is renamed to it on success and removed on failure.
+
+    It is on the disk before it is renamed, so that a crash leaves the old file or the new one. Raises `LacunaError`
+    where this process was the file's owner and another is now.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.tmp{target.suffix}")
+    temporary = target.with_name(temporary_name(target, f"{platform.node()}-{os.getpid()}"))
     try:
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        confirm(path)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,13 +1,28 @@
 """The numbers of a table, one line per cell, from outcomes. Rendering them is `lacuna.reporting`."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from statsmodels.stats.weightstats import DescrStatsW
 
 from lacuna.codes import MEASURED, Ensembles, arch_code, network_of, place_of, source_code, variant_code
 from lacuna.exhibits import CLEAN_METRICS
-from lacuna.metrics import PERCENT, digits, fooled, percent, rows_of, sample, summarise, unit_of, with_source
+from lacuna.metrics import (
+    PERCENT,
+    digits,
+    folders,
+    fooled,
+    percent,
+    rows_of,
+    sample,
+    samples_of,
+    summarise,
+    unit_of,
+    with_source,
+)
+from lacuna.statistics import Array, Sample, replicates
 
 COLUMNS = [
     *("exhibit", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric"),
@@ -15,6 +30,9 @@ COLUMNS = [
     *("robust_accuracy_all", "sdr_common", "fooled_source_share"),
     *("dataset", "scale", "seeds", "provenance"),
 ]
+SEED_COLUMNS = ["seed_low", "seed_high"]  # after seeds, where there are several
+T = TypeVar("T")
+COMPANIONS = ["robust_accuracy_all", "sdr_common", "fooled_source_share"]
 
 
 def compute_cells(
@@ -41,6 +59,60 @@ def compute_cells(
         line |= {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"]}
         lines.append(line | {"seeds": 1, "provenance": digests[place_of(cell)]})
     return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def table_cells(
+    settings: Mapping[str, Any],
+    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+    printed: pd.DataFrame,
+    digests: Mapping[tuple[str, str, str], str],
+) -> pd.DataFrame:
+    """All cells of one table, over all training seeds: as `compute_cells`, with keys (folder, suite, target).
+
+    Of several seeds, values and companions are means and ``n`` is the smallest; ``ci_low`` and ``ci_high`` are over
+    images, for these networks (bootstrap, paired by image); ``seed_low`` and ``seed_high`` (`SEED_COLUMNS`) are the t
+    interval of the mean over trainings. Without a value in one seed there is none.
+    """
+    seeds = [
+        compute_cells(settings, _of(outcomes, folder), printed, _of(digests, folder)) for folder in folders(settings)
+    ]
+    if len(seeds) == 1:
+        return seeds[0]
+    frame, units = seeds[0].copy(), seeds[0]["unit"]
+    values = {name: _stacked(seeds, name) for name in ("value", "difference", *COMPANIONS)}
+    numbers = {name: array.mean(axis=0) for name, array in values.items()}
+    low, high = _over_images(samples_of([settings], lambda *key: outcomes[key]), numbers["value"], units)
+    seed_low, seed_high = DescrStatsW(values["value"]).tconfint_mean(alpha=0.05)
+    numbers |= {"ci_low": low, "ci_high": high, "seed_low": seed_low, "seed_high": seed_high}
+    frame = frame.assign(**{name: _rounded(array, units) for name, array in numbers.items()})
+    provenance = [" ".join(each) for each in zip(*(one["provenance"] for one in seeds), strict=True)]
+    frame = frame.assign(n=np.min([one["n"] for one in seeds], axis=0), seeds=len(seeds), provenance=provenance)
+    return frame[[*COLUMNS[:-1], *SEED_COLUMNS, COLUMNS[-1]]]
+
+
+def _of(files: Mapping[tuple[str, str, str], T], folder: str) -> dict[tuple[str, str], T]:
+    """The part of one training seed."""
+    return {(suite, target): content for (name, suite, target), content in files.items() if name == folder}
+
+
+def _stacked(seeds: Sequence[pd.DataFrame], name: str) -> Array:
+    """A column of every seed's cells, (seeds, cells); NaN where empty."""
+    return np.array([one[name].to_numpy(dtype=float) for one in seeds])
+
+
+def _over_images(samples: Sequence[Sequence[Sample]], values: Array, units: pd.Series) -> tuple[Array, Array]:
+    """95 % intervals (cells,) of means of several networks, over the images that each of them counts."""
+    seeds = len(samples[0])
+    draws = replicates([[sample] for cell in samples for sample in cell])
+    means = draws.reshape(len(samples), seeds, -1).mean(axis=1) * np.where(units == PERCENT, 100, 1)[:, None]
+    low, high = np.quantile(means, [0.025, 0.975], axis=1)
+    return np.fmin(low, values), np.fmax(high, values)  # as Jeffreys' interval is extended to a share of 0 or 1
+
+
+def _rounded(values: Array, units: pd.Series) -> list[float]:
+    """As `lacuna.metrics` writes them: percentages with four decimals, other numbers with six digits."""
+    pairs = zip(values, units, strict=True)
+    return [round(value, 4) if unit == PERCENT else digits(value) for value, unit in pairs]
 
 
 def identity(cell: Mapping[str, Any], ensembles: Ensembles) -> dict[str, Any]:

@@ -13,17 +13,21 @@ from lacuna.names import MEASURES, SELF
 
 
 def check_exhibits(papers: Mapping[str, Paper]) -> None:
-    """Every table and figure of every paper's file, and that no two have one name."""
-    seen: dict[str, str] = {}
+    """Every table and figure of every paper's file, and that no two tables and no two figures have one name.
+
+    A table may have a figure's name: its numbers.
+    """
+    seen: dict[tuple[str, str], str] = {}
     for paper in papers.values():
         for table, body in paper.content["tables"].items():
             _check_table(paper, f"tables.{table}", body)
         for figure, body in paper.content["figures"].items():
             _check_figure(paper, f"figures.{figure}", body)
-        for exhibit in [*paper.content["tables"], *paper.content["figures"]]:
-            if exhibit in seen:
-                raise LacunaError(f"{paper.file}: exhibit '{exhibit}' is already defined in {seen[exhibit]}")
-            seen[exhibit] = paper.file
+        for kind in ("tables", "figures"):
+            for exhibit in paper.content[kind]:
+                if (kind, exhibit) in seen:
+                    raise LacunaError(f"{paper.file}: exhibit '{exhibit}' is already defined in {seen[kind, exhibit]}")
+                seen[kind, exhibit] = paper.file
 
 
 def _check_table(paper: Paper, key: str, table: Mapping[str, Any]) -> None:
@@ -135,8 +139,8 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     if "dataset" in figure:
         known(paper.file, f"{key}.dataset", figure["dataset"], roles)
     if figure["plot"] == "tradeoff":
-        codes = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
-        known(paper.file, f"{key}.attack", figure["attack"], codes)
+        shown = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
+        known(paper.file, f"{key}.attack", figure["attack"], shown)
     for i, panel in enumerate(figure.get("panels", [])):
         placed = [column.get("panel") for column in content["tables"][figure["table"]]["columns"]]
         known(paper.file, f"{key}.panels[{i}].panel", panel["panel"], [name for name in placed if name])
@@ -153,7 +157,12 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
         known(paper.file, f"{key}.lines[{i}].dataset", line["dataset"], roles)
     for i, row in enumerate(figure.get("rows", [])):
         known(paper.file, f"{key}.rows[{i}].attack", row["attack"], content["attacks"])
-        known(paper.file, f"{key}.rows[{i}].code", row["code"], paper.codes(row["attack"]))
+        codes = paper.codes(row["attack"])
+        if "code" in row:
+            known(paper.file, f"{key}.rows[{i}].code", row["code"], codes)
+        elif row["budget"] >= len(codes):
+            where = f"{paper.file}, key {key}.rows[{i}].budget: {row['budget']}"
+            raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(codes) - 1}, the budgets of {row['attack']}")
         check_source(paper, f"{key}.rows[{i}].source", row["source"], row["attack"])
         _check_set(paper, row["attack"], figure["dataset"])
 

@@ -24,7 +24,7 @@ class Config:
     """Everything that changes a number: the chosen scale's file, the datasets and the papers' exhibits.
 
     ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents;
-    ``claims`` names the papers that config/claims has.
+    ``claims`` names the papers that config/claims has; ``seeds`` is the number of trainings of every network.
     """
 
     scale: str
@@ -35,6 +35,7 @@ class Config:
     datasets: Mapping[str, Any]
     papers: Mapping[str, Any]
     claims: frozenset[str] = frozenset()
+    seeds: int = 1
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast where built
@@ -129,7 +130,7 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     _check(papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
-    return Config(*switches, settings, datasets, papers, claims)
+    return Config(*switches, settings, datasets, papers, claims, chosen.get("seeds", 1))
 
 
 def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:

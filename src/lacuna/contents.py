@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lacuna.artefacts import AGAIN, map_tensors, parsed_frame, read_frame, read_tensors
-from lacuna.codes import MEASURED
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
@@ -100,11 +99,6 @@ def read_outcomes(path: str) -> "pd.DataFrame":
 def read_measures(path: str) -> "pd.DataFrame":
     """Measures of an adversarial set's images: at least the columns of `MEASURES`, each image once per attack."""
     return _columns(path, read_frame(path), MEASURES)
-
-
-def read_lines(place: tuple[str, str], path: str) -> "pd.DataFrame":
-    """What cells with this `place_of` count: outcomes, or measures of images."""
-    return read_measures(path) if place[0].startswith(MEASURED) else read_outcomes(path)
 
 
 def read_history(path: str) -> "pd.DataFrame":

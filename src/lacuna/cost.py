@@ -51,8 +51,9 @@ def estimate(plan: Plan, tables: Iterable[str]) -> Cost:
         sets = {pair for suite, target in met for pair in plan.suite_sources(suite, target)}
         deciding = {model for pair in sets for model in plan.selection_sources(plan.selection_of(*pair))}
         models = {cell.model for cell in plan.cells(table)} | {source for _, source in sets} | deciding
-        attacks |= {(dataset, *pair) for pair in sets}
-        trainings |= {(dataset, member) for model in models for member in plan.exhibits.members(model)}
+        for folder in plan.replicas(dataset):
+            attacks |= {(folder, *pair) for pair in sets}
+            trainings |= {(folder, member) for model in models for member in plan.exhibits.members(model)}
     for dataset, model in sorted(trainings):
         if not Path(plan.path(dataset, "train", f"{model}.safetensors")).exists():
             _add_training(plan, cost, model)
@@ -73,7 +74,7 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
     """A step of an attack costs about what a training step costs, per image and network."""
-    body, data = plan.attack(attack), plan.config.datasets[dataset]
+    body, data = plan.attack(attack), plan.data(dataset)
     images = plan.config.settings["images"][body["selection"]]
     cost.attacks += 1
     cost.bytes += images * prod(data["image"]) * len(body["budgets"])

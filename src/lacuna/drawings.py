@@ -109,9 +109,9 @@ def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
         return {**body, "columns": placed} if placed and plot in IN_PANELS else dict(body)
     settings = {**body, "scale": plan.config.scale, "dataset": dataset, "paper_dataset": role_of(body)}
     if plot not in WITHOUT_IMAGES:
-        settings["classes"] = class_names(plan.config.datasets[dataset])
+        settings["classes"] = class_names(plan.data(dataset))
     if "rows" in body:
-        settings["rows"] = [{"label": row["label"], "attack": row["code"]} for row in body["rows"]]
+        settings["rows"] = [{"label": row["label"], "attack": _code(plan, row)} for row in body["rows"]]
     if "model" in body or FILES[plot] is _examples_on:
         settings["network"] = plan.network_settings(dataset, _network(body))
     return settings | (MORE[plot](plan, body, dataset) if plot in MORE else {})
@@ -126,7 +126,7 @@ def _several(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
 
 
 def _of_foreground(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
-    return dict(plan.config.datasets[dataset]["foreground"])
+    return dict(plan.data(dataset)["foreground"])
 
 
 def _defense(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
@@ -136,7 +136,12 @@ def _defense(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
 def _budget(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
     (row,) = body["rows"]
     attack = plan.attack(row["attack"])
-    return {"budget": next(b for b in attack["budgets"] if attack_code(attack["method"], b) == row["code"])}
+    return {"budget": next(b for b in attack["budgets"] if attack_code(attack["method"], b) == _code(plan, row))}
+
+
+def _code(plan: "Plan", row: Mapping[str, Any]) -> str:
+    """The code of a row's budget, written out or given by its place."""
+    return str(row["code"]) if "code" in row else plan.codes(row["attack"])[row["budget"]]
 
 
 MORE: dict[str, Callable[["Plan", Body, str], dict[str, Any]]] = {

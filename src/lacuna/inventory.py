@@ -22,9 +22,9 @@ class Artefact:
 
 def exhibit_artefacts(plan: "Plan", exhibit: str) -> list[Artefact]:
     """What a table or figure is made from, each artefact after its inputs; a table's cells are the last."""
-    if exhibit in plan.tables:
-        return chain(plan, plan.cells_file(exhibit))
-    files = [path for paths in plan.figure_inputs(exhibit).values() for path in paths]
+    drawn = plan.figure_inputs(exhibit).values() if exhibit in plan.figures else []
+    cells = [plan.cells_file(exhibit)] if exhibit in plan.tables else []
+    files = [*(path for paths in drawn for path in paths), *cells]
     return _once(artefact for path in files for artefact in chain(plan, path))
 
 

@@ -1,17 +1,19 @@
 """What a cell counts: from outcomes to a metric's sample of images, and the number with its interval."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lacuna.codes import place_of
+from lacuna.codes import MEASURED, place_of
+from lacuna.contents import read_measures, read_outcomes
 from lacuna.names import MEASURES
 from lacuna.statistics import Array, Sample, mean_interval, median_interval, wilson
 
 Cell = Mapping[str, Any]
 Outcomes = Mapping[tuple[str, str], pd.DataFrame]
+Load = Callable[[str, str, str], pd.DataFrame]  # folder, suite, target -> outcomes
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
 RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
 UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
@@ -21,6 +23,11 @@ UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATI
 def unit_of(metric: str) -> str:
     """Unit of a metric's numbers: percent for shares of images, ``score`` for measures without a unit."""
     return UNITS.get(metric, "score" if metric in MEASURES else PERCENT)
+
+
+def read_lines(place: tuple[str, str], path: str) -> pd.DataFrame:
+    """What cells of this `place_of` count: outcomes, or measures of images."""
+    return read_measures(path) if place[0].startswith(MEASURED) else read_outcomes(path)
 
 
 def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:
@@ -146,6 +153,30 @@ METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
     "certified_accuracy": _certified_accuracy,
     "bounded_accuracy": _bounded_accuracy,
 }
+
+
+def folders(settings: Mapping[str, Any]) -> list[str]:
+    """The folders of a table's training seeds below results/<scale>/, from the settings of the rule cells."""
+    return list(settings.get("replicas", [settings["dataset"]]))
+
+
+def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sample]]:
+    """What every cell of the tables counts, once per training seed, reading each file of outcomes once.
+
+    ``tables`` are the settings of the rule cells, one per table; ``load(folder, suite, target)`` gives outcomes. In
+    the order of the tables' cells.
+    """
+    places = [(folders(settings), cell) for settings in tables for cell in settings["cells"]]
+    files: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    for i, (names, cell) in enumerate(places):
+        for seed, folder in enumerate(names):
+            files.setdefault((folder, *place_of(cell)), []).append((i, seed))
+    samples: dict[tuple[int, int], Sample] = {}
+    for (folder, suite, target), cells in files.items():
+        partners = [partner for i, _ in cells for partner in places[i][1].get("pair", [])]
+        outcomes = {(suite, name): load(folder, suite, name) for name in {target: 0} | dict.fromkeys(partners)}
+        samples |= {(i, seed): sample(places[i][1], outcomes) for i, seed in cells}
+    return [[samples[i, seed] for seed in range(len(names))] for i, (names, _) in enumerate(places)]
 
 
 def summarise(counted: Sample) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Plan:
         self.figures = {
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
+        self._seeds = _seeds(config)
         self._stages = _by_name(config)
         self.exhibits = Exhibits(self._stages)
         self._cells: dict[str, tuple[Cell, ...]] = {}
@@ -41,9 +42,19 @@ class Plan:
         return str(self.config.settings["datasets"][name])
 
     def dataset_of(self, exhibit: str) -> str:
-        """The dataset that plays the exhibit's role at this scale."""
-        body = self.figures[exhibit][1] if exhibit in self.figures else self.tables[exhibit][1]
+        """The dataset that plays the exhibit's role at this scale; a table's and its figure's are one."""
+        body = self.tables[exhibit][1] if exhibit in self.tables else self.figures[exhibit][1]
         return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
+
+    # Training seeds: each has a folder of its own, as if it were a dataset --------------------------------------
+
+    def replicas(self, dataset: str) -> list[str]:
+        """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
+        return [dataset, *(_replica(dataset, self.config.seed + i) for i in range(1, self.config.seeds))]
+
+    def data(self, folder: str) -> dict[str, Any]:
+        """The dataset's entry of config/datasets.yaml. KeyError where the configuration has no such folder."""
+        return dict(self.config.datasets[self._seeds[folder][0]])
 
     # What an exhibit needs ---------------------------------------------------------------------------------
 
@@ -54,9 +65,11 @@ class Plan:
         return self._cells[table]
 
     def outcomes(self, table: str) -> list[str]:
-        """The files that a table is computed from: outcomes per target and suite, measures per adversarial set."""
-        dataset = self.dataset_of(table)
-        return [self.lines(dataset, *place) for place in dict.fromkeys(cell.place for cell in self.cells(table))]
+        """The files that a table is computed from, of each training seed: outcomes per target and suite, measures per
+        adversarial set.
+        """
+        places = dict.fromkeys(cell.place for cell in self.cells(table))
+        return [self.lines(folder, *place) for folder in self.replicas(self.dataset_of(table)) for place in places]
 
     def lines(self, dataset: str, group: str, name: str) -> str:
         """The file behind a cell's place: outcomes of a suite and target, or measures of an attack and source."""
@@ -148,8 +161,9 @@ class Plan:
         return [self.path(self.dataset_of(t), "cells", f"{t}.csv") for t in self._claim_tables(paper)]
 
     def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
-        tables = self._claim_tables(paper)
-        return list(dict.fromkeys((self.dataset_of(t), *c.place) for t in tables for c in self.cells(t)))
+        folders = {table: self.replicas(self.dataset_of(table)) for table in self._claim_tables(paper)}
+        places = ((name, *cell.place) for t, names in folders.items() for name in names for cell in self.cells(t))
+        return list(dict.fromkeys(places))
 
     def claims_outcomes(self, paper: str) -> list[str]:
         """The outcomes and measures behind every table of a paper."""
@@ -196,17 +210,17 @@ class Plan:
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical({key: value for key, value in self.config.datasets[dataset].items() if key != "foreground"})
+        return canonical({key: value for key, value in self.data(dataset).items() if key != "foreground"})
 
     def foreground_settings(self, dataset: str) -> str:
         """Settings of the rule foreground: how masks are found, the class names, where images come from."""
-        data = self.config.datasets[dataset]
+        data = self.data(dataset)
         masks = self._foreground(dataset)["masks"]
         return canonical({"masks": masks, "classes": class_names(data), "source": data["source"]})
 
     def _foreground(self, dataset: str) -> dict[str, Any]:
         """A dataset's foreground; raises `LacunaError` where it has none."""
-        data = self.config.datasets[dataset]
+        data = self.data(dataset)
         if "foreground" not in data:
             raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
         return dict(data["foreground"])
@@ -228,7 +242,7 @@ class Plan:
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
-        source = self.config.datasets[dataset]["source"]
+        source = self.data(dataset)["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
 
     def own_code(self, *references: str) -> list[str]:
@@ -252,7 +266,7 @@ class Plan:
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
-        recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
+        recipe = self._recipe(dataset) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
         history = {"history": True} if self.history_tests(dataset, model) else {}
         return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
@@ -262,7 +276,7 @@ class Plan:
         members = self.exhibits.members(model)
         if members != [model]:
             return {"model": model, "members": self.networks(dataset, members)}
-        data = self.config.datasets[dataset]
+        data = self.data(dataset)
         shared = {"model": model, "image": data["image"], "classes": class_count(data)}
         if parse_model(model).training == OWN:
             body = self._named("networks", model)
@@ -276,7 +290,7 @@ class Plan:
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
-            "seed": self.config.seed,
+            "seed": self._seeds[dataset][1],
         }
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
@@ -291,7 +305,7 @@ class Plan:
                 "selection": selection,
                 "images": self.config.settings["images"][name],
                 "networks": self.networks(dataset, self.selection_sources(selection)),
-                "seed": self.config.seed,
+                "seed": self._seeds[dataset][1],
             }
         )
 
@@ -308,7 +322,7 @@ class Plan:
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
-                "seed": self.config.seed,
+                "seed": self._seeds[dataset][1],
                 "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
                 **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
             }
@@ -316,7 +330,7 @@ class Plan:
 
     def _files_of(self, dataset: str) -> dict[str, Any]:
         """What says which files a dataset of the user's own has, and their order."""
-        entry = self.config.datasets[dataset]
+        entry = self.data(dataset)
         return {"source": entry["source"], "classes": entry["classes"]}
 
     def measure_settings(self, dataset: str, attack: str) -> str:
@@ -362,6 +376,7 @@ class Plan:
                 "dataset": self.dataset_of(table),
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
+                **({"replicas": self.replicas(self.dataset_of(table))} if self.config.seeds > 1 else {}),
                 "ensembles": {name: self.exhibits.members(name) for name in named},
                 "cells": [vars(cell) | {"target": cell.target} for cell in cells],
             }
@@ -379,16 +394,32 @@ class Plan:
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        recipe, spec = self.config.settings["recipes"][dataset], parse_model(model)
+        spec = parse_model(model)
         if spec.training not in (STANDARD, OWN) and "head" in self._named("trainings", spec.training):
             return 0  # the published network as it is
+        recipe = self._recipe(dataset)
         return int(recipe.get("epochs_of", {}).get(spec.arch, recipe["epochs"]))
+
+    def _recipe(self, folder: str) -> dict[str, Any]:
+        return dict(self.config.settings["recipes"][self._seeds[folder][0]])
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
         spec = parse_model(model)
         attack = {} if spec.training in (STANDARD, OWN) else self._named("trainings", spec.training).get("attack", {})
         return int(self.config.settings["seconds"][spec.arch]) * (1 + attack.get("steps", 0)) * (2 if spec.wide else 1)
+
+
+def _replica(dataset: str, seed: int) -> str:
+    return f"{dataset}-seed{seed}"
+
+
+def _seeds(config: Config) -> dict[str, tuple[str, int]]:
+    """Dataset and seed behind each folder below results/<scale>/."""
+    further = [(name, config.seed + i) for name in config.datasets for i in range(1, config.seeds)]
+    if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
+        raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
+    return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:

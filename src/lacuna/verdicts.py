@@ -3,7 +3,7 @@
 docs/claims.md states the rules in words; `lacuna.claims` reads the claims and finds the comparisons.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from lacuna.claims import KEYS, Claim, Claims, Comparison, Identity, find, text
-from lacuna.codes import place_of
-from lacuna.metrics import PERCENT, digits, sample
+from lacuna.metrics import PERCENT, digits
 from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
 ENOUGH_SEEDS = 3
@@ -29,8 +28,6 @@ COMPARISON_COLUMNS = [
     *("claim", "left", "relation", "right", "advantage", "low", "high", "hold", "decision"),
     *("left_provenance", "right_provenance"),
 ]
-
-Load = Callable[[str, str, str], pd.DataFrame]  # dataset, then a cell's place (lacuna.codes) -> its lines
 
 
 @dataclass(frozen=True)
@@ -50,23 +47,6 @@ class Finding:
     note: str = ""
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-
-def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[Sample]:
-    """What every cell of the tables counts, in the order of their cells, reading each file of outcomes once.
-
-    ``tables`` are the settings of the rule cells, one per table; ``load(dataset, suite, target)`` gives outcomes.
-    """
-    places = [(settings["dataset"], cell) for settings in tables for cell in settings["cells"]]
-    files: dict[tuple[str, str, str], list[int]] = {}
-    for i, (dataset, cell) in enumerate(places):
-        files.setdefault((dataset, *place_of(cell)), []).append(i)
-    samples: dict[int, Sample] = {}
-    for (dataset, suite, target), cells in files.items():
-        partners = [partner for i in cells for partner in places[i][1].get("pair", [])]
-        outcomes = {(suite, name): load(dataset, suite, name) for name in {target: 0} | dict.fromkeys(partners)}
-        samples |= {i: sample(places[i][1], outcomes) for i in cells}
-    return [samples[i] for i in range(len(places))]
 
 
 def measured(cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], seed: int = 0) -> Numbers:

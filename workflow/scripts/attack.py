@@ -30,7 +30,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads)
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
-    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.get("like", []), *paths.foreground]
+    inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.like, *paths.foreground]
     record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
@@ -44,7 +44,7 @@ with job(snakemake) as say:
         regions["saliency"] = saliency_model(settings["saliency"]).to(device)
     source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
 
-    other = read_adversarial(paths.like[0], data) if paths.get("like") else {}
+    other = read_adversarial(paths.like[0], data) if paths.like else {}
     if other and not torch.equal(other["image"], ids):
         raise LacunaError(f"{paths.like[0]} is of other images than {paths.selection}; allowed: the same selection")
     like = AdversarialSet.read(other, settings["like"], device) if other else None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    report = gather(Plan(load(Path.cwd(), snakemake.config)))
+    report = gather(Plan(load(Path.cwd(), snakemake.config)), snakemake.config.get("baseline", ""))
     texts = {"html": page(report), "json": json.dumps(report, indent=1, allow_nan=False) + "\n"}
     for ending, text in texts.items():
         write_text(f"reports/audit.{ending}", text)

@@ -4,10 +4,11 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, provenance_digest, write_frame
-from lacuna.cells import compute_cells
+from lacuna.cells import table_cells
 from lacuna.codes import place_of
-from lacuna.contents import read_lines, read_printed
+from lacuna.contents import read_printed
 from lacuna.job import job
+from lacuna.metrics import folders, read_lines
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -19,9 +20,10 @@ with job(snakemake):
     paths = list(snakemake.input.outcomes)
     inputs = [*paths, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
-    keys = list(dict.fromkeys(place_of(cell) for cell in settings["cells"]))
-    outcomes = {key: read_lines(key, path) for key, path in zip(keys, paths, strict=True)}
+    places = dict.fromkeys(place_of(cell) for cell in settings["cells"])
+    keys = [(folder, *place) for folder in folders(settings) for place in places]
+    outcomes = {key: read_lines(key[1:], path) for key, path in zip(keys, paths, strict=True)}
     digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
     printed = read_printed(snakemake.input.printed)
-    cells = compute_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
+    cells = table_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
     write_frame(snakemake.output.cells, cells, record)

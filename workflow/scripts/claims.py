@@ -8,10 +8,11 @@ import pandas as pd
 
 from lacuna.artefacts import Record, write_frame, write_text
 from lacuna.claims import load_claims
-from lacuna.contents import read_cells, read_lines, read_printed
+from lacuna.contents import read_cells, read_printed
 from lacuna.job import job
+from lacuna.metrics import read_lines, samples_of
 from lacuna.reporting.claims import markdown
-from lacuna.verdicts import judge, samples_of
+from lacuna.verdicts import judge
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -26,7 +27,7 @@ with job(snakemake) as say:
     samples = samples_of(settings["tables"], lambda dataset, *place: read_lines(place, files[dataset, *place]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
-    verdicts, comparisons = judge(claims, cells, [[sample] for sample in samples], read_printed(paths.printed))
+    verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))
     write_frame(snakemake.output.claims, verdicts, record)
     write_text(snakemake.output.comparisons, comparisons.to_csv(index=False, lineterminator="\n"))
     write_text(snakemake.output.markdown, markdown(verdicts, settings["title"]))

@@ -28,6 +28,7 @@ def advdrop(
     table_step: float = 1,
     targeted: bool = False,
     rounding: str = "soft",
+    success: str = "relaxed",
     draws: Draws,
 ) -> Made:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
@@ -39,13 +40,13 @@ def advdrop(
     q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or ``targeted`` down that of
     a random wrong class. Channels are taken as they are, without YCbCr (released code).
 
-    An image stops at the first step whose relaxed image, neither clipped nor 8 bit, succeeds, else at the last of
-    ``steps``; the tables after that step's gradient are never tried. The released code judges likewise but stops a
-    batch when all of it succeeds, so that there an image's result depends on its batch. What is made is the image of
-    that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64 (B,): ``wanted``, the class
-    sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image; ``hard``, what it says about
-    the image of the same tables with hard rounding, clipped to [0, 1]. Raises `LacunaError` for a model in training
-    mode and for a ``bound`` that leaves no box.
+    An image stops at the first step that succeeds, else at the last of ``steps``; the tables after that step's gradient
+    are never tried. Judged is, by ``success``, the relaxed image, neither clipped nor 8 bit (released code: there a
+    batch stops when all of it succeeds, so that an image's result depends on its batch), or the eight_bit image, ours.
+    What is made is the image of that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64
+    (B,): ``wanted``, the class sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image;
+    ``hard``, what it says about the image of the same tables with hard rounding, clipped to [0, 1]. Raises
+    `LacunaError` for a model in training mode and for a ``bound`` that leaves no box.
     """
     with frozen(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
@@ -55,6 +56,7 @@ def advdrop(
             "steps": steps,
             "table_step": table_step,
             "rounding": rounding,
+            "success": success,
         }
         found = learned(model, x, labels, wanted, **how)
         hard = model(hard_quantised(coefficients(x), found.tables, size_of(x))).argmax(1)
@@ -74,12 +76,14 @@ def learned(
     steps: int,
     table_step: float = 1,
     rounding: str = "soft",
+    success: str = "relaxed",
 ) -> "Found":
     """The tables that `advdrop` learns for a frozen model, towards the classes ``wanted`` (B,) if any are."""
     start, *box = _box(variant, bound)
     c = coefficients(x)
     goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
-    search = _Search(c, torch.full_like(c, start), goal, places, sign=-1 if wanted is None else 1)
+    sign = -1 if wanted is None else 1
+    search = _Search(c, torch.full_like(c, start), goal, places, sign, success == "eight_bit")
     found = Found(search.q.clone(), x.detach().clone(), labels.clone())
     for step in range(steps):
         alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
@@ -121,7 +125,7 @@ class _Search:
     """Images still without success: coefficients and tables (B, C, rows, columns, 8, 8), and where they stand.
 
     ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label; the loss to descend is ``sign`` times its
-    cross-entropy.
+    cross-entropy. ``eight_bit`` images are judged, or relaxed ones.
     """
 
     c: Tensor
@@ -129,6 +133,7 @@ class _Search:
     goal: Tensor
     places: Tensor
     sign: int
+    eight_bit: bool
 
     def failures(self, said: Tensor) -> Tensor:
         """Whether the network does not yet say the wanted class, or still the label."""
@@ -163,7 +168,7 @@ def _step(
     images = as_images(quantised, size).requires_grad_()
     logits = model(images)
     said = logits.detach().argmax(1)
-    failing = search.failures(said) & (not last)
+    failing = search.failures(_said_of_8_bit(model, images) if search.eight_bit else said) & (not last)
     going = failing.nonzero().flatten()
     if len(going) < len(failing):
         stopped = (~failing).nonzero().flatten()
@@ -176,6 +181,12 @@ def _step(
         search.q.sub_(direction, alpha=table_step).clamp_(*box)
     if len(going) < len(failing):
         search.keep(going)
+
+
+@torch.no_grad()
+def _said_of_8_bit(model: nn.Module, images: Tensor) -> Tensor:
+    """What the network says about the images as they would be saved."""
+    return model(images.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)).argmax(1)
 
 
 def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:

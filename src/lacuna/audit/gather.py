@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lacuna.artefacts import Record
+from lacuna.audit.baseline import compare
 from lacuna.audit.claims import claims
 from lacuna.audit.exhibits import figure, table
 from lacuna.audit.files import PROBLEMS, Files
@@ -17,14 +18,18 @@ VERDICTS = (SUPPORTED, HOLDS_HERE, INCONCLUSIVE, CONTRADICTED, NOT_APPLICABLE, N
 STATES = ("built", *PROBLEMS, "not built")
 
 
-def gather(plan: Plan) -> dict[str, Any]:
-    """Everything that is there for the plan's scale, read once from the working directory; nothing is built."""
+def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
+    """Everything that is there for the plan's scale, read from the working directory; nothing is built.
+
+    ``baseline`` is another run to compare with (`lacuna.audit.baseline.compare`).
+    """
     files = Files(plan)
     exhibits = [table(plan, name, files) for name in plan.tables] + [figure(plan, name, files) for name in plan.figures]
     cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
     papers = [claims(plan, paper, files, cells) for paper in plan.claimed]
     behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])
     problems = _problems([*exhibits, *papers])
+    shown = [plan.table_files(exhibit["id"])[-1] for exhibit in exhibits if exhibit["cells"]]
     described = [files.describe(path) for path in behind]
     return {
         "format": FORMAT,
@@ -36,7 +41,7 @@ def gather(plan: Plan) -> dict[str, Any]:
         "exhibits": exhibits,
         "papers": papers,
         "files": described,
-        "baseline": None,
+        "baseline": compare(shown, baseline, plan.config.scale) if baseline else None,
     }
 
 
@@ -82,8 +87,11 @@ def line(report: Mapping[str, Any]) -> str:
     exhibits = summary["exhibits"]
     built = sum(exhibits.values()) - exhibits["not built"]
     counts = ", ".join(f"{summary[state]} {state}" for state in PROBLEMS)
+    against = report["baseline"] and f"; against {report['baseline']['path']}: " + ", ".join(
+        f"{count} {state}" for state, count in report["baseline"]["states"].items() if count
+    )
     return (
         f"audit of scale {report['scale']}: {built} of {sum(exhibits.values())} exhibits built, "
         f"{summary['cells']} cells, {summary['files']} files; {counts}; "
-        f"{summary['contradicted']} of {sum(summary['claims'].values())} claims contradicted"
+        f"{summary['contradicted']} of {sum(summary['claims'].values())} claims contradicted{against or ''}"
     )

@@ -1,0 +1,180 @@
+"""Two runs cell by cell: what moved since a baseline, and whether the move is more than noise of the images."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lacuna.artefacts import provenance_path, read_frame, stable_part
+from lacuna.errors import LacunaError
+from lacuna.metrics import PERCENT, digits, samples_of
+from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
+from lacuna.verdicts import identities, printed_numbers
+
+STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
+TEST = "/dataset/test.safetensors"
+NEEDED = ("exhibit", "row", "column", "value", "unit", "n", "dataset", "scale")
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A cell of a run: its line, the images that it counts (none without outcomes), and its test set's sha256."""
+
+    line: Mapping[str, Any]
+    samples: Sequence[Sample] = ()
+    images: str = ""
+
+
+def compare(ours: Iterable[str], where: str, scale: str) -> dict[str, Any]:
+    """The report's ``baseline``: our files of cells against those that ``where``, a file or a folder, holds.
+
+    A cell moved if the interval of its difference, joint with those of all cells compared, does not hold 0. Where both
+    runs' outcomes are there and of the same test images, the difference is paired by image; else it is that of two
+    shares over n images each. Raises `LacunaError` where the baseline has no cells.
+    """
+    here, there = _read(ours), _read(_files(Path(where), scale))
+    keys = list(dict.fromkeys([*here, *there]))
+    lines = [_line(key, here.get(key), there.get(key)) for key in keys]
+    _decide([(line, here[key], there[key]) for key, line in zip(keys, lines, strict=True) if line["state"] == ""])
+    counts = Counter(line["state"] for line in lines)
+    return {"path": where, "states": {state: counts[state] for state in STATES}, "cells": lines}
+
+
+# Reading both runs -----------------------------------------------------------------------------------------
+
+
+def _files(where: Path, scale: str) -> list[str]:
+    """The files of cells that a baseline means: itself, those of a run's results, or published ones."""
+    if where.is_file():
+        return [str(where)]
+    results = (f"results/{scale}/*/cells/*.csv", f"{scale}/*/cells/*.csv", "*/cells/*.csv", "cells/*.csv")
+    for pattern in (*results, "tables/*.cells.csv", "*.cells.csv", "*.csv"):
+        if found := sorted(str(path) for path in where.glob(pattern)):
+            return found
+    allowed = "a file of cells, a checkout with results/, or a folder with *.cells.csv"
+    raise LacunaError(f"--config baseline: {where} has no cells of scale {scale}; allowed: {allowed}")
+
+
+def _read(paths: Iterable[str]) -> dict[Key, Counted]:
+    """Cells by what they are numbers of; a row that is printed twice counts once."""
+    cells: dict[Key, Counted] = {}
+    for path in paths:
+        frame = _frame(path)
+        samples, images = _samples(path)
+        for i, (line, identity) in enumerate(zip(frame.to_dict("records"), identities(frame), strict=True)):
+            key = tuple(str(line[name]) for name in ("row", "column")) + tuple(
+                value for name, value in identity.items() if name != "dataset"
+            )
+            named = {str(name): value for name, value in line.items()}
+            cells.setdefault(key, Counted(named, samples[i] if samples else (), images))
+    return cells
+
+
+def _frame(path: str) -> pd.DataFrame:
+    try:
+        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path)
+        if lacking := [name for name in NEEDED if name not in frame]:
+            raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
+        return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))
+    except (OSError, ValueError) as error:
+        raise LacunaError(f"{path} is no file of cells ({str(error).splitlines()[0]})") from None
+
+
+def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
+    """What each cell of a file counts, and the sha256 of the test set; nothing where its outcomes are not there."""
+    if not provenance_path(path).is_file():
+        return (), ""
+    recorded = stable_part(path)
+    root = Path(path.removesuffix(recorded["artefact"]))
+    outcomes = [name for name in recorded["inputs"] if name.endswith(".parquet")]
+    here = path.endswith(recorded["artefact"]) and all((root / name).is_file() for name in outcomes)
+    if not here or not outcomes:
+        return (), ""
+    files = {tuple(name.removesuffix(".parquet").split("/"))[2:]: str(root / name) for name in outcomes}
+    tested = {digest for file in files.values() for name, digest in _inputs(file) if name.endswith(TEST)}
+    found = samples_of([recorded["settings"]], lambda *key: read_frame(files[key[0], "evaluate", *key[1:]]))
+    return found, ", ".join(sorted(tested))
+
+
+def _inputs(path: str) -> Iterable[tuple[str, str]]:
+    return stable_part(path)["inputs"].items()
+
+
+# Comparing -------------------------------------------------------------------------------------------------
+
+
+def _line(key: Key, ours: Counted | None, theirs: Counted | None) -> dict[str, Any]:
+    """One cell of both runs; its state is empty where an interval has to decide."""
+    one = (ours or theirs or Counted({})).line
+    line = {name: _plain(one[name]) for name in ("exhibit", "row", "column", "unit")}
+    line |= {"target": _plain(one.get("target")), "attack": _plain(one.get("attack"))}
+    for name, counted in (("ours", ours), ("theirs", theirs)):
+        line |= {name: _plain(counted.line["value"]) if counted else None}
+        line |= {f"{name}_n": int(counted.line["n"]) if counted else None}
+    return line | {"difference": None, "low": None, "high": None, "paired": False, "state": _state(ours, theirs)}
+
+
+def _plain(value: Any) -> Any:
+    return None if pd.isna(value) else value
+
+
+def _state(ours: Counted | None, theirs: Counted | None) -> str:
+    if ours is None or theirs is None:
+        return "only here" if ours else "only in the baseline"
+    if ours.line["dataset"] != theirs.line["dataset"] or ours.line["unit"] != theirs.line["unit"]:
+        return "not comparable"
+    one, other = ((_plain(side.line["value"]), side.line["n"]) for side in (ours, theirs))
+    if one == other:
+        return "same"
+    return "no interval" if None in (one[0], other[0]) else ""
+
+
+def _decide(compared: Sequence[tuple[dict[str, Any], Counted, Counted]]) -> None:
+    """Fills in difference, joint interval and state of the lines that are open."""
+    if not compared:
+        return
+    sides = [(ours, theirs) for _, ours, theirs in compared]
+    together = [i for i, pair in enumerate(sides) if _matched(*pair)]
+    draws = np.full((len(compared), RESAMPLES), np.nan)
+    for seeds in {len(sides[i][0].samples) for i in together}:
+        places = [i for i in together if len(sides[i][0].samples) == seeds]
+        draws[places] = _together([sides[i] for i in places])
+    apart = sorted(set(range(len(compared))) - set(together))
+    draws[apart] = _apart([sides[i] for i in apart])
+    low, high = joint_intervals(draws)
+    for i, (line, _, _) in enumerate(compared):
+        known = bool(np.isfinite(low[i]))
+        state = "no interval" if not known else "noise" if low[i] <= 0 <= high[i] else "moved"
+        line |= {"difference": digits(line["ours"] - line["theirs"]), "paired": i in together, "state": state}
+        line |= {"low": digits(low[i]) if known else None, "high": digits(high[i]) if known else None}
+
+
+def _matched(ours: Counted, theirs: Counted) -> bool:
+    return bool(ours.samples) and len(ours.samples) == len(theirs.samples) and ours.images == theirs.images
+
+
+def _together(sides: Sequence[tuple[Counted, Counted]]) -> Array:
+    """Replicates of differences, paired by image; all have one number of training seeds."""
+    ours, theirs = np.split(replicates([pair[side].samples for side in (0, 1) for pair in sides]), 2)
+    scale = [100 if pair[0].line["unit"] == PERCENT else 1 for pair in sides]
+    difference: Array = (ours - theirs) * np.array(scale)[:, None]
+    return difference
+
+
+def _apart(sides: Sequence[tuple[Counted, Counted]]) -> Array:
+    """Replicates of differences of shares over n images each, as if no image were shared; NaN for what is no share."""
+    draws = []
+    for side in (0, 1):
+        lines = pd.DataFrame([pair[side].line for pair in sides], columns=["value", "unit", "n"])
+        counted = [
+            int(n) if n > 0 and 0 <= value <= 100 else None for n, value in zip(lines["n"], lines["value"], strict=True)
+        ]
+        draws.append(printed_numbers(lines, counted, seed=side).draws)
+    difference: Array = draws[0] - draws[1]
+    return difference
