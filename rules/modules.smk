@@ -2,7 +2,8 @@
 
 # Library modules that decide a stage's numbers. They are inputs of its rules, compared by content: an edit reruns
 # the stage, a touch does not, and an edit of what comes later never retrains. Reading, writing and progress
-# (artefacts, contents, job, progress, errors) decide no number and are left out. Code of the user's own is an input too.
+# (artefacts, contents, errors, job, owner, progress, tensorfile) decide no number and are left out. Code of the user's
+# own is an input too.
 MODULES = {
     "dataset": ["data"],
     "foreground": ["device", "data", "foreground", "images"],
@@ -37,6 +38,9 @@ MODULES = {
     "attack": [
         "device",
         "attacks",
+        "data/brought",
+        "data/folder",
+        "data/partitions",
         "evaluation",
         "foreground/deepgaze",
         "foreground/saliency",
@@ -93,7 +97,9 @@ MODULES = {
     ],
     "figure": [
         "attacks",
+        "data/folder",
         "defenses",
+        "device",
         "evaluation",
         "foreground",
         "images",

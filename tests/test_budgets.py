@@ -46,7 +46,9 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("shuffle", {"k": 4}),
     ("shuffle", {"k": 8, "pad": True}),
     ("stylised", {}),
+    ("folder", {"name": "styled", "path": "data/styled", "resize": "exact"}),
 ]
+FILES = {"kind": "folder", "path": "data/mine", "train": "train", "test": "test", "resize": "exact"}
 # A budget, the key that the sentence names, what it says is allowed.
 REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("pgd", PGD | {"sigma": "8/255"}, BUDGET, "pgd takes epsilon, step, steps, random_start (optional)"),
@@ -81,6 +83,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("pgd_l2", {"steps": 3}, BUDGET, "pgd_l2 takes epsilon_l2, steps, restarts (optional)"),
     ("jsma", {"gamma": 0}, f"{BUDGET}.gamma", "a number in (0, 1]"),
     ("stylised", {"k": 8}, BUDGET, "stylised takes nothing"),
+    ("folder", {"path": "data/styled"}, BUDGET, "folder takes name, path, resize"),
 ]
 
 
@@ -106,6 +109,8 @@ def attack(method: str, budget: dict[str, Any]) -> Callable[[Any], None]:
 @pytest.mark.parametrize(("method", "budget"), ACCEPTED)
 def test_every_method_has_budgets_that_are_accepted(project: "Project", method: str, budget: dict[str, Any]) -> None:
     project.edit(DEFECTIVE, attack(method, budget))
+    if method == "folder":  # finds images by their files' names
+        project.edit("config/datasets.yaml", lambda content: content["fashion-mnist-subset"].update(source=FILES))
     assert project.load().papers["defective"]["attacks"]["pgd16"]["budgets"] == [budget]
 
 

@@ -280,7 +280,13 @@ def test_advdrops_codes_say_variant_bound_and_steps(budget: dict[str, Any], code
     assert attack_code("advdrop", {"bound": 20, "steps": 50} | budget) == code
 
 
-def test_every_other_printed_attack_has_a_method_but_stylized_imagenet() -> None:
+def test_images_from_a_folder_have_the_name_of_their_budget() -> None:
+    budget = {"name": "stylized_imagenet", "path": "data/x/val", "resize": "exact"}
+    assert attack_code("folder", budget) == "stylized_imagenet"
+    assert "stylized_imagenet" in set(PRINTED["attack"])
+
+
+def test_every_other_printed_attack_has_a_method() -> None:
     printed = set(PRINTED["attack"].dropna()) - {"none"} - set(GRADIENT_CODES)
     budgets = {"cw": lambda n: CW | {"kappa": int(n)}, "shuffle": lambda n: {"k": int(n)}, "boundary": lambda _: WALK}
     written = {code: budgets.get(code.partition("_")[0]) for code in printed - {"stylized_imagenet"}}

@@ -19,7 +19,7 @@ def refuse_missing(plan: "Plan", jobs: Iterable[tuple[str, Mapping[str, str]]]) 
     ``jobs`` are rules and wildcards of all jobs to come, so that a run stops before its first one. The sentence names
     the tables and figures among them that are made from the dataset.
     """
-    planned = list(jobs)
+    planned = sorted(jobs, key=lambda job: (job[0] != "dataset", job[0], sorted(job[1].items())))
     asked = sorted({wildcards["exhibit"] for _, wildcards in planned if "exhibit" in wildcards})
     for rule, wildcards in planned:
         dataset = wildcards.get("dataset", "")

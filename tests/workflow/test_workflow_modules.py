@@ -10,8 +10,24 @@ pytestmark = pytest.mark.workflow
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src/lacuna"
-CONFIGURATION = {"config", "schema", "checks", "checks_exhibits", "exhibits", "plan"}  # what they decide is settings
-INFRASTRUCTURE = CONFIGURATION | {"artefacts", "contents", "errors", "job", "progress"}  # decide no number
+CONFIGURATION = {
+    "config",
+    "schema",
+    "checks",
+    "checks_exhibits",
+    "data/places",
+    "exhibits",
+    "plan",
+}  # what they decide is settings
+INFRASTRUCTURE = CONFIGURATION | {
+    "artefacts",
+    "contents",
+    "errors",
+    "job",
+    "owner",
+    "progress",
+    "tensorfile",
+}  # decide no number
 
 
 def declared() -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lacuna.errors import LacunaError
 
-PIECE = 2**25  # bytes of images looked at together
+PIECE = 2**24  # bytes of images looked at together
 
 
 def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,8 +22,8 @@ def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Ten
     everywhere.
     """
     if settings["kind"] == "pixel_mean":
-        total = sum((piece.sum(0) for piece in _pieces(images)), torch.zeros(images.shape[1:], dtype=torch.int64))
-        return (total.double() / (255 * len(images))).float(), torch.ones(images.shape[1], 1, 1)
+        total = sum(piece.numpy().sum(0, dtype=np.int64) for piece in _pieces(images))
+        return torch.from_numpy(total / (255 * len(images))).float(), torch.ones(images.shape[1], 1, 1)
     if "mean" in settings:
         return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
     mean, std = zip(*(_moments(counts) for counts in _histograms(images)), strict=True)

@@ -21,7 +21,7 @@ from lacuna.data.places import BROUGHT, partitions_path
 from lacuna.errors import LacunaError
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
-PIECE = 2**25  # bytes of images read at a time
+PIECE = 2**24  # bytes of images read at a time
 
 
 @dataclass(frozen=True)
