@@ -73,7 +73,7 @@ slurm-packages:
 benchmark: install
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
-	PATH="$(CURDIR)/$(BIN):$$PATH"; for name in planning agreement steps attacks dual_training; do $(BIN)/python benchmarks/$$name.py; done
+	PATH="$(CURDIR)/$(BIN):$$PATH"; for name in planning agreement steps attacks dual_training advdrop_speed; do $(BIN)/python benchmarks/$$name.py; done
 
 # Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
 track push pull verify: install

@@ -311,6 +311,23 @@ def test_nothing_else_is_changed() -> None:
         advdrop(model.train(), x, labels, **PAPER, steps=1, draws=draws(x))
 
 
+class Discrete(nn.Module):
+    """A network behind a rounding without gradient."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x.detach().round())
+
+
+def test_a_network_without_gradient_is_refused() -> None:
+    model, x, labels = case(0)
+    with pytest.raises(LacunaError, match="no gradient at its pixels"):
+        advdrop(Discrete(model).eval(), x, labels, **PAPER, steps=2, draws=draws(x))
+
+
 def test_a_bound_below_the_released_codes_box_is_refused() -> None:
     model, x, labels = case(0)
     with pytest.raises(LacunaError, match="bound is 4; allowed: at least 5"):

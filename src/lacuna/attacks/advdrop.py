@@ -46,7 +46,7 @@ def advdrop(
     What is made is the image of that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64
     (B,): ``wanted``, the class sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image;
     ``hard``, what it says about the image of the same tables with hard rounding, clipped to [0, 1]. Raises
-    `LacunaError` for a model in training mode and for a ``bound`` that leaves no box.
+    `LacunaError` for a model in training mode or without gradient at its pixels, and for a ``bound`` without a box.
     """
     with frozen(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
@@ -167,6 +167,8 @@ def _step(
     quantised, slope = quantise(search.c, search.q, alpha)
     images = as_images(quantised, size).requires_grad_()
     logits = model(images)
+    if not logits.requires_grad:
+        raise LacunaError("advdrop: the source has no gradient at its pixels, since it discretises them")
     said = logits.detach().argmax(1)
     failing = search.failures(_said_of_8_bit(model, images) if search.eight_bit else said) & (not last)
     going = failing.nonzero().flatten()
