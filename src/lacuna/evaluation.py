@@ -5,17 +5,49 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from lacuna.device import in_batches
 from lacuna.images import as_pixels
+from lacuna.progress import Say, say_to_stderr
+from lacuna.resumable import Resumable
+from lacuna.seeding import derive
 
 
 @torch.no_grad()
-def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
-    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one."""
+def predict(model: nn.Module | None, images: Tensor, batch: int, say: Say = say_to_stderr) -> Tensor:
+    """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W) on the model's device; -1 without one.
+
+    The batch is halved, and ``say`` told, where a GPU runs out of memory.
+    """
     if model is None:
         return torch.full((len(images),), -1)
     model.eval()
-    parts = [model(as_pixels(images[start : start + batch])).argmax(1) for start in range(0, len(images), batch)]
-    return torch.cat(parts).cpu()
+
+    def work(part: slice) -> Tensor:
+        return model(as_pixels(images[part])).argmax(1)
+
+    return torch.cat([found for _, found in in_batches(len(images), batch, work, say)]).cpu()
+
+
+class Predictions:
+    """One network's predictions on sets of images, by name; kept in ``state``, so that a killed job goes on.
+
+    The global generator is seeded for each set, for defenses that draw random numbers. The caller finishes the state.
+    """
+
+    def __init__(self, model: nn.Module, batch: int, state: Resumable, say: Say) -> None:
+        self.model, self.batch, self.state, self.say = model, batch, state, say
+        done, self.kept = state.load()
+        if done:
+            say(f"going on after {done} sets of images")
+
+    def of(self, name: str, images: Tensor) -> Tensor:
+        """`predict` on images uint8 (N, C, H, W), or what was kept of it."""
+        if name not in self.kept:
+            torch.manual_seed(derive(0, "predictions", name))
+            self.kept[name] = predict(self.model, images, self.batch, self.say)
+            if self.state.due():
+                self.state.save(len(self.kept), self.kept)
+        return self.kept[name]
 
 
 def clean_outcomes(labels: Tensor, clean: Tensor) -> pd.DataFrame:

@@ -1,15 +1,17 @@
 """Rule evaluate: one target's outcomes on the clean test set and on every adversarial set of a suite."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset
 from lacuna.defenses import Defended
 from lacuna.device import prepare_torch
-from lacuna.evaluation import adversarial_outcomes, clean_outcomes, join_outcomes, predict
+from lacuna.evaluation import Predictions, adversarial_outcomes, clean_outcomes, join_outcomes
 from lacuna.job import job
 from lacuna.networks import trained_network
+from lacuna.resumable import Resumable
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
     record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
@@ -25,15 +27,19 @@ with job(snakemake) as say:
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = Defended(settings["defense"], model)
-    clean = predict(model, data["images"].to(device), batch)
+    target = Path(snakemake.output.outcomes)
+    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.everything())
+    predictions = Predictions(model, batch, state, say)
+    clean = predictions.of("clean", data["images"].to(device))
     frames = [clean_outcomes(data["labels"], clean)]
     for source, path in zip(settings["sources"], snakemake.input.adversarial, strict=True):
         tensors = read_adversarial(path, data)
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
-            predictions = predict(model, tensors[key].to(device), batch)
-            frames.append(adversarial_outcomes(attack, source, tensors, clean, predictions))
+            adversarial = predictions.of(f"{attack} on {source}", tensors[key].to(device))
+            frames.append(adversarial_outcomes(attack, source, tensors, clean, adversarial))
     accuracy = clean.eq(data["labels"]).double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
-    write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
+    write_frame(str(target), join_outcomes(frames), record)
+    state.finish()
     say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

@@ -1,9 +1,11 @@
 """Runs one attack over a set of images and gives back 8-bit adversarial images."""
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +16,12 @@ from lacuna.attacks.own import own_attack
 from lacuna.attacks.square import GROUP, square
 from lacuna.attacks.thermometer import lspga
 from lacuna.attacks.transforms import gaussian, shuffle, stylised
+from lacuna.device import in_batches
 from lacuna.images import as_pixels, to_bytes
 from lacuna.names import PIXELS, parse_pixels
 from lacuna.progress import Progress, Say
 from lacuna.resumable import Resumable
+from lacuna.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Attack:
     """A function (model, images, labels, **budget) -> Tensor or Made, and how the loop over batches calls it.
 
     ``draws``: it takes `Draws` as an argument; ``resumable``: slow, so that each batch is kept until the set is
-    complete; ``group``: images per call where that decides the result.
+    complete (what others have done is kept every few seconds); ``group``: images per call where that decides results.
     """
 
     function: Callable[..., Tensor | Made]
@@ -94,24 +98,33 @@ def adversarial_images(
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
 
-    ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
-    ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
-    ``state`` and ends with the same bytes; the caller finishes the state.
+    ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not. It is
+    halved where a GPU runs out of memory. ``draws`` are those of all N images. ``model`` is None for methods without a
+    network. A killed attack goes on from ``state`` and ends with the same bytes; the caller finishes the state. Global
+    random generators are seeded for each batch, so that this holds for attacks of the user's own too.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
-    state = state if attack.resumable else None
     done, made = state.load() if state else (0, {})
     progress, size = Progress(name, "image", len(images), say, done), attack.group or batch
-    for start in range(done, len(images), size):
-        part = slice(start, min(start + size, len(images)))
+
+    def work(part: slice) -> dict[str, Tensor]:
+        _seed_globally(derive(draws.seed, "batch", part.start))
         seeded = {"draws": draws.part(part)} if attack.draws else {}
-        new = _measured(attack.function, model, as_pixels(images[part]), labels[part], arguments | seeded)
+        return _measured(attack.function, model, as_pixels(images[part]), labels[part], arguments | seeded)
+
+    for part, new in in_batches(len(images), size, work, say, done=done, fixed=attack.group is not None):
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
-        if state:
+        if state and (attack.resumable or state.due()):
             state.save(part.stop, made)
         progress.step(part.stop)
     return AdversarialSet(**{key: tensor.to(images.device) for key, tensor in made.items()}, facts=facts)
+
+
+def _seed_globally(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def _on_source(

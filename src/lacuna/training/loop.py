@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lacuna.device import MORE_MEMORY
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
@@ -39,7 +40,8 @@ def train(
 
     Returns the history, a line per epoch: learning rate of its last step, training loss and training accuracy, and,
     where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
-    loss is not finite.
+    loss is not finite, and where the batch is too large for the GPU: batch normalisation sees the whole of it, so that
+    parts of it one after the other would give another result.
     """
     optimiser = torch.optim.SGD(
         model.parameters(),
@@ -56,7 +58,13 @@ def train(
         say(f"{name}: going on after epoch {done}")
     progress = Progress(name, "epoch", recipe["epochs"], say, done)
     for epoch in range(done, recipe["epochs"]):
-        line = _epoch(model, optimiser, objective, images, labels, recipe, epoch, derive(seed, "epoch", name, epoch))
+        try:
+            line = _epoch(
+                model, optimiser, objective, images, labels, recipe, epoch, derive(seed, "epoch", name, epoch)
+            )
+        except torch.OutOfMemoryError:
+            key = f"batch_size ({recipe['batch_size']}) in the scale's recipe, which changes the result"
+            raise LacunaError(f"training {name}: the GPU ran out of memory; {MORE_MEMORY}, or lower {key}") from None
         _refuse_divergence(name, epoch + 1, recipe, *line[:2])
         history.append([*line, *(measure(model, *tests) if tests else ())])
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
