@@ -9,6 +9,7 @@ from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
 from lacuna.presence import refuse_missing
+from lacuna.runs import begin
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -21,7 +22,10 @@ try:
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
 
-if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):
+DRY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
+if workflow.is_main_process and not DRY:
+    begin(Path(".snakemake"), "--unlock" in sys.argv)
+if DRY:
     ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
     print(estimate(PLAN, ASKED or [*PLAN.tables, *PLAN.figures]), file=sys.stderr)
 

@@ -47,6 +47,8 @@ class Stages:
     method: str = "pgd"
     budgets: dict[str, Any] = field(default_factory=lambda: {CODE: PGD})
     images: int = IMAGES
+    batch: int = 4
+    needs_gpu: int = 0
 
     def run(self, rule: str) -> list[str]:
         """Runs the script of a rule; returns its outputs, which it removes before, as Snakemake does."""
@@ -56,8 +58,9 @@ class Stages:
             for old in (Path(path), Path(f"{path}.prov.json")):
                 old.unlink(missing_ok=True)
         job = SimpleNamespace(
+            rule=rule,
             threads=1,
-            resources=Inputs(batch=4),
+            resources=Inputs(batch=self.batch, needs_gpu=self.needs_gpu),
             params=SimpleNamespace(settings=json.dumps(settings, sort_keys=True)),
             wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16"),
             input=Inputs(**{"code": [], "own": [], "like": [], "foreground": [], **inputs}),
@@ -141,8 +144,8 @@ class Outputs(SimpleNamespace):
     def __init__(self, named: dict[str, str]) -> None:
         super().__init__(**named)
 
-    def __getitem__(self, name: str) -> str:
-        return str(getattr(self, name))
+    def __getitem__(self, name: str | int) -> str:
+        return str([*self][name] if isinstance(name, int) else getattr(self, name))
 
     def __iter__(self) -> Any:
         return iter(vars(self).values())

@@ -57,8 +57,9 @@ def attack(
     made = folder / "attack/a/source.safetensors"
     paths = {"images": str(folder / "test.safetensors"), "selection": str(folder / "selection.csv")}
     job = SimpleNamespace(
+        rule="attack",
         threads=1,
-        resources=SimpleNamespace(batch=3),
+        resources=SimpleNamespace(batch=3, needs_gpu=0),
         params=SimpleNamespace(settings=json.dumps(settings)),
         input=SimpleNamespace(**paths, checkpoints=checkpoints, foreground=[], like=[], code=[], own=[]),
         output=Outputs({"adversarial": str(made)}),

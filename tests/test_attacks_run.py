@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from victims import draws, images, labelled, small
 
+from lacuna import resumable
 from lacuna.attacks import run
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.minimal import cw, median_margin
@@ -15,6 +16,7 @@ from lacuna.attacks.run import ATTACKS, AdversarialSet, Attack, adversarial_imag
 from lacuna.images import as_pixels, to_bytes
 from lacuna.names import METHODS
 from lacuna.resumable import Resumable
+from lacuna.seeding import derive
 
 torch.set_num_threads(1)
 PGD = {"epsilon": "8/255", "step": "2/255", "steps": 3}
@@ -182,10 +184,34 @@ def own(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, share: f
     return (x + epsilon * share * (2 * torch.rand_like(x) - 1)).clamp(0, 1)
 
 
-def test_an_attack_of_the_users_own_is_called_as_before() -> None:
-    torch.manual_seed(0)
-    made = attacked("test_attacks_run:own", {"epsilon": "8/255", "arguments": {"share": 0.5}}, batch=100)
-    torch.manual_seed(0)
-    x = victim()[1]
-    assert torch.equal(made.images, to_bytes(own(nn.Identity(), as_pixels(x), x, epsilon=8 / 255, share=0.5)))
+OWN = ("test_attacks_run:own", {"epsilon": "8/255", "arguments": {"share": 0.5}})
+
+
+def test_an_attack_of_the_users_own_draws_from_generators_seeded_by_the_set_and_the_batch() -> None:
+    drawn = draws(victim()[1])
+    made = attacked(*OWN, batch=4, draws=drawn)
+    x = as_pixels(victim()[1])
+    torch.manual_seed(derive(drawn.seed, "batch", 4))
+    assert torch.equal(made.images[4:], to_bytes(own(nn.Identity(), x[4:], x, epsilon=8 / 255, share=0.5)))
     assert made.valid.all()
+    torch.manual_seed(9)
+    assert same(attacked(*OWN, batch=4, draws=drawn), made)
+    assert not same(attacked(*OWN, batch=4, draws=Draws(drawn.seed + 1, drawn.images)), made)
+
+
+def test_any_attack_that_takes_long_goes_on_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumable, "EVERY", 0)
+    monkeypatch.setattr(resumable, "SHARE", 0)
+    undisturbed, lines = attacked(*OWN), list[str]()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if len(lines) == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        attacked(*OWN, say=say, state=Resumable(tmp_path / "state", "digest"))
+    torch.manual_seed(9)
+    lines.clear()
+    assert same(attacked(*OWN, say=lines.append, state=Resumable(tmp_path / "state", "digest")), undisturbed)
+    assert len(lines) == 1

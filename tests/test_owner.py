@@ -16,6 +16,7 @@ from lacuna import owner
 from lacuna.artefacts import atomic
 from lacuna.errors import LacunaError
 from lacuna.owner import confirm, owned, owner_path
+from lacuna.processes import myself
 
 FORK = multiprocessing.get_context("fork")
 
@@ -36,7 +37,7 @@ def left(output: str) -> list[str]:
 def write_owner(output: str, **changes: Any) -> None:
     """The owner file of another writer: this very process, but for ``changes``."""
     owner_path(output).parent.mkdir(parents=True, exist_ok=True)
-    owner_path(output).write_text(json.dumps(owner._myself() | changes))
+    owner_path(output).write_text(json.dumps(myself() | changes))
 
 
 def refused(output: str) -> str:
@@ -238,7 +239,7 @@ def count(output: str, rounds: int) -> None:
 def _abandon(output: str) -> None:
     """An owner file as a killed writer leaves it, unless another writes."""
     draft = Path(f"{output}.{os.getpid()}")
-    draft.write_text(json.dumps(owner._myself() | {"pid": 0}))
+    draft.write_text(json.dumps(myself() | {"pid": 0}))
     try:
         os.link(draft, owner_path(output))
     except FileExistsError:
@@ -276,7 +277,7 @@ from types import SimpleNamespace
 from lacuna.artefacts import atomic
 from lacuna.job import job
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-with job(SimpleNamespace(log=["log"], output=["out"])) as say, atomic("out") as temporary:
+with job(SimpleNamespace(rule="train", log=["log"], output=["out"])) as say, atomic("out") as temporary:
     temporary.write_text("half")
     say("begun")
     time.sleep(60)

@@ -97,7 +97,7 @@ class Record:
         return text_digest(self.settings + json.dumps(parts, sort_keys=True))
 
     def write(self, path: str) -> None:
-        """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete."""
+        """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete and goes if this fails."""
         stable = {
             "artefact": path,
             "stage": self.stage,
@@ -113,8 +113,12 @@ class Record:
             "seconds": round(time.time() - self.started, 2),
             **self.volatile,
         }
-        with atomic(provenance_path(path)) as temporary:
-            temporary.write_text(json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n")
+        text = json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n"
+        try:
+            write_text(str(provenance_path(path)), text)
+        except BaseException:
+            Path(path).unlink(missing_ok=True)
+            raise
 
 
 def _input(name: str) -> str:

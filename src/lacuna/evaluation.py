@@ -9,9 +9,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from lacuna.device import device_of
+from lacuna.device import device_of, in_batches
 from lacuna.images import as_pixels
 from lacuna.names import EXTRAS
+from lacuna.progress import Say, say_to_stderr
+from lacuna.resumable import Resumable
+from lacuna.seeding import derive
 
 
 @runtime_checkable
@@ -26,11 +29,11 @@ class Decides(Protocol):
 
 
 @torch.no_grad()
-def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
+def predict(model: nn.Module | None, images: Tensor, batch: int, say: Say = say_to_stderr) -> Tensor:
     """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 without a model.
 
-    A batch at a time is moved to the model's device, where the images are not there yet. A model that `Decides` is
-    asked for its classes.
+    A batch at a time is moved to the model's device, where the images are not there yet; it is halved, and ``say``
+    told, where a GPU runs out of memory. A model that `Decides` is asked for its classes.
     """
     if model is None:
         return torch.full((len(images),), -1)
@@ -38,7 +41,42 @@ def predict(model: nn.Module | None, images: Tensor, batch: int) -> Tensor:
         return model.decide(images)
     model.eval()
     device = device_of(model)
-    return torch.cat([model(as_pixels(part.to(device))).argmax(1) for part in torch.split(images, batch)]).cpu()
+
+    def work(part: slice) -> Tensor:
+        return model(as_pixels(images[part].to(device))).argmax(1)
+
+    return torch.cat([found for _, found in in_batches(len(images), batch, work, say)]).cpu()
+
+
+class Predictions:
+    """One network's predictions on sets of images, by name; kept in ``state``, so that a killed job goes on.
+
+    The global generator is seeded for each set, for defenses that draw random numbers. The caller finishes the state.
+    """
+
+    def __init__(self, model: nn.Module, batch: int, state: Resumable, say: Say) -> None:
+        self.model, self.batch, self.state, self.say = model, batch, state, say
+        done, self.kept = state.load()
+        if done:
+            say(f"going on after {done} sets of images")
+
+    def of(self, name: str, images: Tensor) -> Tensor:
+        """`predict` on images uint8 (N, C, H, W), or what was kept of it."""
+        if name not in self.kept:
+            torch.manual_seed(derive(0, "predictions", name))
+            self.kept[name] = predict(self.model, images, self.batch, self.say)
+            if self.state.due():
+                self.state.save(len(self.kept), self.kept)
+        return self.kept[name]
+
+    def certified(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them."""
+        if name not in self.kept:
+            assert isinstance(self.model, Decides)
+            self.kept[name], self.kept[f"{name}.radius"] = self.model.certify(images)
+            if self.state.due():
+                self.state.save(len(self.kept), self.kept)
+        return self.kept[name], self.kept[f"{name}.radius"]
 
 
 @dataclass(frozen=True)
@@ -53,13 +91,13 @@ class Answers:
     radius: Tensor
 
 
-def answers(model: nn.Module, images: Tensor, attacked: Sequence[Tensor], batch: int) -> Answers:
+def answers(predictions: Predictions, images: Tensor, attacked: Sequence[Tensor]) -> Answers:
     """About all test images uint8 (N_test, C, H, W); of a slow target, which certifies, only about ``attacked`` ids."""
-    if not isinstance(model, Decides):
+    if not isinstance(predictions.model, Decides):
         everything = torch.arange(len(images))
-        return Answers(everything, predict(model, images, batch), torch.full((len(images),), torch.nan))
+        return Answers(everything, predictions.of("clean", images), torch.full((len(images),), torch.nan))
     asked = torch.tensor(sorted({image for ids in attacked for image in ids.tolist()}))
-    classes, radius = model.certify(images[asked])
+    classes, radius = predictions.certified("clean", images[asked])
     whole = torch.full((len(images),), -1)
     whole[asked] = classes
     return Answers(asked, whole, radius.float())

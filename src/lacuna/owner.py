@@ -8,17 +8,15 @@ import fcntl
 import json
 import os
 import platform
-import re
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lacuna.errors import LacunaError
+from lacuna.processes import State, myself, parsed, state_of
 
-State = Literal["gone", "alive", "ending", "unknown"]
 PATIENCE = 90.0  # seconds to wait for a cancelled job to end: Slurm gives it KillWait, 30 by default
 PAUSE = 2.0  # seconds between two looks at it
 
@@ -65,10 +63,10 @@ def _claim(output: str) -> None:
     """Makes the owner file, after removing one whose writer is gone and waiting for one that is ending."""
     path, limit = owner_path(output), time.monotonic() + PATIENCE
     path.parent.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps(_myself(), sort_keys=True)
+    mine = json.dumps(myself(), sort_keys=True)
     while not _create(path, mine):
-        other = _parsed(_content(path))
-        state = "gone" if other is None else _state(other)
+        other = parsed(_content(path))
+        state = "gone" if other is None else state_of(other)
         if state == "gone":
             _remove_stale(path)
         elif state == "alive" or time.monotonic() > limit:
@@ -103,9 +101,9 @@ def _remove_stale(path: Path) -> None:
     with suppress(FileNotFoundError), path.open() as file:
         with suppress(OSError):  # a disk without locks, where what follows is all but safe
             fcntl.flock(file, fcntl.LOCK_EX)
-        other = _parsed(file.read())
+        other = parsed(file.read())
         same = os.path.samestat(os.fstat(file.fileno()), path.stat())
-        if same and (other is None or _state(other) == "gone"):
+        if same and (other is None or state_of(other) == "gone"):
             path.unlink()
 
 
@@ -114,53 +112,6 @@ def _content(path: Path) -> str | None:
         return path.read_text()
     except FileNotFoundError:
         return None
-
-
-def _parsed(content: str | None) -> dict[str, Any] | None:
-    """What an owner file says; None for one that is gone or damaged, which no living writer's is."""
-    try:
-        parsed = json.loads(content or "")
-        return parsed if isinstance(parsed, dict) else None
-    except ValueError:
-        return None
-
-
-def _myself() -> dict[str, Any]:
-    return {
-        "host": platform.node(),
-        "boot": _read("/proc/sys/kernel/random/boot_id"),
-        "space": _link("/proc/self/ns/pid"),
-        "pid": os.getpid(),
-        "started": _started(os.getpid()),
-        "job": os.environ.get("SLURM_JOB_ID", ""),
-        "since": time.strftime("%d %b %H:%M"),
-    }
-
-
-def _state(other: dict[str, Any]) -> State:
-    """Whether a writer is still there: on this host by its process, on another by its Slurm job."""
-    me, job = _myself(), str(other.get("job", ""))
-    if other.get("host") == me["host"]:
-        if other.get("boot") != me["boot"]:
-            return "gone"
-        if other.get("space") == me["space"]:
-            return "alive" if _started(int(other.get("pid", 0))) == other.get("started") else "gone"
-    if job and job == me["job"]:
-        return "gone"  # this very job, before it was requeued
-    return _queued(job) if re.fullmatch(r"[0-9_]+", job) else "unknown"
-
-
-def _queued(job: str) -> State:
-    """What Slurm's queue says of a job; finished ones are not in it."""
-    try:
-        asked = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    if done.returncode != 0:
-        return "gone" if "Invalid job id" in done.stderr else "unknown"
-    states = set(done.stdout.split())
-    return "gone" if not states else "ending" if states == {"COMPLETING"} else "alive"
 
 
 def _described(other: dict[str, Any], state: State, path: Path) -> str:
@@ -173,29 +124,3 @@ def _described(other: dict[str, Any], state: State, path: Path) -> str:
         return f"{who}, if that still runs, which cannot be found out from here; if it does not, remove {path}"
     end = f"scancel {job}" if job else f"kill {pid}"
     return f"{who}; wait for its end, or end it ({end}) and run again, which goes on from its last kept state"
-
-
-def _started(pid: int) -> str:
-    """What tells a process from a later one of the same number; empty for one that does not exist."""
-    stat = _read(f"/proc/{pid}/stat")
-    if stat:
-        fields = stat.rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]  # a zombie writes no more
-    if Path("/proc/self/stat").exists():
-        return ""
-    with suppress(OSError):  # systems without /proc
-        os.kill(pid, 0)
-        return "alive"
-    return ""
-
-
-def _read(name: str) -> str:
-    with suppress(OSError):
-        return Path(name).read_text().strip()
-    return ""
-
-
-def _link(name: str) -> str:
-    with suppress(OSError):
-        return os.readlink(name)
-    return ""

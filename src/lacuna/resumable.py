@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lacuna.artefacts import atomic
+from lacuna.owner import temporary_name
+
+EVERY, SHARE = 3.0, 20  # a loop of short steps keeps its state after this many seconds, and 20 times what keeping takes
 
 
 class Resumable:
@@ -20,6 +24,11 @@ class Resumable:
 
     def __init__(self, path: Path, digest: str) -> None:
         self.path, self.digest = path, digest
+        self.saved, self.took = time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        """Whether it is time to save; loops of short steps ask this, so that quick ones write nothing."""
+        return time.monotonic() - self.saved >= max(EVERY, SHARE * self.took)
 
     def load(self) -> tuple[int, dict[str, Tensor]]:
         """Steps done and the tensors saved then; (0, {}) where there is nothing to go on from."""
@@ -35,14 +44,19 @@ class Resumable:
 
     def save(self, done: int, tensors: Mapping[str, Tensor]) -> None:
         """Replaces the state by ``tensors`` after ``done`` steps."""
+        start = time.monotonic()
         kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         note = json.dumps({"content": _content(kept), "digest": self.digest, "done": done}, sort_keys=True)
         with atomic(self.path) as temporary:
             save_file(kept, temporary, {"state": note})
+        self.saved = time.monotonic()
+        self.took = self.saved - start
 
     def finish(self) -> None:
-        """Removes the state: the result is complete."""
+        """Removes the state, and what kills left of it half-written: the result is complete."""
         self.path.unlink(missing_ok=True)
+        for leftover in self.path.parent.glob(temporary_name(self.path, "*")):
+            leftover.unlink(missing_ok=True)
 
 
 def _content(tensors: Mapping[str, Tensor]) -> str:

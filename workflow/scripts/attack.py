@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
     inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.like, *paths.foreground]
@@ -58,7 +58,6 @@ with job(snakemake) as say:
     states = []
     for code, budget in settings["budgets"].items():
         name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)
-        torch.manual_seed(seed)  # for attacks of the user's own
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
         draws = Draws(seed, tuple(ids.tolist()))
         how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like, "files": files}

@@ -1,15 +1,17 @@
 """Rule evaluate: one target's outcomes on the clean test set and on every adversarial set of a suite."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.artefacts import Record, write_frame
 from lacuna.contents import read_adversarial, read_dataset
 from lacuna.defenses import defended
 from lacuna.device import near, prepare_torch
-from lacuna.evaluation import adversarial_outcomes, answers, clean_outcomes, join_outcomes, predict
+from lacuna.evaluation import Predictions, adversarial_outcomes, answers, clean_outcomes, join_outcomes
 from lacuna.job import job
 from lacuna.networks import trained_network
+from lacuna.resumable import Resumable
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
     record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
@@ -26,14 +28,18 @@ with job(snakemake) as say:
     if "defense" in settings:
         model = defended(settings["defense"], model, settings.get("seed", 0))
     sets = [read_adversarial(path, data) for path in snakemake.input.adversarial]
-    clean = answers(model, near(data["images"], device), [tensors["image"] for tensors in sets], batch)
+    target = Path(snakemake.output.outcomes)
+    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.everything())
+    predictions = Predictions(model, batch, state, say)
+    clean = answers(predictions, near(data["images"], device), [tensors["image"] for tensors in sets])
     frames = [clean_outcomes(data["labels"], clean)]
     for source, tensors in zip(settings["sources"], sets, strict=True):
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
-            predictions = predict(model, near(tensors[key], device), batch)
-            frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, predictions))
+            adversarial = predictions.of(f"{attack} on {source}", near(tensors[key], device))
+            frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
     accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
-    write_frame(snakemake.output.outcomes, join_outcomes(frames), record)
+    write_frame(str(target), join_outcomes(frames), record)
+    state.finish()
     say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
     record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))

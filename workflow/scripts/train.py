@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
     tests, masks = list(snakemake.input.get("tests", [])), list(snakemake.input.get("masks", []))
     inputs = [snakemake.input.images, *tests, *masks]

@@ -1,9 +1,11 @@
 """Runs one attack over a set of images and gives back 8-bit adversarial images."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,11 +21,13 @@ from lacuna.attacks.own import own_attack
 from lacuna.attacks.square import GROUP, square
 from lacuna.attacks.thermometer import lspga
 from lacuna.attacks.transforms import gaussian, shuffle, stylised
+from lacuna.device import in_batches
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels, to_bytes
 from lacuna.names import EXTRAS, parse_pixels, pixel_parameters
 from lacuna.progress import Progress, Say
 from lacuna.resumable import Resumable
+from lacuna.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Attack:
     """A function (model, images, labels, **budget) -> Tensor or Made, and how the loop over batches calls it.
 
     ``draws``: it takes `Draws` as an argument; ``resumable``: slow, so that each batch is kept until the set is
-    complete; ``group``: images per call where that decides the result; ``regions``: it takes the images' foreground
-    and a saliency model; ``files``: it takes the names of the images' files.
+    complete (what others have done is kept every few seconds); ``group``: images per call where that decides results;
+    ``regions``: it takes the images' foreground and a saliency model; ``files``: it takes the names of their files.
     """
 
     function: Callable[..., Tensor | Made]
@@ -120,12 +124,14 @@ def adversarial_images(
 ) -> AdversarialSet:
     """The adversarial set of one budget for images uint8 (N, C, H, W) and labels int64, on the model's device.
 
-    ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not.
-    ``draws`` are those of all N images. ``model`` is None for methods without a network. A slow attack goes on from
-    ``state`` and ends with the same bytes; the caller finishes the state. ``foreground`` bool (N, H, W) and the
-    ``saliency`` model are for attacks on regions, ``files`` (N names, see `lacuna.data.folder.Listed`) for images
-    from a folder. ``like`` is a set of the same images, for budgets with ``match``: each image's change is scaled to be
-    as large as there. Raises `LacunaError` where an attack lacks what it needs.
+    ``batch`` decides speed and memory; in float32 it can flip the sign of a gradient near zero, in float64 not. It is
+    halved where a GPU runs out of memory. ``draws`` are those of all N images. ``model`` is None for methods without a
+    network. A killed attack goes on from ``state`` and ends with the same bytes; the caller finishes the state. Global
+    random generators are seeded for each batch, so that this holds for attacks of the user's own too. ``foreground``
+    bool (N, H, W) and the ``saliency`` model are for attacks on regions, ``files`` (N names, see
+    `lacuna.data.folder.Listed`) for images from a folder. ``like`` is a set of the same images, for budgets with
+    ``match``: each image's change is scaled to be as large as there. Raises `LacunaError` where an attack lacks what
+    it needs.
     """
     attack = ATTACKS.get(method) or Attack(own_attack(method))
     arguments, facts = _on_source(model, images, labels, parameters(method, budget), batch)
@@ -135,11 +141,11 @@ def adversarial_images(
         raise LacunaError(f"{method} needs the images' file names; allowed: datasets of kind folder or partitions")
     if "match" in budget and like is None:
         raise LacunaError(f"{name} needs the set that it is scaled to; allowed: the attack's key like")
-    state = state if attack.resumable else None
     done, made = state.load() if state else (0, {})
     progress, size = Progress(name, "image", len(images), say, done), attack.group or batch
-    for start in range(done, len(images), size):
-        part = slice(start, min(start + size, len(images)))
+
+    def work(part: slice) -> dict[str, Tensor]:
+        _seed_globally(derive(draws.seed, "batch", part.start))
         seeded: dict[str, Any] = {"draws": draws.part(part)} if attack.draws else {}
         if attack.regions and foreground is not None:
             seeded |= {"foreground": foreground[part], "saliency": saliency}
@@ -149,14 +155,22 @@ def adversarial_images(
         found = _found(attack.function(model, x, labels[part], **arguments, **seeded))
         if like is not None and "match" in budget:
             found = scaled(x, found, budget["match"], like.distance[part], as_pixels(like.images[part]))
-        new = _measured(found, x)
+        return _measured(found, x)
+
+    for part, new in in_batches(len(images), size, work, say, done=done, fixed=attack.group is not None):
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
-        if state:
+        if state and (attack.resumable or state.due()):
             state.save(part.stop, made)
         progress.step(part.stop)
     whole = {key: tensor.to(images.device) for key, tensor in made.items()}
     extras = {key: whole.pop(key) for key in EXTRAS if key in whole}
     return AdversarialSet(**whole, extras=extras, facts=facts)
+
+
+def _seed_globally(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
 
 
 def _on_source(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.device import device_of
+from lacuna.device import MORE_MEMORY, device_of
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.progress import Progress, Say
@@ -45,7 +45,8 @@ def train(
 
     Returns the history, a line per epoch: learning rate of its last step, training loss and training accuracy, and,
     where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
-    loss is not finite.
+    loss is not finite, and where the batch is too large for the GPU: batch normalisation sees the whole of it, so that
+    parts of it one after the other would give another result.
     """
     optimiser = _optimiser(model, recipe)
     objective = Objective(training or {})
@@ -56,8 +57,12 @@ def train(
         say(f"{name}: going on after epoch {done}")
     progress = Progress(name, "epoch", recipe["epochs"], say, done)
     for epoch in range(done, recipe["epochs"]):
-        drawn = derive(seed, "epoch", name, epoch)
-        line = _epoch(model, optimiser, objective, images, labels, masks, recipe, epoch, drawn)
+        try:
+            drawn = derive(seed, "epoch", name, epoch)
+            line = _epoch(model, optimiser, objective, images, labels, masks, recipe, epoch, drawn)
+        except torch.OutOfMemoryError:
+            key = f"batch_size ({recipe['batch_size']}) in the scale's recipe, which changes the result"
+            raise LacunaError(f"training {name}: the GPU ran out of memory; {MORE_MEMORY}, or lower {key}") from None
         _refuse_divergence(name, epoch + 1, recipe, *line[:2])
         history.append([*line, *(measure(model, *tests) if tests else ())])
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
