@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.statistics import Array, Sample, median_interval, wilson
+from lacuna.statistics import Array, Sample, mean_interval, median_interval, wilson
 
 Cell = Mapping[str, Any]
 Outcomes = Mapping[tuple[str, str], pd.DataFrame]
@@ -115,14 +115,15 @@ def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sam
 def summarise(counted: Sample) -> dict[str, Any]:
     """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; without values where nothing counts.
 
-    Shares are percent with four decimals and a Wilson interval; medians have six digits and the interval between two
-    order statistics, empty for fewer than six images.
+    Shares are percent with four decimals and a Wilson interval; means of scores and medians have six digits, and a
+    bootstrap interval or that between two order statistics, empty for fewer than six images.
     """
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
-    if counted.median:
-        low, high = (None if np.isnan(x) else digits(x) for x in median_interval(counted.values))
+    if not counted.share:
+        interval = median_interval if counted.median else mean_interval
+        low, high = (None if np.isnan(x) else digits(x) for x in interval(counted.values))
         return {"value": digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
     low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
     return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
