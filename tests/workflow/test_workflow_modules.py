@@ -80,8 +80,8 @@ def covered(name: str, modules: list[str]) -> bool:
     return any(name == module or name.startswith(f"{module}/") for module in modules)
 
 
-def test_each_script_but_publish_has_its_modules_declared() -> None:
-    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == declared().keys() | {"publish"}
+def test_each_script_that_makes_something_has_its_modules_declared() -> None:
+    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == declared().keys() | {"audit", "publish"}
 
 
 @pytest.mark.parametrize("stage", [*declared(), "publish"])
