@@ -1,4 +1,4 @@
-"""The tours of docs/tours.md as a new user would take them: every command runs, every edit is made, what is shown shows."""
+"""The tours of docs/tours.md as a new user would take them: every command runs, and says what the page shows."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.workflow
 
 TEXT = (REPOSITORY / "docs/tours.md").read_text()
-TOURS = {title: body for title, body in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S)}
+TOURS: dict[str, str] = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
 
 
 def blocks(tour: str) -> Iterator[tuple[str, str, str]]:
