@@ -1,15 +1,26 @@
 """Predictions, and outcomes joined by image id."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
 
-from lacuna.evaluation import COLUMNS, Answers, adversarial_outcomes, answers, clean_outcomes, join_outcomes, predict
+from lacuna.evaluation import (
+    COLUMNS,
+    Answers,
+    Predictions,
+    adversarial_outcomes,
+    answers,
+    clean_outcomes,
+    join_outcomes,
+    predict,
+)
 from lacuna.models import build_model
 from lacuna.names import ARCHITECTURES, parse_model
+from lacuna.resumable import Resumable
 
 torch.set_num_threads(1)
 
@@ -100,10 +111,12 @@ class Certifier(nn.Module):
         return images[:, 0, 0, 0].long(), images[:, 0, 0, 0].double() / 2
 
 
-def test_a_target_that_certifies_is_asked_about_attacked_images_only() -> None:
+def test_a_target_that_certifies_is_asked_about_attacked_images_only(tmp_path: Path) -> None:
     images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
     attacked, target = [torch.tensor([7, 3]), torch.tensor([3, 11])], Certifier()
-    clean = answers(target, images, attacked, 5)
+    clean = answers(
+        Predictions(target, 5, Resumable(tmp_path / "state", "digest"), lambda line: None), images, attacked
+    )
     assert target.asked == 3
     frame = join_outcomes([clean_outcomes(torch.arange(20), clean)])
     assert frame["image"].tolist() == frame["clean"].tolist() == [3, 7, 11]
@@ -165,4 +178,4 @@ def test_joined_outcomes_keep_every_line_in_the_documented_columns() -> None:
     assert isinstance(whole["source"].dtype, pd.CategoricalDtype)
     for source, frame in (("", clean), ("a", attacked[0]), ("b", attacked[1])):
         lines = whole[whole["source"] == source].astype({"attack": object, "source": object}).reset_index(drop=True)
-        assert lines.to_dict("list") == frame[COLUMNS].to_dict("list")
+        assert lines.fillna(-9).to_dict("list") == frame[COLUMNS].fillna(-9).to_dict("list")

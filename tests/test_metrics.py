@@ -121,10 +121,10 @@ def test_a_measure_is_a_mean_over_the_images_it_could_be_taken_of(seed: int) -> 
     assert number == summarise(found), "the bootstrap draws alike each time"
 
 
-def test_a_mean_of_one_image_has_no_interval_and_of_none_no_value() -> None:
-    one = summarise(Sample(np.arange(1), np.array([7.0]), mean=True))
+def test_a_mean_of_few_images_has_no_interval_and_of_none_no_value() -> None:
+    one = summarise(Sample(np.arange(1), np.array([7.0])))
     assert one == {"value": 7, "n": 1, "ci_low": None, "ci_high": None}
-    assert summarise(Sample(np.arange(0), np.arange(0.0), mean=True))["value"] is None
+    assert summarise(Sample(np.arange(0), np.arange(0.0)))["value"] is None
 
 
 def test_the_number_of_a_share_is_percent_and_of_a_median_six_digits() -> None:

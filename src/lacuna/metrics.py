@@ -138,7 +138,7 @@ def _bounded_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sam
 def _measure(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
     """Mean of a measure over the adversarial images it could be taken of."""
     kept = rows[rows[cell["metric"]].notna()]
-    return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float), mean=True)
+    return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float))
 
 
 METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
@@ -182,18 +182,18 @@ def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sam
 def summarise(counted: Sample) -> dict[str, Any]:
     """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; without values where nothing counts.
 
-    Shares are percent with four decimals and a Wilson interval; medians have six digits and the interval between two
-    order statistics, empty for fewer than six images; means six digits and a bootstrap interval.
+    Shares are percent with four decimals and a Wilson interval; means of scores and medians have six digits, and a
+    bootstrap interval or that between two order statistics, empty for fewer than six images.
     """
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
-    if counted.share:
-        low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
-        return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
-    interval = (median_interval if counted.median else mean_interval)(counted.values)
-    ends = [None if np.isnan(x) else digits(x) for x in interval]
-    return {"value": digits(counted.estimate()), "n": n, "ci_low": ends[0], "ci_high": ends[1]}
+    if not counted.share:
+        interval = median_interval if counted.median else mean_interval
+        low, high = (None if np.isnan(x) else digits(x) for x in interval(counted.values))
+        return {"value": digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
+    low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
+    return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
 
 
 def digits(value: float) -> float:

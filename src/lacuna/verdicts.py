@@ -3,8 +3,9 @@
 docs/claims.md states the rules in words; `lacuna.claims` reads the claims and finds the comparisons.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,17 @@ from scipy.stats import rankdata
 
 from lacuna.claims import KEYS, Claim, Claims, Comparison, Identity, find, text
 from lacuna.metrics import PERCENT, digits
-from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
+from lacuna.statistics import (
+    LEVEL,
+    RESAMPLES,
+    Array,
+    Sample,
+    corrected,
+    joint_intervals,
+    joint_levels,
+    replicates,
+    same_images,
+)
 
 ENOUGH_SEEDS = 3
 HOLDS, CONTRADICTED, UNDECIDED = "holds", "contradicted", "undecided"
@@ -21,30 +32,54 @@ SUPPORTED, HOLDS_HERE, INCONCLUSIVE = "supported", "holds for these networks", "
 NOT_APPLICABLE, NOT_RUN = "not applicable", "not run"
 CLAIM_COLUMNS = [
     *("id", "claim", "section", "stated", "comparisons", "hold", "clear_hold", "clear_against"),
-    *("share_needed", "margin", "verdict", "note", "printed_comparisons", "printed_hold", "printed_verdict"),
+    *(
+        "share_needed",
+        "margin",
+        "p",
+        "p_corrected",
+        "verdict",
+        "note",
+        "printed_comparisons",
+        "printed_hold",
+        "printed_verdict",
+    ),
     *("cells", "dataset", "scale", "seeds"),
 ]
 COMPARISON_COLUMNS = [
     *("claim", "left", "relation", "right", "advantage", "low", "high", "hold", "decision"),
+    *("p", "both", "mcnemar"),
     *("left_provenance", "right_provenance"),
 ]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Values (cells,) and their replicates (cells, resamples) in the cells' units; NaN where there are none."""
+    """Values (cells,) and their replicates (cells, resamples) in the cells' units; NaN where there are none.
+
+    ``samples`` has what each cell counts, once per training seed; it is empty for printed numbers.
+    """
 
     values: Array
     draws: Array
-    seeds: int = 1
+    samples: Sequence[Sequence[Sample]] = ()
+
+    @property
+    def seeds(self) -> int:
+        """Trainings behind each number."""
+        return len(self.samples[0]) if self.samples else 1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What cells say about one claim: verdict and note, a line per comparison, and the cells that were compared."""
+    """What cells say about one claim: verdict and note, a line per comparison, and the cells that were compared.
+
+    ``p`` is the level at which it is just decided, ``p_corrected`` the same among all claims; NaN where nothing is.
+    """
 
     verdict: str
     note: str = ""
+    p: float = math.nan
+    p_corrected: float = math.nan
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -56,7 +91,7 @@ def measured(cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], seed: int
         draws[places] = replicates([samples[i] for i in places], seed)
     values = np.array([np.mean([one.estimate() for one in seeds]) for seeds in samples])
     unit = np.where(cells["unit"] == PERCENT, 100, 1)
-    return Numbers(values * unit, draws * unit[:, None], len(samples[0]))
+    return Numbers(values * unit, draws * unit[:, None], samples)
 
 
 def printed_numbers(cells: pd.DataFrame, images: Sequence[int | None], seed: int = 0) -> Numbers:
@@ -106,7 +141,10 @@ def identities(cells: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def findings(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> dict[str, Finding]:
-    """What the cells say about each claim, by its id. A cell that stands twice in an exhibit counts once."""
+    """What the cells say about each claim, by its id. A cell that stands twice in an exhibit counts once.
+
+    Verdicts are corrected for the number of claims that compare something.
+    """
     everything = identities(cells)
     places = sorted({tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}.values())
     kept = [everything[i] for i in places]
@@ -117,9 +155,26 @@ def findings(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> dict[str,
         frame=frame,
         names=[f"{cell['exhibit']} {cell['target']} [{row} | {column}]" for cell, row, column in named],
         reasons=[claims.reason(cell) for cell in kept],
-        numbers=Numbers(numbers.values[places], numbers.draws[places], numbers.seeds),
+        numbers=Numbers(
+            numbers.values[places], numbers.draws[places], [numbers.samples[i] for i in places if numbers.samples]
+        ),
     )
-    return {claim.id: _finding(claim, material) for claim in claims.claims}
+    return _corrected({claim.id: _finding(claim, material) for claim in claims.claims})
+
+
+def _corrected(found: Mapping[str, Finding]) -> dict[str, Finding]:
+    """Takes back what is decided by itself but not among all claims that compare something."""
+    tested = [name for name, finding in found.items() if not math.isnan(finding.p)]
+    levels = dict(zip(tested, corrected([found[name].p for name in tested]), strict=True))
+    return {name: _weighed(finding, levels.get(name, math.nan), len(tested)) for name, finding in found.items()}
+
+
+def _weighed(finding: Finding, level: float, claims: int) -> Finding:
+    if finding.verdict not in (SUPPORTED, HOLDS_HERE, CONTRADICTED) or level <= LEVEL:
+        return replace(finding, p_corrected=level)
+    alone = f"{finding.verdict} if it were the only claim, but not among {claims}"
+    note = "; ".join(filter(None, [finding.note, alone]))
+    return replace(finding, verdict=INCONCLUSIVE, note=note, p_corrected=level)
 
 
 @dataclass(frozen=True)
@@ -144,21 +199,37 @@ def _finding(claim: Claim, material: _Material) -> Finding:
     decided = _decide(claim, used, material.numbers).assign(claim=claim.id, **_labels(used, material))
     members = material.frame.iloc[sorted({i for c in used for i in c.members})]
     if decided["low"].isna().all():
-        return Finding(NOT_APPLICABLE, "no interval can be formed", decided, members)
+        return Finding(NOT_APPLICABLE, "no interval can be formed", comparisons=decided, cells=members)
     missing = max(0, claim.printed.get("comparisons", 0) - len(found))
     note = f"{missing} further comparisons were not run" if missing else ""
-    decisions = list(decided["decision"])
-    return Finding(verdict(claim, decisions, missing, material.numbers.seeds), note, decided, members)
+    decisions, needed = list(decided["decision"]), _needed(claim, len(decided) + missing)
+    p = level(list(decided["p"].where(decided["above"], 1)), list(decided["p"].where(~decided["above"], 1)), *needed)
+    ruling = verdict(claim, decisions, missing, material.numbers.seeds)
+    return Finding(ruling, note, p, comparisons=decided, cells=members)
+
+
+def _needed(claim: Claim, total: int) -> tuple[int, int]:
+    """How many comparisons must hold for support, and how many must fail to contradict the claim."""
+    return math.ceil(claim.share * total - 1e-9), math.floor((1 - claim.share) * total + 1e-9) + 1
+
+
+def level(holds: Sequence[float], fails: Sequence[float], support: int, contradict: int) -> float:
+    """The level at which a claim is just decided, from the p-values of comparisons that hold, or fail, by their margin.
+
+    The p-value of the last comparison that it takes: the ``support``-th smallest of ``holds`` or the
+    ``contradict``-th smallest of ``fails``; 1 where there are not as many. NaN counts as 1.
+    """
+    sides = ((holds, support), (fails, contradict))
+    levels = [sorted(1.0 if math.isnan(p) else p for p in ps)[k - 1] for ps, k in sides if k <= len(ps)]
+    return min([1.0, *levels])
 
 
 def verdict(claim: Claim, decisions: Sequence[str], missing: int, seeds: int) -> str:
     """A claim's verdict. Comparisons that were not run, or are undecided, could still go either way."""
-    total = len(decisions) + missing
-    if decisions.count(HOLDS) >= claim.share * total - 1e-9:
+    support, contradict = _needed(claim, len(decisions) + missing)
+    if decisions.count(HOLDS) >= support:
         return SUPPORTED if seeds >= ENOUGH_SEEDS else HOLDS_HERE
-    if decisions.count(CONTRADICTED) > (1 - claim.share) * total + 1e-9:
-        return CONTRADICTED
-    return INCONCLUSIVE
+    return CONTRADICTED if decisions.count(CONTRADICTED) >= contradict else INCONCLUSIVE
 
 
 def advantage(comparison: Comparison, numbers: Array) -> Array:
@@ -187,14 +258,26 @@ def _decide(claim: Claim, comparisons: Sequence[Comparison], numbers: Numbers) -
     """Advantage, joint interval, whether the relation holds for the numbers as they stand, and the decision."""
     relations = np.array([c.relation for c in comparisons])
     ahead = np.array([advantage(c, numbers.values) for c in comparisons], dtype=float)
-    low, high = joint_intervals(np.stack([advantage(c, numbers.draws) for c in comparisons]))
+    draws = np.stack([advantage(c, numbers.draws) for c in comparisons])
+    low, high = joint_intervals(draws)
     similar = relations == "~"
     needed = np.where(similar, -claim.margin, claim.margin)
     hold = np.where(similar, ahead >= needed, np.where(np.char.endswith(relations, "="), ahead >= 0, ahead > 0))
     decision = np.where(low > needed, HOLDS, np.where(high < needed, CONTRADICTED, UNDECIDED))
     decided = pd.DataFrame({"relation": relations, "advantage": ahead, "low": low, "high": high})
     decided[["advantage", "low", "high"]] = decided[["advantage", "low", "high"]].map(digits)
-    return decided.assign(hold=hold, decision=decision)
+    above, p = draws.mean(axis=1) > needed, joint_levels(draws, needed)
+    return decided.assign(hold=hold, decision=decision, above=above, p=p).join(_mcnemar(comparisons, numbers))
+
+
+def _mcnemar(comparisons: Sequence[Comparison], numbers: Numbers) -> pd.DataFrame:
+    """Of two shares of one training: the images that count for both, and McNemar's p-value on them; else nothing."""
+    lines: list[tuple[int | None, float | None]] = []
+    for c in comparisons:
+        pair = [numbers.samples[i] for i in c.members] if numbers.samples and len(c.members) == 2 else []
+        shares = len(pair) == 2 and all(len(one) == 1 and one[0].share for one in pair)
+        lines.append(same_images(pair[0][0], pair[1][0]) if shares else (None, None))
+    return pd.DataFrame(lines, columns=["both", "mcnemar"]).astype({"both": "Int64"})
 
 
 def _labels(comparisons: Sequence[Comparison], material: _Material) -> dict[str, list[str]]:
@@ -219,6 +302,8 @@ def _line(claim: Claim, ours: Finding, theirs: Finding) -> dict[str, Any]:
         "share_needed": claim.share if compared else None,
         "margin": claim.margin if compared else None,
         **_counts(ours),
+        "p": digits(ours.p),
+        "p_corrected": digits(ours.p_corrected),
         "verdict": ours.verdict,
         "note": ours.note,
         **{f"printed_{key}": value for key, value in _counts(theirs).items() if not key.startswith("clear")},

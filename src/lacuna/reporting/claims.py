@@ -24,6 +24,7 @@ Ours: {{ ours }}. By the printed numbers: {{ printed }}.
 * clearly for, against: comparisons whose 95 % interval of the difference, joint for the claim, lies wholly beyond the \
 margin on one side.
 * needed: the share of comparisons that must clearly hold. Share and margin were fixed before any run.
+* Verdicts are corrected for the number of claims (Holm): all decided ones are right with 95 %, as far as images go.
 * With fewer than three training seeds the best verdict is "holds for these networks". docs/claims.md has the rules.
 * A verdict speaks of networks of this scale on this dataset, and of the paper's setting only where they are its own.
 """)

@@ -118,9 +118,9 @@ def _counts(cells: pd.DataFrame) -> str:
     attacked = cells[cells["metric"] != "test_accuracy"]
     n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural(metric) for metric in attacked["metric"]))
     counts = f"{kinds.capitalize()} are over {n.min()} to {n.max()} images each; " if len(n) else ""
-    seeds = int(cells["seeds"].fillna(1).iloc[0])
-    wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and seeds == 1 else ""
-    means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * (seeds > 1)
+    seeds = cells["seeds"].max()
+    wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and not seeds > 1 else ""
+    means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
     where = f"{cells['exhibit'].iloc[0]}.cells.csv"
     return f"{means}{counts}n, 95 % {wilson}intervals and provenance of every cell are in {where}."
 
