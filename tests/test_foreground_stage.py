@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from stages import Outputs
 from test_attacks_run import adversarial_images, draws, victim
 from test_config import refusal
 
@@ -38,7 +39,8 @@ def test_the_script_writes_masks_shares_and_counts(tmp_path: Path, root: Path) -
         resources=SimpleNamespace(batch=2),
         params=SimpleNamespace(settings=json.dumps(settings)),
         input=SimpleNamespace(images=read, code=[]),
-        output=SimpleNamespace(masks=str(made)),
+        rule="foreground",
+        output=Outputs({"masks": str(made)}),
         wildcards=SimpleNamespace(split="test"),
         log=[str(tmp_path / "log")],
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 import yaml
+from stages import Outputs
 
 from lacuna.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.errors import LacunaError
@@ -51,7 +52,8 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
         input=SimpleNamespace(
             images=str(folder / "test.safetensors"), adversarial=str(folder / "set.safetensors"), foreground=[], code=[]
         ),
-        output=SimpleNamespace(measures=str(folder / "measures.parquet")),
+        rule="measure",
+        output=Outputs({"measures": str(folder / "measures.parquet")}),
         log=[str(folder / "log")],
     )
     runpy.run_path(str(root / "workflow/scripts/measure.py"), init_globals={"snakemake": job})

@@ -25,7 +25,7 @@ def test_every_scale_loads(project: Project, scale: str, mask_place: str) -> Non
 def test_the_default_is_the_demo_on_embedded_data(project: Project) -> None:
     config = project.load()
     assert (config.scale, config.mask_place) == ("demo", "released_code")
-    assert set(config.settings["datasets"].values()) == {"fashion-mnist-subset"}
+    assert set(config.settings["datasets"].values()) == {"fashion-mnist-subset", "photographs"}
 
 
 def test_the_paper_scale_is_the_recipe_of_the_paper(project: Project) -> None:

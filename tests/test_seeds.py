@@ -27,7 +27,7 @@ BASE = "fashion-mnist-subset"
 
 def moved(text: str, seed: int) -> str:
     """A path or settings of the first seed, as the folder of another would have it."""
-    return re.sub("^(results/[a-z]+/[a-z0-9-]+)/", rf"\\1-seed{seed}/", text)
+    return re.sub("^(results/[a-z]+/[a-z0-9-]+)/", rf"\1-seed{seed}/", text)
 
 
 # The plan --------------------------------------------------------------------------------------------------

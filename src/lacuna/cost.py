@@ -74,7 +74,7 @@ def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) 
     for member in plan.exhibits.members(source):
         if (spec := parse_model(member)).training != OWN:
             seconds = plan.config.settings["seconds"][spec.arch]
-            cost.seconds += seconds * passes / (plan.epochs(dataset, member) * data["train"])
+            cost.seconds += seconds * passes / (plan.usual_epochs(dataset, spec.arch) * data["train"])
 
 
 def _passes(budget: Mapping[str, Any]) -> int:

@@ -397,8 +397,12 @@ class Plan:
         spec = parse_model(model)
         if spec.training not in (STANDARD, OWN) and "head" in self._named("trainings", spec.training):
             return 0  # the published network as it is
+        return self.usual_epochs(dataset, spec.arch)
+
+    def usual_epochs(self, dataset: str, arch: str) -> int:
+        """Epochs of the scale's recipe for an architecture, which its expected seconds are about."""
         recipe = self._recipe(dataset)
-        return int(recipe.get("epochs_of", {}).get(spec.arch, recipe["epochs"]))
+        return int(recipe.get("epochs_of", {}).get(arch, recipe["epochs"]))
 
     def _recipe(self, folder: str) -> dict[str, Any]:
         return dict(self.config.settings["recipes"][self._seeds[folder][0]])

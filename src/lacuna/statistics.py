@@ -182,9 +182,6 @@ def _medians(sample: Sample, seed: int, resamples: int) -> Array:
     for block in np.unique(ids // BLOCK):
         inside = ids // BLOCK == block
         weights[inside] = _weights(int(block), seed, resamples)[ids[inside] % BLOCK]
-    if sample.mean:
-        means: Array = values @ weights / weights.sum(axis=0)
-        return means
     reached = np.cumsum(weights, axis=0, dtype=float)
     chosen: Array = values[np.argmax(reached >= reached[-1] / 2, axis=0)]
     return chosen
