@@ -276,7 +276,7 @@ def test_counterparts_of_another_size_are_refused_or_resized_as_asked(pair: dict
 
 def test_files_that_are_not_those_that_were_read_are_refused(pair: dict[str, Any]) -> None:
     order = open_splits("mine", pair)["test"].order
-    files = brought_files(pair["source"], 3)["test"]
+    files = brought_files(pair["source"], 3, "test")
     assert order == order_of(files) != order_of(files[::-1])
     picture(Path(pair["source"]["path"]) / "val/a/00.JPEG", 0)
     assert "not those that were read" in refused(lambda: names_of(pair["source"], 3, "test", order))

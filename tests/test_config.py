@@ -156,7 +156,7 @@ def test_a_mistyped_dataset_is_named_where_a_scale_asks_for_it(project: Project)
     project.edit(DATASETS, rename("fashion-mnist-subset", "fashion-mnist-subste"))
     sentence = refusal(project)
     assert f"{DEMO}, key datasets.cifar10: 'fashion-mnist-subset'" in sentence
-    assert "allowed: cifar10, fashion-mnist, fashion-mnist-subste, imagenet, mnist" in sentence
+    assert "allowed: cifar10, fashion-mnist, fashion-mnist-subste, imagenet, imagenet10, mnist" in sentence
 
 
 @pytest.mark.parametrize(

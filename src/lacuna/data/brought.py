@@ -9,12 +9,12 @@ from lacuna.data.partitions import partition_files
 from lacuna.errors import LacunaError
 
 
-def brought_files(source: Mapping[str, Any], classes: list[str] | int) -> dict[str, list[Listed]]:
-    """The image files of the splits train and test; see `folder_files` and `partition_files`."""
+def brought_files(source: Mapping[str, Any], classes: list[str] | int, split: str) -> list[Listed]:
+    """The image files of a split, train or test; see `folder_files` and `partition_files`."""
     if source["kind"] == "partitions":
         assert not isinstance(classes, int)  # lacuna.checks
-        return partition_files(source, classes)
-    return folder_files(source, classes)
+        return partition_files(source, classes, split)
+    return folder_files(source, classes, split)
 
 
 def names_of(source: Mapping[str, Any], classes: list[str] | int, split: str, order: str) -> list[str]:
@@ -22,7 +22,7 @@ def names_of(source: Mapping[str, Any], classes: list[str] | int, split: str, or
 
     ``order`` is what its provenance recorded (`order_of`). Raises `LacunaError` where the files are others by now.
     """
-    files = brought_files(source, classes)[split]
+    files = brought_files(source, classes, split)
     if order_of(files) != order:
         raise LacunaError(f"the files below {source['path']} are not those that were read; delete its dataset stage")
     return [file.name for file in files]

@@ -25,8 +25,8 @@ class Listed:
     name: str
 
 
-def folder_files(source: Mapping[str, Any], classes: list[str] | int) -> dict[str, list[Listed]]:
-    """The files of the splits train and test, ordered by class and name: <path>/<split>/<class>/<image>.
+def folder_files(source: Mapping[str, Any], classes: list[str] | int, split: str) -> list[Listed]:
+    """The files of a split, train or test, ordered by class and name: <path>/<split>/<class>/<image>.
 
     ``classes`` are the names of the class folders where ``source`` has no ``folders``, or how many there are, in the
     order of their names; other folders are passed over where they are named. Raises `LacunaError` naming the folder or
@@ -36,7 +36,11 @@ def folder_files(source: Mapping[str, Any], classes: list[str] | int) -> dict[st
     names = source.get("folders") or (
         _class_names(root / source["train"], classes) if isinstance(classes, int) else classes
     )
-    return {split: _split_files(root / source[split], names) for split in ("train", "test")}
+    return [
+        Listed(path, label, f"{name}/{path.stem}")
+        for label, name in enumerate(names)
+        for path in image_files(_class_folder(root / source[split], name))
+    ]
 
 
 def _class_names(folder: Path, count: int) -> list[str]:
@@ -57,14 +61,6 @@ def _class_folder(folder: Path, name: str) -> Path:
 
 def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _split_files(folder: Path, classes: list[str]) -> list[Listed]:
-    return [
-        Listed(path, label, f"{name}/{path.stem}")
-        for label, name in enumerate(classes)
-        for path in image_files(_class_folder(folder, name))
-    ]
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -10,26 +10,23 @@ from lacuna.data.places import partitions_path
 from lacuna.errors import LacunaError
 
 
-def partition_files(source: Mapping[str, Any], classes: list[str]) -> dict[str, list[Listed]]:
-    """The files of the splits train and test, in the order of the CSV file's lines.
+def partition_files(source: Mapping[str, Any], classes: list[str], split: str) -> list[Listed]:
+    """The files of a split, train or test, in the order of the CSV file's lines.
 
     ``source`` has path, and below it ``images``, the folder, and ``partitions``, the CSV file; ``columns`` are the
     names of its columns for the image (its file's name, with or without ending), the class (one of ``classes``) and
     the split; ``train`` and ``test`` are what stands in the split's column; lines with anything else there are passed
     over. Raises `LacunaError` naming the file, column or line that does not fit.
     """
-    path, splits = partitions_path(source), {source[split]: split for split in ("train", "test")}
-    lines = [line for line in _lines(path, source["columns"]) if line.split in splits]
+    path = partitions_path(source)
+    lines = [line for line in _lines(path, source["columns"]) if line.split in (source["train"], source["test"])]
     _refuse_lines(path, lines, classes)
-    images = same_named(Path(source["path"]) / source["images"], [line.name for line in lines])
-    found: dict[str, list[Listed]] = {"train": [], "test": []}
-    for line, image in zip(lines, images, strict=True):
-        found[splits[line.split]].append(Listed(image, classes.index(line.label), line.name))
-    for split, files in found.items():
-        if not files:
-            said = f"{path}: column {source['columns']['split']} nowhere says '{source[split]}'"
-            raise LacunaError(f"{said}, which the entry calls the {split} images")
-    return found
+    own = [line for line in lines if line.split == source[split]]
+    if not own:
+        said = f"{path}: column {source['columns']['split']} nowhere says '{source[split]}'"
+        raise LacunaError(f"{said}, which the entry calls the {split} images")
+    images = same_named(Path(source["path"]) / source["images"], [line.name for line in own])
+    return [Listed(image, classes.index(x.label), x.name) for image, x in zip(images, own, strict=True)]
 
 
 class _Line(NamedTuple):

@@ -51,7 +51,7 @@ def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     """
     source = settings["source"]
     if source["kind"] in BROUGHT:
-        listed = brought_files(source, settings["classes"])
+        listed = {split: brought_files(source, settings["classes"], split) for split in ("train", "test")}
         return {split: _read_later(f"{name}: {split}", files, settings) for split, files in listed.items()}
     return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in _arrays(source).items()}
 

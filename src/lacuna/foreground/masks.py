@@ -111,7 +111,7 @@ def _folder_masks(
     the user's own they are in the images' order.
     """
     if source["kind"] in BROUGHT:
-        listed = brought_files(source, list(classes))[split]
+        listed = brought_files(source, list(classes), split)
         _refuse_others(source, labels, [file.label for file in listed])
         folder = root if source["kind"] == "partitions" else root / split
         files = same_named(folder, [file.name for file in listed])
