@@ -36,7 +36,7 @@ def owned(outputs: Iterable[str]) -> Iterator[None]:
     """
     claimed: list[str] = []
     try:
-        for output in sorted(outputs):
+        for output in outputs:
             _claim(output)
             claimed.append(output)
             for leftover in Path(output).parent.glob(temporary_name(Path(output), "*")):

@@ -36,7 +36,7 @@ class Tree:
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = TARGETS
-    patience: int = 300  # seconds that one call may take
+    patience: int = 1500  # seconds that one call may take
 
     def __truediv__(self, name: str) -> Path:
         return self.root / name

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,48 +24,63 @@ CHECKPOINT = f"results/demo/fashion-mnist-subset/train/{MODEL}.safetensors"
 STATE = f"results/demo/fashion-mnist-subset/train/state/{MODEL}.safetensors"
 
 
+sessions: list[int] = []
+
+
 @pytest.fixture
-def slow(finished: "Tree") -> "Tree":
+def slow(finished: "Tree") -> Iterator["Tree"]:
     """A finished tree whose trainings have enough epochs to be killed between two."""
     finished.replace("config/scales/demo.yaml", "epochs: 1", "epochs: 6")
-    return finished
+    yield finished
+    for session in sessions:
+        with suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
 
 
-def kill_after_first_epoch(tree: "Tree") -> str:
-    """Starts the training and kills Snakemake and the training at once when the first state is kept."""
-    with (tree / "killed.log").open("w") as log:
+def begun(tree: "Tree", word: str = "epoch") -> subprocess.Popen[bytes]:
+    """Snakemake at work on the training, in a session of its own, once it has said a word and kept a state."""
+    log = tree / "run.log"
+    with log.open("w") as file:
         process = subprocess.Popen(
             tree.command("--cores", "1", CHECKPOINT),
             cwd=tree.root,
             env=tree.variables(),
-            stdout=log,
-            stderr=log,
+            stdout=file,
+            stderr=file,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 120
-        while not (tree / STATE).exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    return (tree / "killed.log").read_text()
+    sessions.append(process.pid)
+    deadline = time.monotonic() + tree.patience
+    while process.poll() is None and not (f"{MODEL}: {word}" in log.read_text() and (tree / STATE).exists()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+def unfinished(tree: "Tree") -> list[str]:
+    """What only stands while a job is at work: owners and half-written files, and Snakemake's lock."""
+    found = [*(tree / "results").rglob(".*"), *(tree / ".snakemake/locks").glob("*")]
+    return [path.name for path in found if path.is_file()]
 
 
 def test_a_training_killed_after_an_epoch_and_resumed_has_the_bytes_of_an_undisturbed_one(slow: "Tree") -> None:
-    said = kill_after_first_epoch(slow)
+    process = begun(slow)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    said = (slow / "run.log").read_text()
     assert f"{MODEL}: epoch 1 of 6" in said
     assert f"{MODEL}: epoch 6 of 6" not in said
     assert (slow / STATE).exists()
     assert not (slow / CHECKPOINT).exists()
+    assert "0.output.lock" in unfinished(slow)
 
-    status, said = slow.call("--cores", "1", CHECKPOINT)
-    assert status != 0, "a killed Snakemake leaves its lock"
-    assert "--unlock" in said
-    assert slow.call("--unlock", CHECKPOINT)[0] == 0
     said = slow.run(CHECKPOINT)
+    assert "The last run here was killed; its lock is removed, and this one goes on from what it kept." in said
     assert f"{MODEL}: going on after epoch" in said
     assert f"{MODEL}: epoch 1 of 6" not in said
     resumed = (slow / CHECKPOINT).read_bytes()
     assert not (slow / STATE).exists()
+    assert unfinished(slow) == []
     assert slow.planned(CHECKPOINT) == {}
 
     (slow / CHECKPOINT).unlink()
@@ -70,6 +88,35 @@ def test_a_training_killed_after_an_epoch_and_resumed_has_the_bytes_of_an_undist
     assert f"{MODEL}: epoch 1 of 6" in said
     assert "going on" not in said
     assert (slow / CHECKPOINT).read_bytes() == resumed
+
+
+def test_an_orphan_is_named_and_ctrl_c_ends_within_seconds_with_nothing_in_the_way_of_the_same_command(
+    slow: "Tree",
+) -> None:
+    slow.replace("config/scales/demo.yaml", "epochs: 6", "epochs: 2000")
+    process = begun(slow)
+    os.kill(process.pid, signal.SIGKILL)  # Snakemake alone: its job works on
+    process.wait()
+    said = slow.refused("--cores", "1", CHECKPOINT)
+    orphan = re.search(
+        rf"error: {CHECKPOINT} is written by process (\d+) on .*; wait for its end, or end it \(kill", said
+    )
+    assert orphan, said
+    os.kill(int(orphan[1]), signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while unfinished(slow) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert unfinished(slow) == []
+
+    process = begun(slow, "going on after epoch")
+    asked = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal
+    assert process.wait(30) != 0
+    assert time.monotonic() - asked < 15
+    assert "Traceback" not in (slow / "run.log").read_text()
+    assert unfinished(slow) == []
+    assert (slow / STATE).exists()
+    assert "locked" not in slow.run("-n", CHECKPOINT)
 
 
 def test_state_of_other_settings_is_not_gone_on_from(finished: "Tree") -> None:
