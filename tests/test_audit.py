@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -203,6 +204,16 @@ def test_contradicted_claims_are_counted_and_are_not_well(made: Project) -> None
     assert report["problems"] == []
     assert report["summary"]["contradicted"] == 1
     assert not report["summary"]["well"]
+
+
+def test_numbers_that_are_none_do_not_stop_the_report(made: Project) -> None:
+    """Infinite scores and empty facts: JSON has no such numbers."""
+    record = Path(f"{CHECKPOINT}.prov.json")
+    content = json.loads(record.read_text())
+    content["stable"]["facts"] = {"shares": [1.0, float("nan")], "score": float("inf")}
+    record.write_text(json.dumps(content))
+    files = {file["path"]: file for file in audited(made)["files"]}
+    assert files[CHECKPOINT]["facts"] == {"shares": [1.0, None], "score": None}
 
 
 def test_hostile_records_are_data(made: Project) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lacuna.artefacts import provenance_path, read_frame, stable_part
+from lacuna.audit.files import plain
 from lacuna.errors import LacunaError
 from lacuna.metrics import PERCENT, digits, samples_of
 from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
@@ -112,16 +113,12 @@ def _inputs(path: str) -> Iterable[tuple[str, str]]:
 def _line(key: Key, ours: Counted | None, theirs: Counted | None) -> dict[str, Any]:
     """One cell of both runs; its state is empty where an interval has to decide."""
     one = (ours or theirs or Counted({})).line
-    line = {name: _plain(one[name]) for name in ("exhibit", "row", "column", "unit")}
-    line |= {"target": _plain(one.get("target")), "attack": _plain(one.get("attack"))}
+    line = {name: plain(one[name]) for name in ("exhibit", "row", "column", "unit")}
+    line |= {"target": plain(one.get("target")), "attack": plain(one.get("attack"))}
     for name, counted in (("ours", ours), ("theirs", theirs)):
-        line |= {name: _plain(counted.line["value"]) if counted else None}
+        line |= {name: plain(counted.line["value"]) if counted else None}
         line |= {f"{name}_n": int(counted.line["n"]) if counted else None}
     return line | {"difference": None, "low": None, "high": None, "paired": False, "state": _state(ours, theirs)}
-
-
-def _plain(value: Any) -> Any:
-    return None if pd.isna(value) else value
 
 
 def _state(ours: Counted | None, theirs: Counted | None) -> str:
@@ -129,7 +126,7 @@ def _state(ours: Counted | None, theirs: Counted | None) -> str:
         return "only here" if ours else "only in the baseline"
     if ours.line["dataset"] != theirs.line["dataset"] or ours.line["unit"] != theirs.line["unit"]:
         return "not comparable"
-    one, other = ((_plain(side.line["value"]), side.line["n"]) for side in (ours, theirs))
+    one, other = ((plain(side.line["value"]), side.line["n"]) for side in (ours, theirs))
     if one == other:
         return "same"
     return "no interval" if None in (one[0], other[0]) else ""

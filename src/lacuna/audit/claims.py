@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lacuna.artefacts import read_frame
-from lacuna.audit.files import Files, behind_claims, not_copied, not_rendered, worst
+from lacuna.audit.files import Files, behind_claims, not_copied, not_rendered, plain, worst
 from lacuna.claims import load_claims
 from lacuna.plan import Plan
 from lacuna.reporting.claims import markdown
@@ -54,12 +54,8 @@ def _pairs(path: str) -> pd.DataFrame:
 
 
 def _claim(line: Mapping[Any, Any], pairs: pd.DataFrame) -> dict[str, Any]:
-    mine = pairs[pairs["claim"] == line["id"]].drop(columns="claim")
-    return _plain(line) | {"pairs": [_plain(pair) | {"cells": [None, None]} for pair in mine.to_dict("records")]}
-
-
-def _plain(line: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(key): None if pd.isna(value) else value for key, value in line.items()}
+    mine = pairs[pairs["claim"] == line["id"]].drop(columns="claim").to_dict("records")
+    return {**plain(dict(line)), "pairs": [plain(pair) | {"cells": [None, None]} for pair in mine]}
 
 
 def _link(made: Sequence[Mapping[str, Any]], cells: Iterable[Mapping[str, Any]]) -> None:

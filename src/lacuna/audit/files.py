@@ -1,6 +1,7 @@
 """Every file behind what was built: whether it is what the plan wants, and what its record says."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,9 @@ class Files:
             "size": self.findings[path].size,
             "provenance": _digits(record) if stable else None,
             **{key: _text(stable.get(key)) for key in ("sha256", "settings_digest")},
-            **{key: _mapping(stable.get(key)) for key in ("settings", "facts")},
+            **{key: plain(_mapping(stable.get(key))) for key in ("settings", "facts")},
             **{key: {name: str(v) for name, v in _mapping(stable.get(key)).items()} for key in ("inputs", "versions")},
-            "made": {key: value for key, value in volatile.items() if key != "code"},
+            "made": plain({key: value for key, value in volatile.items() if key != "code"}),
             "other_code": [module for module, made in sorted(self._other_code.items()) if path in made],
         }
 
@@ -102,6 +103,15 @@ def _record(path: str) -> dict[str, Any]:
         return {part: dict(content[part]) for part in ("stable", "volatile")}
     except (OSError, KeyError, TypeError, ValueError):
         return EMPTY
+
+
+def plain(value: Any) -> Any:
+    """A value of a table or a record as JSON has it: None for what is empty or no finite number, also deep inside."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -16,15 +16,24 @@ from lacuna.reporting.tables import UNITS, number
 from lacuna.trace import short
 
 LEVELS = 10  # shades of the heat map, from 0
-COMPANIONS = ("robust_accuracy_all", "sdr_common", "fooled_source_share")
+SHOWN = {  # what the page has a place for; further columns of the cells stand beside them as they are
+    *("id", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric", "value", "unit", "n"),
+    *("ci_low", "ci_high", "printed", "difference", "seeds", "seed_low", "seed_high", "provenance", "files", "claims"),
+}
 
 
 def page(report: Mapping[str, Any]) -> str:
     """The page of a report (`lacuna.audit.gather.gather`); figures are read from the working directory."""
     places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
-    tables = [exhibit | {"rows": _rows(exhibit["cells"])} for exhibit in report["exhibits"] if exhibit["cells"]]
-    shown = {"tables": tables, "places": places, "line": line(report), "verdicts": VERDICTS, "companions": COMPANIONS}
+    built = [exhibit for exhibit in report["exhibits"] if exhibit["cells"]]
+    tables = [{**one, "rows": _rows(one["cells"]), "companions": _companions(one["cells"])} for one in built]
+    shown = {"tables": tables, "places": places, "line": line(report), "verdicts": VERDICTS}
     return _PAGES.get_template("audit.html.j2").render(report=report, **shown)
+
+
+def _companions(cells: list[dict[str, Any]]) -> list[str]:
+    """Columns of the cells that hold something and have no place of their own."""
+    return [name for name in cells[0] if name not in SHOWN and any(cell[name] is not None for cell in cells)]
 
 
 def _rows(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
