@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config import load
-from lacuna.cost import estimate
+from lacuna.cost import attack_seconds, estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
@@ -71,6 +71,17 @@ def made(*stages):
         ]
 
     return ask
+
+
+def minutes(first):
+    """Time limit of other jobs: more on each attempt."""
+    return lambda wildcards, attempt: attempt * first
+
+
+def attack_minutes(wildcards, attempt):
+    """Time limit of an attack: two hours and twice the scale's expected seconds, more on each attempt."""
+    names = wildcards.dataset, wildcards.attack, wildcards.source
+    return attempt * (120 + int(attack_seconds(PLAN, *names)) // 30)
 
 
 def train_minutes(wildcards, attempt):

@@ -16,7 +16,7 @@ rule dataset:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=60,
+        runtime=minutes(60),
     params:
         settings=named(PLAN.dataset_settings, "dataset"),
     script:
