@@ -19,7 +19,7 @@ rule attack:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=120,
+        runtime=attack_minutes,
         batch=125,
     params:
         settings=named(PLAN.attack_settings, "dataset", "attack", "source"),

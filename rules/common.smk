@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config import load
-from lacuna.cost import estimate
+from lacuna.cost import attack_seconds, estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
@@ -92,6 +92,17 @@ def labels(shows):
     return ask
 
 
+def minutes(first):
+    """Time limit of other jobs: more on each attempt."""
+    return lambda wildcards, attempt: attempt * first
+
+
+def attack_minutes(wildcards, attempt):
+    """Time limit of an attack: two hours and twice the scale's expected seconds, more on each attempt."""
+    names = wildcards.dataset, wildcards.attack, wildcards.source
+    return attempt * (120 + int(attack_seconds(PLAN, *names)) // 30)
+
+
 def train_minutes(wildcards, attempt):
     """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
     return attempt * (10 + PLAN.seconds(wildcards.model) // 30)
@@ -107,7 +118,7 @@ def stop_if_missing(jobs):
         raise WorkflowError(str(error)) from None
 
 
-def dataset_minutes(wildcards):
-    """Time limit of reading a dataset: images of the user's own are decoded one by one."""
-    entry = PLAN.config.datasets[wildcards.dataset]
-    return 60 + (entry["train"] + entry["test"]) // 1500
+def dataset_minutes(wildcards, attempt):
+    """Time limit of reading a dataset, whose images may be decoded one by one; more on each attempt."""
+    entry = PLAN.data(wildcards.dataset)
+    return attempt * (60 + (entry["train"] + entry["test"]) // 1500)

@@ -17,7 +17,7 @@ rule evaluate:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=60,
+        runtime=minutes(60),
         batch=500,
     params:
         settings=named(PLAN.evaluate_settings, "dataset", "suite", "target"),

@@ -14,6 +14,6 @@ rule export:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=30,
+        runtime=minutes(30),
     script:
         "../workflow/scripts/export.py"

@@ -15,7 +15,7 @@ rule select:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=60,
+        runtime=minutes(60),
         batch=500,
     params:
         settings=named(PLAN.select_settings, "dataset", "selection"),

@@ -47,7 +47,7 @@ rule adopt:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=30,
+        runtime=minutes(30),
     params:
         settings=named(PLAN.adopt_settings, "dataset", "model"),
     script:

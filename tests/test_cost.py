@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 from test_config import DEFECTIVE, DEMO
 
 from lacuna.config import load
-from lacuna.cost import PARAMETERS, Cost, estimate
+from lacuna.cost import PARAMETERS, Cost, estimate, table
 from lacuna.names import attack_code
 from lacuna.plan import Plan
 
@@ -169,3 +170,29 @@ def test_what_is_there_costs_nothing(root: Path, tmp_path: Path, monkeypatch: py
     assert estimate(plan, ["table4"]) == Cost()
     assert str(estimate(plan, ["table4"])) == "Cost: the files of every training and attack are there."
     assert estimate(plan, ["table4", "table10"]).trainings == 2
+
+
+def test_the_list_has_every_table_what_is_missing_and_how_long_what_was_made_took(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(load(root, CHOSEN))
+    monkeypatch.chdir(tmp_path)
+    lines = table(plan)
+    assert [line.split()[0] for line in lines[1:-2]] == list(plan.tables)
+    assert all(line.split()[-3] == line.split()[-1] for line in lines[1:-1]), "all is missing"
+    together = estimate(plan, plan.tables)
+    assert lines[-2].split()[-5:-3] == [str(together.trainings), str(together.attacks)]
+    assert lines[-1].endswith("no training was made here to compare.")
+
+    artefacts = [a for a in plan.artefacts("table9") if a.stage == "train" and a.path.endswith(".safetensors")]
+    for artefact in artefacts:
+        seconds = 3 * plan.seconds(Path(artefact.path).stem)
+        Path(artefact.path).parent.mkdir(parents=True, exist_ok=True)
+        Path(artefact.path).touch()
+        Path(f"{artefact.path}.prov.json").write_text(json.dumps({"volatile": {"seconds": seconds}}))
+    Path(f"{artefacts[0].path}.prov.json").write_text("{")
+    (line,) = [line for line in table(plan) if line.startswith("table9 ")]
+    attacks = estimate(plan, ["table9"]).seconds / 3600
+    assert line.split()[2] == str(len(artefacts))
+    assert float(line.split()[-1]) == pytest.approx(attacks, abs=0.05)
+    assert table(plan)[-1].endswith("trainings made here took 3.00 times as long.")

@@ -1,12 +1,23 @@
-"""What a run will cost: hours of training and attacking, and disk, for what is missing. No torch here."""
+"""What a run will cost: hours of training and attacking, and disk. No torch here.
 
+``python -m lacuna.cost [--scale paper]`` prints it for every table.
+"""
+
+import argparse
+import json
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from lacuna.artefacts import provenance_path
+from lacuna.codes import NO_SOURCE
+from lacuna.config import load, read_yaml
+from lacuna.errors import LacunaError
 from lacuna.names import OWN, parse_model
 from lacuna.plan import Plan
 
@@ -41,12 +52,12 @@ class Cost:
         )
 
 
-def estimate(plan: Plan, exhibits: Iterable[str]) -> Cost:
-    """Cost of what these exhibits still need; an artefact that several of them share counts once."""
+def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
+    """Cost of what these exhibits still need, or of the ``whole``; an artefact that several share counts once."""
     cost = Cost()
     for artefact in plan.artefacts(*exhibits):
         _, _, dataset, _, name = artefact.path.split("/", 4)
-        if artefact.path.endswith(".history.csv") or Path(artefact.path).exists():
+        if artefact.path.endswith(".history.csv") or (Path(artefact.path).exists() and not whole):
             continue
         if artefact.stage == "train":
             _add_training(plan, cost, name.removesuffix(".safetensors"))
@@ -65,19 +76,73 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
 
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
-    """A step of an attack costs about what a training step costs, per image and network."""
+    body, data = plan.attack(attack), plan.data(dataset)
+    cost.attacks += 1
+    cost.bytes += plan.config.settings["images"][body["selection"]] * prod(data["image"]) * len(body["budgets"])
+    cost.seconds += attack_seconds(plan, dataset, attack, source)
+
+
+def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
+    """Expected seconds of an attack's whole grid on one source; 0 without a network, and for one of the user's own.
+
+    A step of an attack costs about what a training step costs, per image and network.
+    """
     body, data = plan.attack(attack), plan.data(dataset)
     images = plan.config.settings["images"][body["selection"]]
-    cost.attacks += 1
-    cost.bytes += images * prod(data["image"]) * len(body["budgets"])
     passes = images * sum(_passes(budget) for budget in body["budgets"])
-    for member in plan.exhibits.members(source):
-        if (spec := parse_model(member)).training != OWN:
-            seconds = plan.config.settings["seconds"][spec.arch]
-            cost.seconds += seconds * passes / (plan.usual_epochs(dataset, spec.arch) * data["train"])
+    seconds = plan.config.settings["seconds"]
+    members = [] if source == NO_SOURCE else plan.exhibits.members(source)
+    return sum(
+        seconds[spec.arch] * passes / (plan.usual_epochs(dataset, spec.arch) * data["train"])
+        for member in members
+        if (spec := parse_model(member)).training != OWN
+    )
 
 
 def _passes(budget: Mapping[str, Any]) -> int:
     """Passes through the network per image; a query without gradient counts like one with it."""
     searched = budget.get("binary_search_steps", 1) * budget.get("restarts", 1)
     return int(budget.get("queries", budget.get("steps", 1)) * searched)
+
+
+def measured(plan: Plan) -> float | None:
+    """How long the trainings took that were made here, as a multiple of what the scale's cost table says; else None.
+
+    A training that was killed counts from its last start only, so that this is a lower bound.
+    """
+    took, said = 0.0, 0.0
+    for artefact in plan.artefacts():
+        if artefact.stage == "train" and artefact.path.endswith(".safetensors"):
+            with suppress(OSError, ValueError, KeyError, TypeError):  # not made, or its record is damaged
+                took += float(json.loads(provenance_path(artefact.path).read_text())["volatile"]["seconds"])
+                said += plan.seconds(Path(artefact.path).stem)
+    return took / said if said else None
+
+
+def table(plan: Plan) -> list[str]:
+    """Lines of text: what each table costs by itself, what of it is missing here, and all of them together."""
+    factor = measured(plan)
+    lines = [f"{'':24}{'dataset':22}{'trainings':>10}{'attacks':>9}{'hours':>9}{'GB':>8}{'missing hours':>15}"]
+    for name in plan.tables:
+        lines.append(_line(name, plan.dataset_of(name), estimate(plan, [name], True), estimate(plan, [name])))
+    lines.append(_line("all, what is shared once", "", estimate(plan, plan.tables, True), estimate(plan, plan.tables)))
+    source = f"seconds in config/scales/{plan.config.scale}.yaml"
+    known = f"trainings made here took {factor:.2f} times as long" if factor else "no training was made here to compare"
+    return [*lines, f"Hours of one device, by {source}; {known}."]
+
+
+def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
+    hours, gigabytes = whole.seconds / 3600, whole.bytes / 1e9
+    counts = f"{whole.trainings:>10}{whole.attacks:>9}"
+    return f"{name:24}{dataset:22}{counts}{hours:>9.1f}{gigabytes:>8.2f}{missing.seconds / 3600:>15.1f}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m lacuna.cost")
+    parser.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
+    try:
+        chosen = read_yaml(Path("config/config.yaml"), Path())
+        scale = parser.parse_args().scale or chosen["scale"]
+        print("\n".join(table(Plan(load(Path.cwd(), chosen | {"scale": scale})))))
+    except LacunaError as error:
+        sys.exit(f"error: {error}")

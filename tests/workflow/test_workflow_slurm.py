@@ -1,6 +1,5 @@
 """The tiny configuration on a real Slurm cluster (tests/slurm/cluster.sh): same tables as a local run."""
 
-import os
 import shutil
 import subprocess
 from collections import Counter
@@ -10,52 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from clusters import Cluster, marks, running, with_cluster
 
 if TYPE_CHECKING:
     from conftest import Tree
 
-CLUSTER = Path(__file__).resolve().parents[1] / "slurm/cluster.sh"
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.workflow,
-    pytest.mark.skipif(
-        not all(shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") for name in ("slurmctld", "munged")),
-        reason="needs the Debian packages slurm-wlm and munge: make test-slurm installs them",
-    ),
-]
+pytestmark = marks
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A running cluster, as the environment variables that lead to it; the home directory is empty."""
-    folder = tmp_path_factory.mktemp("slurm")
-    home = tmp_path_factory.mktemp("home")
-    subprocess.run([CLUSTER, "up", folder], check=True, timeout=60)
-    try:
-        yield {
-            "SLURM_CONF": str(folder / "etc/slurm.conf"),
-            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-            "HOME": str(home),
-        }
-    finally:
-        subprocess.run([CLUSTER, "down", folder], check=True, timeout=60)
-
-
-def with_cluster(tree: "Tree", cluster: dict[str, str]) -> "Tree":
-    """The tree with a cluster at hand, whose nodes have less memory than real ones."""
-    tree.environment |= cluster
-    for asked, there in (
-        ("mem_mb=12000", "mem_mb=2500"),
-        ("mem_mb=8000", "mem_mb=2500"),
-        ("mem_mb=4000", "mem_mb=1500"),
-    ):
-        tree.replace("slurm/profile.yaml", asked, there)
-    tree.replace("slurm/profile.yaml", "status-checks: 10", "status-checks: 2")
-    return tree
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A running cluster."""
+    with running(tmp_path_factory) as made:
+        yield made
 
 
 @pytest.fixture
-def remote(small: "Tree", cluster: dict[str, str]) -> "Tree":
+def remote(small: "Tree", cluster: Cluster) -> "Tree":
     """The tiny configuration, before any run, with a cluster at hand."""
     return with_cluster(small, cluster)
 
@@ -86,7 +56,7 @@ def test_tables_made_on_the_cluster_are_those_of_a_local_run(remote: "Tree", fin
 
 
 @pytest.mark.demo
-def test_the_whole_demo_gives_the_same_table(pristine: "Tree", cluster: dict[str, str], tmp_path: Path) -> None:
+def test_the_whole_demo_gives_the_same_table(pristine: "Tree", cluster: Cluster, tmp_path: Path) -> None:
     """Twenty minutes: `make test-slurm-demo`."""
     pristine.patience = 3600
     local = replace(pristine, root=Path(shutil.copytree(pristine.root, tmp_path / "local")), environment={})

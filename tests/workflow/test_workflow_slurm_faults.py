@@ -1,0 +1,193 @@
+"""Faults of a real Slurm cluster while it works on a table: at the end the table is that of an undisturbed run.
+
+The job that suffers is a training that sleeps after each epoch, so that there is time to harm it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from clusters import Cluster, Run, marks, needs_accounting, running, wait, with_cluster
+from conftest import copy, made_once
+
+if TYPE_CHECKING:
+    from conftest import Tree
+
+pytestmark = marks
+VICTIM, TABLE = "resnet18-bottom0.5-standard-s1m1", "tables/table3.csv"
+CHECKPOINT = f"results/demo/fashion-mnist-subset/train/{VICTIM}.safetensors"
+STATE = f"results/demo/fashion-mnist-subset/train/state/{VICTIM}.safetensors"
+LOG = f"logs/demo/fashion-mnist-subset/train/{VICTIM}.log"
+EPOCHS = 30
+
+
+def slow_down(tree: "Tree") -> None:
+    """One architecture with two rows, more epochs of fewer steps, and a sleep after each in jobs that are told to."""
+
+    def paper(content: Any) -> None:
+        sources = ["resnet18-standard-s0"]
+        content["selections"]["transfer"]["sources"] = list(sources)
+        content["suites"]["pgd16"]["sources"] = list(sources)
+        table = content["tables"]["table3"]
+        table["columns"] = [c for c in table["columns"] if c.get("source", sources[0]) in sources]
+        table["rows"] = [r for r in table["rows"] if r["model"].startswith("resnet18")]
+        assert VICTIM in [row["model"] for row in table["rows"]]
+
+    tree.configure("config/papers/defective.yaml", paper)
+    tree.replace("config/scales/demo.yaml", "epochs: 1", f"epochs: {EPOCHS}")
+    tree.replace("config/scales/demo.yaml", "batch_size: 8", "batch_size: 64")
+    sleep = 'time.sleep(float(__import__("os").environ.get("SLOW", 0)))'
+    tree.replace("src/lacuna/resumable.py", "        self.saved = time", f"        {sleep}\n        self.saved = time")
+
+
+@pytest.fixture(scope="session")
+def undisturbed_root(shared: Path, small_root: Path) -> Path:
+    """That configuration after an undisturbed local run."""
+
+    def make(folder: Path) -> None:
+        tree = copy(small_root, folder)
+        slow_down(tree)
+        tree.run(TABLE)
+
+    return made_once(shared / "undisturbed", make)
+
+
+@pytest.fixture
+def tree(undisturbed_root: Path, tmp_path: Path) -> "Tree":
+    """That run without the victim and without all that depends on it."""
+    made = copy(undisturbed_root, tmp_path / "tree")
+    for pattern in (f"{CHECKPOINT[:-12]}*", f"results/*/*/evaluate/*/{VICTIM}*", "results/*/*/cells/*", "tables/*"):
+        found = list(made.root.glob(pattern))
+        assert found, pattern
+        for path in found:
+            path.unlink()
+    return made
+
+
+@pytest.fixture(scope="module", params=["no accounting", pytest.param("accounting", marks=needs_accounting)])
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster without a database of finished jobs, then one with it."""
+    with running(tmp_path_factory, request.param == "accounting") as made:
+        yield made
+
+
+@pytest.fixture
+def start(tree: "Tree", cluster: Cluster) -> Iterator[Callable[[], Run]]:
+    """Starts the run; what is left of it at the end of a test is killed."""
+    with_cluster(tree, cluster)
+    runs: list[Run] = []
+
+    def begin() -> Run:
+        runs.append(Run(tree, cluster, {"SLOW": "1.5"}))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.kill()
+    cluster.call("scancel", "--me")
+
+
+def at_work(run: Run, after: int = 0) -> int:
+    """Waits until the training has gone on by an epoch: the last one kept."""
+    tree = run.tree
+
+    def epochs() -> list[int]:
+        said = (tree / LOG).read_text() if (tree / LOG).exists() else ""
+        return [int(number) for number in re.findall(r": epoch (\d+) of", said)]
+
+    run.wait(lambda: (tree / STATE).exists() and epochs() and epochs()[-1] > after, f"an epoch after {after}")
+    return epochs()[-1]
+
+
+def went_on(tree: "Tree") -> int:
+    """The epoch after which the job that ended well had begun."""
+    found = re.search(r": going on after epoch (\d+)", (tree / LOG).read_text())
+    assert found
+    return int(found[1])
+
+
+def check(tree: "Tree", undisturbed_root: Path) -> None:
+    """The table is the undisturbed one, and nothing is left behind."""
+    assert (tree / TABLE).read_bytes() == (undisturbed_root / TABLE).read_bytes()
+    assert (tree / CHECKPOINT).read_bytes() == (undisturbed_root / CHECKPOINT).read_bytes()
+    assert not (tree / STATE).exists()
+    assert [path for path in (tree / "results").rglob(".*") if path.is_file()] == []
+    assert tree.planned(TABLE) == {}
+
+
+def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_on(
+    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    run = start()
+    epoch = at_work(run)
+    ((job, minutes, memory),) = cluster.jobs("%i %l %m")
+    assert (minutes, memory) == ("11:00", "2500M")
+    cluster.call("scancel", job)
+    run.wait(lambda: [line for line in cluster.jobs() if line != [job]], "the second attempt")
+    ((other, minutes, memory),) = cluster.jobs("%i %l %m")
+    assert other != job
+    assert (minutes, memory) == ("22:00", "5000M")
+    run.finish()
+    assert went_on(tree) >= epoch
+    check(tree, undisturbed_root)
+
+
+def test_a_preempted_job_and_one_over_its_time_limit_go_on(
+    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    run = start()
+    epoch = at_work(run)
+    ((job,),) = cluster.jobs()
+    cluster.call("sbatch", "--partition=urgent", "--gpus=2", "--output=/dev/null", "--wrap=sleep 3")
+    run.wait(lambda: cluster.jobs("%i %t") == [[job, "PD"]], "preemption")
+    run.wait(lambda: not cluster.jobs(partition="urgent"), "the end of the urgent job")
+    cluster.hurry()
+    epoch = at_work(run, epoch)
+    assert cluster.jobs() == [[job]], "requeued under its number"
+
+    cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+    run.wait(lambda: [line for line in cluster.jobs() if line != [job]], "the second attempt")
+    ((_, minutes),) = cluster.jobs("%i %l")
+    assert minutes == "22:00"
+    run.finish()
+    assert went_on(tree) >= epoch
+    check(tree, undisturbed_root)
+
+
+def test_a_lost_node_and_a_controller_that_is_away_cost_nothing_but_time(
+    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    run = start()
+    epoch = at_work(run)
+    ((job,),) = cluster.jobs()
+    cluster.lose("g1")
+    run.wait(lambda: cluster.jobs("%i %t") == [[job, "PD"]], "the job back in the queue")
+    cluster.mend("g1")
+    cluster.hurry()
+    epoch = at_work(run, epoch)
+    assert cluster.jobs() == [[job]], "requeued under its number"
+
+    cluster.away(30)
+    run.finish()
+    assert went_on(tree) >= epoch - 1
+    check(tree, undisturbed_root)
+
+
+def test_after_snakemake_was_killed_the_same_command_cancels_its_jobs_and_goes_on(
+    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    run = start()
+    epoch = at_work(run)
+    ((orphan,),) = cluster.jobs()
+    run.kill()
+    at_work_alone = (tree / LOG).read_text().count("epoch")
+    wait(lambda: (tree / LOG).read_text().count("epoch") > at_work_alone, "the orphan, which works on")
+    run = start()
+    run.wait(lambda: "Cancelled" in run.said, "the orphan's end")
+    assert "The last run here was killed; its lock is removed" in run.said
+    assert f"Cancelled 1 Slurm jobs of the killed run, to go on from what they kept: {orphan}" in run.said
+    run.finish()
+    assert went_on(tree) >= epoch
+    check(tree, undisturbed_root)
