@@ -240,7 +240,7 @@ VALUES: list[tuple[str, Change, str, str]] = [
         f"{TABLE}.columns[1].attack",
         "allowed: pgd16, pgd_e16_a1_t20",
     ),
-    (DEFECTIVE, put(f"{TABLE}.dataset", "nosuch"), f"{TABLE}.dataset", "cifar10, imagenet, mnist, tiny-imagenet"),
+    (DEFECTIVE, put(f"{TABLE}.dataset", "nosuch"), f"{TABLE}.dataset", "cifar10, imagenet, imagenet10, mnist"),
     (DEFECTIVE, put("figures.defective-table3.table", "nosuch"), "figures.defective-table3.table", "table3"),
     (DEFECTIVE, put("figures.defective-table3.plot", "nosuch"), "figures.defective-table3.plot", "heatmap"),
     (DEFECTIVE, put("paper", "dual"), "paper", "allowed: defective"),
@@ -306,7 +306,7 @@ def test_a_dataset_without_recipe_is_refused(project: Project) -> None:
     project.edit(LAPTOP, drop("recipes.cifar10"))
     sentence = refusal(project, scale="laptop")
     assert sentence.startswith(LAPTOP)
-    assert "recipes, for datasets.cifar10: 'cifar10' is not known; allowed: imagenet, mnist, tiny-imagenet" in sentence
+    assert "recipes, for datasets.cifar10: 'cifar10' is not known; allowed: imagenet, imagenet10, mnist" in sentence
 
 
 def test_mean_without_std_is_refused_in_words_of_the_file(project: Project) -> None:

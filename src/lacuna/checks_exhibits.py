@@ -7,6 +7,7 @@ from typing import Any
 from lacuna.checks import Paper, check_source, known, once
 from lacuna.codes import NO_SOURCE, arch_code, network_of
 from lacuna.data.places import BROUGHT
+from lacuna.drawings import role_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_METRICS, Exhibits, joined
 from lacuna.names import MEASURES, SELF
@@ -136,6 +137,8 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     content, roles = paper.content, paper.settings["datasets"]
     if "table" in figure:
         known(paper.file, f"{key}.table", figure["table"], content["tables"])
+    if numbers := content["tables"].get(key.removeprefix("figures.")):
+        _check_numbers(f"{paper.file}, key {key}", content["tables"].get(figure.get("table"), figure), numbers)
     if "dataset" in figure:
         known(paper.file, f"{key}.dataset", figure["dataset"], roles)
     if figure["plot"] == "tradeoff":
@@ -165,6 +168,13 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
             raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(codes) - 1}, the budgets of {row['attack']}")
         check_source(paper, f"{key}.rows[{i}].source", row["source"], row["attack"])
         _check_set(paper, row["attack"], figure["dataset"])
+
+
+def _check_numbers(where: str, drawn: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+    """A table with a figure's name has its numbers, so both are about one dataset."""
+    if role_of(drawn) != numbers["dataset"]:
+        other = f"is about {role_of(drawn)}, and the table of this name about {numbers['dataset']}"
+        raise LacunaError(f"{where}: {other}; allowed: one dataset, or another name")
 
 
 def _check_foreground(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
