@@ -73,7 +73,7 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
     """A step of an attack costs about what a training step costs, per image and network."""
-    body, data = plan.attack(attack), plan.data(dataset)
+    body, data = plan.attack(attack), plan.config.datasets[dataset]
     images = plan.config.settings["images"][body["selection"]]
     cost.attacks += 1
     cost.bytes += images * prod(data["image"]) * len(body["budgets"])

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -19,12 +21,12 @@ class Plan:
     """Answers, for one configuration, what the workflow's rules ask."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.seeds = _seeds(config)
+        self.config = config = _with_folders(config, self.seeds)
         self.tables = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["tables"].items()}
         self.figures = {
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
-        self._seeds = _seeds(config)
         self._stages = _by_name(config)
         self.exhibits = Exhibits(self._stages)
         self._cells: dict[str, tuple[Cell, ...]] = {}
@@ -49,10 +51,6 @@ class Plan:
     def replicas(self, dataset: str) -> list[str]:
         """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
         return [dataset, *(_replica(dataset, self.config.seed + i) for i in range(1, self.config.seeds))]
-
-    def data(self, folder: str) -> dict[str, Any]:
-        """The dataset's entry of config/datasets.yaml. KeyError where the configuration has no such folder."""
-        return dict(self.config.datasets[self._seeds[folder][0]])
 
     # What an exhibit needs ---------------------------------------------------------------------------------
 
@@ -197,11 +195,11 @@ class Plan:
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical(self.data(dataset))
+        return canonical(self.config.datasets[dataset])
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
-        source = self.data(dataset)["source"]
+        source = self.config.datasets[dataset]["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
 
     def own_code(self, *references: str) -> list[str]:
@@ -225,7 +223,7 @@ class Plan:
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
-        recipe = self._recipe(dataset) | {"epochs": self.epochs(dataset, model)}
+        recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
         history = {"history": True} if self.history_tests(dataset, model) else {}
         return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
@@ -235,7 +233,7 @@ class Plan:
         members = self.exhibits.members(model)
         if members != [model]:
             return {"model": model, "members": self.networks(dataset, members)}
-        data = self.data(dataset)
+        data = self.config.datasets[dataset]
         shared = {"model": model, "image": data["image"], "classes": class_count(data)}
         if parse_model(model).training == OWN:
             body = self._named("networks", model)
@@ -249,7 +247,7 @@ class Plan:
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
-            "seed": self._seeds[dataset][1],
+            "seed": self.seeds[dataset][1],
         }
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
@@ -264,7 +262,7 @@ class Plan:
                 "selection": selection,
                 "images": self.config.settings["images"][name],
                 "networks": self.networks(dataset, self.selection_sources(selection)),
-                "seed": self._seeds[dataset][1],
+                "seed": self.seeds[dataset][1],
             }
         )
 
@@ -276,7 +274,7 @@ class Plan:
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
-                "seed": self._seeds[dataset][1],
+                "seed": self.seeds[dataset][1],
                 "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
             }
         )
@@ -327,11 +325,8 @@ class Plan:
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        recipe = self._recipe(dataset)
+        recipe = self.config.settings["recipes"][dataset]
         return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
-
-    def _recipe(self, folder: str) -> dict[str, Any]:
-        return dict(self.config.settings["recipes"][self._seeds[folder][0]])
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
@@ -350,6 +345,14 @@ def _seeds(config: Config) -> dict[str, tuple[str, int]]:
     if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
         raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
     return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
+
+
+def _with_folders(config: Config, seeds: Mapping[str, tuple[str, int]]) -> Config:
+    """The configuration in which the folder of each training seed stands for its dataset."""
+    recipes = config.settings["recipes"]
+    whole = {folder: recipes[name] for folder, (name, _) in seeds.items() if name in recipes}
+    datasets = {folder: config.datasets[name] for folder, (name, _) in seeds.items()}
+    return replace(config, datasets=datasets, settings={**config.settings, "recipes": whole})
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:
