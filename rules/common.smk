@@ -120,5 +120,5 @@ def stop_if_missing(jobs):
 
 def dataset_minutes(wildcards, attempt):
     """Time limit of reading a dataset, whose images may be decoded one by one; more on each attempt."""
-    entry = PLAN.data(wildcards.dataset)
+    entry = PLAN.config.datasets[wildcards.dataset]
     return attempt * (60 + (entry["train"] + entry["test"]) // 1500)

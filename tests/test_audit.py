@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -191,6 +192,12 @@ def test_a_copy_of_another_scale_is_no_fault(made: Project) -> None:
     for path in Path("tables").glob("table3*"):
         path.write_text(path.read_text().replace("demo", "laptop"))
     assert audited(made)["problems"] == []
+
+
+def test_a_copy_made_before_its_original_was_made_again_is_stale_and_not_tampered(made: Project) -> None:
+    rewrite("tables/table3.csv", "resnet18", "resnet19")()
+    os.utime("tables/table3.csv", (0, 0))
+    assert wrong(audited(made)) == {("stale", "tables/table3.csv")}
 
 
 def test_contradicted_claims_are_counted_and_are_not_well(made: Project) -> None:

@@ -76,7 +76,7 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
 
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
-    body, data = plan.attack(attack), plan.data(dataset)
+    body, data = plan.attack(attack), plan.config.datasets[dataset]
     cost.attacks += 1
     cost.bytes += plan.config.settings["images"][body["selection"]] * prod(data["image"]) * len(body["budgets"])
     cost.seconds += attack_seconds(plan, dataset, attack, source)
@@ -87,7 +87,7 @@ def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
 
     A step of an attack costs about what a training step costs, per image and network.
     """
-    body, data = plan.attack(attack), plan.data(dataset)
+    body, data = plan.attack(attack), plan.config.datasets[dataset]
     images = plan.config.settings["images"][body["selection"]]
     passes = images * sum(_passes(budget) for budget in body["budgets"])
     seconds = plan.config.settings["seconds"]

@@ -109,7 +109,7 @@ def settings_of(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
         return {**body, "columns": placed} if placed and plot in IN_PANELS else dict(body)
     settings = {**body, "scale": plan.config.scale, "dataset": dataset, "paper_dataset": role_of(body)}
     if plot not in WITHOUT_IMAGES:
-        settings["classes"] = class_names(plan.data(dataset))
+        settings["classes"] = class_names(plan.config.datasets[dataset])
     if "rows" in body:
         settings["rows"] = [{"label": row["label"], "attack": _code(plan, row)} for row in body["rows"]]
     if "model" in body or FILES[plot] is _examples_on:
@@ -126,7 +126,7 @@ def _several(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
 
 
 def _of_foreground(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
-    return dict(plan.data(dataset)["foreground"])
+    return dict(plan.config.datasets[dataset]["foreground"])
 
 
 def _defense(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -21,12 +23,12 @@ class Plan:
     """Answers, for one configuration, what the workflow's rules ask."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.seeds = _seeds(config)
+        self.config = config = _with_folders(config, self.seeds)
         self.tables = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["tables"].items()}
         self.figures = {
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
-        self._seeds = _seeds(config)
         self._stages = _by_name(config)
         self.exhibits = Exhibits(self._stages)
         self._cells: dict[str, tuple[Cell, ...]] = {}
@@ -51,10 +53,6 @@ class Plan:
     def replicas(self, dataset: str) -> list[str]:
         """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
         return [dataset, *(_replica(dataset, self.config.seed + i) for i in range(1, self.config.seeds))]
-
-    def data(self, folder: str) -> dict[str, Any]:
-        """The dataset's entry of config/datasets.yaml. KeyError where the configuration has no such folder."""
-        return dict(self.config.datasets[self._seeds[folder][0]])
 
     # What an exhibit needs ---------------------------------------------------------------------------------
 
@@ -210,17 +208,17 @@ class Plan:
 
     def dataset_settings(self, dataset: str) -> str:
         """Settings of the rule dataset, as canonical JSON."""
-        return canonical({key: value for key, value in self.data(dataset).items() if key != "foreground"})
+        return canonical({key: value for key, value in self.config.datasets[dataset].items() if key != "foreground"})
 
     def foreground_settings(self, dataset: str) -> str:
         """Settings of the rule foreground: how masks are found, the class names, where images come from."""
-        data = self.data(dataset)
+        data = self.config.datasets[dataset]
         masks = self._foreground(dataset)["masks"]
         return canonical({"masks": masks, "classes": class_names(data), "source": data["source"]})
 
     def _foreground(self, dataset: str) -> dict[str, Any]:
         """A dataset's foreground; raises `LacunaError` where it has none."""
-        data = self.data(dataset)
+        data = self.config.datasets[dataset]
         if "foreground" not in data:
             raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
         return dict(data["foreground"])
@@ -242,7 +240,7 @@ class Plan:
 
     def dataset_files(self, dataset: str) -> list[str]:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
-        source = self.data(dataset)["source"]
+        source = self.config.datasets[dataset]["source"]
         return {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}.get(source["kind"], [])
 
     def own_code(self, *references: str) -> list[str]:
@@ -266,7 +264,7 @@ class Plan:
 
     def train_settings(self, dataset: str, model: str) -> str:
         """Settings of the rule train: network, data format, recipe, seed."""
-        recipe = self._recipe(dataset) | {"epochs": self.epochs(dataset, model)}
+        recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
         history = {"history": True} if self.history_tests(dataset, model) else {}
         return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
@@ -276,7 +274,7 @@ class Plan:
         members = self.exhibits.members(model)
         if members != [model]:
             return {"model": model, "members": self.networks(dataset, members)}
-        data = self.data(dataset)
+        data = self.config.datasets[dataset]
         shared = {"model": model, "image": data["image"], "classes": class_count(data)}
         if parse_model(model).training == OWN:
             body = self._named("networks", model)
@@ -290,7 +288,7 @@ class Plan:
             "normalisation": data["normalisation"],
             "width": self.config.settings["width"],
             "mask_place": self.config.mask_place,
-            "seed": self._seeds[dataset][1],
+            "seed": self.seeds[dataset][1],
         }
 
     def networks(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
@@ -305,7 +303,7 @@ class Plan:
                 "selection": selection,
                 "images": self.config.settings["images"][name],
                 "networks": self.networks(dataset, self.selection_sources(selection)),
-                "seed": self._seeds[dataset][1],
+                "seed": self.seeds[dataset][1],
             }
         )
 
@@ -322,7 +320,7 @@ class Plan:
                 "method": body["method"],
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
-                "seed": self._seeds[dataset][1],
+                "seed": self.seeds[dataset][1],
                 "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
                 **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
             }
@@ -330,7 +328,7 @@ class Plan:
 
     def _files_of(self, dataset: str) -> dict[str, Any]:
         """What says which files a dataset of the user's own has, and their order."""
-        entry = self.data(dataset)
+        entry = self.config.datasets[dataset]
         return {"source": entry["source"], "classes": entry["classes"]}
 
     def measure_settings(self, dataset: str, attack: str) -> str:
@@ -362,7 +360,7 @@ class Plan:
             "sources": [source for _, source in self.suite_sources(suite, target)],
         }
         body = self._named("defenses", defense) if defense else {}
-        seed = {"seed": self._seeds[dataset][1]} if "smoothing" in body else {}
+        seed = {"seed": self.seeds[dataset][1]} if "smoothing" in body else {}
         return canonical(settings | seed | ({"defense": body} if defense else {}))
 
     def cells_settings(self, table: str) -> str:
@@ -401,11 +399,8 @@ class Plan:
 
     def usual_epochs(self, dataset: str, arch: str) -> int:
         """Epochs of the scale's recipe for an architecture, which its expected seconds are about."""
-        recipe = self._recipe(dataset)
+        recipe = self.config.settings["recipes"][dataset]
         return int(recipe.get("epochs_of", {}).get(arch, recipe["epochs"]))
-
-    def _recipe(self, folder: str) -> dict[str, Any]:
-        return dict(self.config.settings["recipes"][self._seeds[folder][0]])
 
     def seconds(self, model: str) -> int:
         """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
@@ -424,6 +419,14 @@ def _seeds(config: Config) -> dict[str, tuple[str, int]]:
     if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
         raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
     return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
+
+
+def _with_folders(config: Config, seeds: Mapping[str, tuple[str, int]]) -> Config:
+    """The configuration in which the folder of each training seed stands for its dataset."""
+    recipes = config.settings["recipes"]
+    whole = {folder: recipes[name] for folder, (name, _) in seeds.items() if name in recipes}
+    datasets = {folder: config.datasets[name] for folder, (name, _) in seeds.items()}
+    return replace(config, datasets=datasets, settings={**config.settings, "recipes": whole})
 
 
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:

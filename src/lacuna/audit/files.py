@@ -142,9 +142,12 @@ def not_rendered(texts: dict[str, str]) -> list[dict[str, str]]:
 
 def not_copied(originals: dict[str, str]) -> list[dict[str, str]]:
     """Problems of published copies: ``originals`` maps each path to what it was copied from."""
-    both = {copy: file for copy, file in originals.items() if Path(copy).is_file() and Path(file).is_file()}
-    return [
-        {"path": copy, "state": "tampered", "why": f"{copy} is not the copy of {file} that it should be"}
-        for copy, file in both.items()
-        if Path(copy).read_bytes() != Path(file).read_bytes()
-    ]
+    both = [(Path(copy), Path(file)) for copy, file in originals.items() if Path(copy).is_file()]
+    return [_other_than(copy, file) for copy, file in both if file.is_file() and copy.read_bytes() != file.read_bytes()]
+
+
+def _other_than(copy: Path, file: Path) -> dict[str, str]:
+    """What is wrong with a copy that is not its original; if it is the older one, the original was made again since."""
+    if copy.stat().st_mtime_ns < file.stat().st_mtime_ns:
+        return {"path": str(copy), "state": "stale", "why": f"{copy} is older than {file}, which it was copied from"}
+    return {"path": str(copy), "state": "tampered", "why": f"{copy} is not the copy of {file} that it should be"}
