@@ -17,14 +17,14 @@ if " " in str(ROOT):
     raise WorkflowError(
         f"the path of this checkout has a space, which Snakemake cannot run scripts in: {ROOT}; move it"
     )
+DRY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
 try:
     PLAN = Plan(load(ROOT, config))
+    if workflow.is_main_process and not DRY:
+        begin(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
 
-DRY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
-if workflow.is_main_process and not DRY:
-    begin(Path(".snakemake"), "--unlock" in sys.argv)
 if DRY:
     ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
     print(estimate(PLAN, ASKED or [*PLAN.tables, *PLAN.figures]), file=sys.stderr)

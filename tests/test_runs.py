@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lacuna.errors import LacunaError
 from lacuna.processes import myself
 from lacuna.runs import begin
 
@@ -115,3 +116,9 @@ def test_a_run_that_ends_takes_its_note_with_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count(".json") == 1
     assert os.listdir(tmp_path / "runs") == []
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LacunaError, match=r"cannot be written \(Not a directory\); run where this folder can be"):
+        begin(tmp_path / "file")

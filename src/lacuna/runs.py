@@ -10,6 +10,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from lacuna.errors import LacunaError
 from lacuna.processes import State, myself, parsed, state_of
 from lacuna.progress import Say, say_to_stderr
 
@@ -22,11 +23,15 @@ def begin(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
     Where every run noted there before was killed, removes the lock that Snakemake found no time to remove, and cancels
     the Slurm jobs that nobody waits for any more. Where another run is at work, leaves all as it is. Where that cannot
     be found out, as of one on another host, says how the user can tell: with ``unlock`` no other run is left.
+    Raises `LacunaError` where nothing can be written.
     """
     notes = folder / "runs"
-    notes.mkdir(parents=True, exist_ok=True)
     mine = notes / f"{platform.node()}.{os.getpid()}.json"
-    mine.write_text(json.dumps(myself()))
+    try:
+        notes.mkdir(parents=True, exist_ok=True)
+        mine.write_text(json.dumps(myself()))
+    except OSError as error:
+        raise LacunaError(f"{mine} cannot be written ({error.strerror}); run where this folder can be") from None
     atexit.register(_end, mine, os.getpid())
     others = [path for path in notes.glob("*.json") if path != mine]
     states = {_state(path) for path in others}
