@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.codes import NO_SOURCE
 from lacuna.data.classes import class_names
+from lacuna.exhibits import role_of
 from lacuna.names import attack_code
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ Files = dict[str, list[str]]
 
 IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
 PLACE = ("column", "panel", "x")
-
-
-def role_of(body: Body) -> str:
-    """The role of the dataset that a figure is about, where it is not a table's; the first line's for curves."""
-    return str(body["dataset"] if "dataset" in body else body["lines"][0]["dataset"])
 
 
 def files_of(plan: "Plan", body: Body, dataset: str) -> Files:

@@ -48,6 +48,11 @@ class Cell:
         return f"{self.model}--{self.defense}" if self.defense else self.model
 
 
+def role_of(body: Body) -> str:
+    """The role of the dataset that a figure is about, where it is not a table's; the first line's for curves."""
+    return str(body["dataset"] if "dataset" in body else body["lines"][0]["dataset"])
+
+
 def joined(row: Body, column: Body) -> dict[str, Any]:
     """What a row and a column say of their cell together; where both speak, the row."""
     return {**column, **row}

@@ -10,9 +10,9 @@ from typing import Any
 from lacuna.codes import MEASURED, NO_SOURCE
 from lacuna.config import Config
 from lacuna.data.classes import class_count, class_names
-from lacuna.drawings import files_of, role_of, settings_of
+from lacuna.drawings import files_of, settings_of
 from lacuna.errors import LacunaError
-from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits
+from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits, role_of
 from lacuna.inventory import Artefact, all_artefacts
 from lacuna.names import ENSEMBLE, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
 

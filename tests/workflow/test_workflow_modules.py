@@ -20,6 +20,8 @@ CONFIGURATION = {
     "plan",
 }  # what they decide is settings
 INFRASTRUCTURE = CONFIGURATION | {
+    "failures",
+    "processes",
     "artefacts",
     "contents",
     "errors",
