@@ -48,6 +48,7 @@ def begun(tree: "Tree", word: str = "epoch") -> subprocess.Popen[bytes]:
             stdout=file,
             stderr=file,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
         )
     sessions.append(process.pid)
     deadline = time.monotonic() + tree.patience
