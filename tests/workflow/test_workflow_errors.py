@@ -72,6 +72,17 @@ def test_a_checkout_below_a_path_with_a_space_is_refused(small_root: Path, tmp_p
     assert str(spaced.root) in said
 
 
+def test_a_checkout_below_an_odd_path_runs_without_home_cache_temporary_folder_or_locale(
+    small_root: Path, tmp_path: Path, small: "Tree"
+) -> None:
+    odd = type(small)(Path(shutil.copytree(small_root, tmp_path / "Größe-日本-é")))
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), "/proc/nowhere")
+    odd.environment = {**nowhere, "TMPDIR": "/nowhere", "LC_ALL": "C"}
+    target = "results/demo/fashion-mnist-subset/dataset/train.safetensors"
+    odd.run(target)
+    assert (odd / target).exists()
+
+
 def test_a_table_that_is_not_configured_is_no_target(small: "Tree") -> None:
     assert "tables/table99.csv" in small.refused("tables/table99.csv")
     assert not (small / "results").exists()
