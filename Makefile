@@ -53,7 +53,8 @@ test: install
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slurm"
 
-# Starts a private Slurm cluster on this machine; installs Debian's packages for it where they are missing.
+# Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
+# away, preemption, ...); installs Debian's packages for it where they are missing.
 test-slurm: install slurm-packages
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "slurm and not demo" tests/workflow
 
@@ -62,10 +63,13 @@ test-slurm-demo: install slurm-packages
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m demo tests/workflow
 
 slurm-packages:
-	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v munged >/dev/null || { \
-		echo "Installing the Debian packages slurm-wlm and munge"; \
+	@export PATH="$$PATH:/usr/sbin"; \
+	for tool in slurmctld munged slurmdbd mariadbd; do command -v $$tool >/dev/null || missing=yes; done; \
+	[ -z "$${missing:-}" ] || { \
+		echo "Installing the Debian packages slurm-wlm, munge, slurmdbd and mariadb-server-core"; \
 		sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends slurm-wlm munge >/dev/null; \
+		$$sudo apt-get -qq update && $$sudo apt-get -qq install -y --no-install-recommends \
+			slurm-wlm munge slurmdbd mariadb-server-core mariadb-client-core >/dev/null; \
 	}
 
 # CSV files and plots in docs/benchmarks. Needs the network once more, for torchattacks, which pins old versions of its

@@ -105,9 +105,11 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
     process.kill()
     process.join()
     assert len(left(output)) == 2
+    (Path(output).parent / ".net.safetensors.prov.host-1.tmp.json").touch()
+    (Path(output).parent / ".other.host-1.tmp.safetensors").touch()
     with owned([output]):
-        assert left(output) == [".net.safetensors.owner"]
-    assert left(output) == []
+        assert left(output) == [".net.safetensors.owner", ".other.host-1.tmp.safetensors"]
+    assert left(output) == [".other.host-1.tmp.safetensors"]
 
 
 @pytest.mark.parametrize(

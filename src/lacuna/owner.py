@@ -39,8 +39,9 @@ def owned(outputs: Iterable[str]) -> Iterator[None]:
         for output in outputs:
             _claim(output)
             claimed.append(output)
-            for leftover in Path(output).parent.glob(temporary_name(Path(output), "*")):
-                leftover.unlink(missing_ok=True)
+            for name in (Path(output), Path(f"{output}.prov.json")):
+                for leftover in name.parent.glob(temporary_name(name, "*")):
+                    leftover.unlink(missing_ok=True)
         yield
     finally:
         for output in claimed:

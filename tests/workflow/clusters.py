@@ -96,8 +96,9 @@ class Cluster:
         self.call("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost")
 
     def mend(self, node: str) -> None:
-        """The node is back; what waits for its turn after a requeue, by Slurm's rule two minutes, may start."""
+        """The node is back, and what Slurm had to tell it about the jobs that it lost is told."""
         self.call("slurmd", "-N", node)
+        time.sleep(5)
         wait(lambda: "idle" in self.call("sinfo", "-h", "-n", node, "-o", "%T"), f"node {node}")
 
     def hurry(self) -> None:
@@ -113,7 +114,13 @@ class Cluster:
         process.wait(60)
         time.sleep(seconds)
         self.call("slurmctld")
-        wait(lambda: "UP" in self.call("scontrol", "ping"), "the controller")
+        wait(self.answers, "the controller")
+
+    def answers(self) -> bool:
+        """Whether the controller does."""
+        with suppress(subprocess.CalledProcessError):
+            return "UP" in self.call("scontrol", "ping")
+        return False
 
 
 def _socket_below(process: psutil.Process, folder: str) -> bool:

@@ -101,9 +101,9 @@ class Tree:
         assert old in text
         (self / name).write_text(text.replace(old, new))
 
-    def append(self, name: str) -> None:
-        """Adds a comment to a text file."""
-        (self / name).write_text((self / name).read_text() + "# edited\n")
+    def append(self, name: str, text: str = "# edited\n") -> None:
+        """Adds a comment, or some other text, to a text file."""
+        (self / name).write_text((self / name).read_text() + text)
 
     def configure(self, name: str, change: Callable[[Any], None]) -> None:
         """Rewrites a YAML file after ``change`` has edited its content in place."""

@@ -40,6 +40,7 @@ def slow_down(tree: "Tree") -> None:
     tree.replace("config/scales/demo.yaml", "batch_size: 8", "batch_size: 64")
     sleep = 'time.sleep(float(__import__("os").environ.get("SLOW", 0)))'
     tree.replace("src/lacuna/resumable.py", "        self.saved = time", f"        {sleep}\n        self.saved = time")
+    tree.append("rules/evaluate.smk", "localrules: evaluate\n")  # one job on the cluster is enough
 
 
 @pytest.fixture(scope="session")
@@ -66,21 +67,21 @@ def tree(undisturbed_root: Path, tmp_path: Path) -> "Tree":
     return made
 
 
-@pytest.fixture(scope="module", params=["no accounting", pytest.param("accounting", marks=needs_accounting)])
+@pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster without a database of finished jobs, then one with it."""
-    with running(tmp_path_factory, request.param == "accounting") as made:
+    """A cluster without a database of finished jobs, or, where a test asks for it, with one."""
+    with running(tmp_path_factory, getattr(request, "param", "") == "accounting") as made:
         yield made
 
 
 @pytest.fixture
-def start(tree: "Tree", cluster: Cluster) -> Iterator[Callable[[], Run]]:
+def start(tree: "Tree", cluster: Cluster) -> Iterator[Callable[..., Run]]:
     """Starts the run; what is left of it at the end of a test is killed."""
     with_cluster(tree, cluster)
     runs: list[Run] = []
 
-    def begin() -> Run:
-        runs.append(Run(tree, cluster, {"SLOW": "1.5"}))
+    def begin(seconds: float = 1.0) -> Run:
+        runs.append(Run(tree, cluster, {"SLOW": str(seconds)}))
         return runs[-1]
 
     yield begin
@@ -117,8 +118,11 @@ def check(tree: "Tree", undisturbed_root: Path) -> None:
     assert tree.planned(TABLE) == {}
 
 
+@pytest.mark.parametrize(
+    "cluster", ["none", pytest.param("accounting", marks=needs_accounting)], indirect=True, scope="module"
+)
 def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_on(
-    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
 ) -> None:
     run = start()
     epoch = at_work(run)
@@ -134,10 +138,11 @@ def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_o
     check(tree, undisturbed_root)
 
 
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
 def test_a_preempted_job_and_one_over_its_time_limit_go_on(
-    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
 ) -> None:
-    run = start()
+    run = start(2.5)  # longer than a minute, the shortest time limit
     epoch = at_work(run)
     ((job,),) = cluster.jobs()
     cluster.call("sbatch", "--partition=urgent", "--gpus=2", "--output=/dev/null", "--wrap=sleep 3")
@@ -156,8 +161,9 @@ def test_a_preempted_job_and_one_over_its_time_limit_go_on(
     check(tree, undisturbed_root)
 
 
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
 def test_a_lost_node_and_a_controller_that_is_away_cost_nothing_but_time(
-    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
 ) -> None:
     run = start()
     epoch = at_work(run)
@@ -175,8 +181,9 @@ def test_a_lost_node_and_a_controller_that_is_away_cost_nothing_but_time(
     check(tree, undisturbed_root)
 
 
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
 def test_after_snakemake_was_killed_the_same_command_cancels_its_jobs_and_goes_on(
-    start: Callable[[], Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
 ) -> None:
     run = start()
     epoch = at_work(run)
