@@ -11,7 +11,7 @@ from PIL import Image
 
 SIDE, CLASSES = 224, ("ant", "bee")
 # MiB that a process may ask for once all is imported: batches and pieces fit, the dataset does not.
-ROOM = 190
+ROOM = 350
 
 JOB = """
 import resource, sys
@@ -74,10 +74,10 @@ def links(folder: Path, per_class: int) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts private memory on Linux alone")
 def test_a_dataset_that_does_not_fit_into_memory_is_read_trained_and_evaluated(tmp_path: Path, root: Path) -> None:
-    links(tmp_path, 700)  # 211 MB
-    arguments = [sys.executable, "-c", JOB, str(tmp_path), "1400", str(ROOM)]
+    links(tmp_path, 1400)  # 421 MB
+    arguments = [sys.executable, "-c", JOB, str(tmp_path), "2800", str(ROOM)]
     done = subprocess.run(arguments, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "right 1400" in done.stdout
+    assert "right 2800" in done.stdout
     assert done.stdout.endswith("the whole does not fit\n")
-    assert (tmp_path / "train.safetensors").stat().st_size > 210 * 10**6
+    assert (tmp_path / "train.safetensors").stat().st_size > 420 * 10**6
