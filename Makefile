@@ -55,8 +55,9 @@ test: install
 
 # Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
 # away, preemption, ...); installs Debian's packages for it where they are missing.
+test-slurm: FILES ?= tests/workflow
 test-slurm: install slurm-packages
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "slurm and not demo" tests/workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "slurm and not demo" $(FILES)
 
 # The whole demo on that cluster and locally, compared byte for byte: twenty minutes.
 test-slurm-demo: install slurm-packages
