@@ -198,6 +198,12 @@ def test_another_seed_or_mask_place_is_another_network(root: Path, chosen: dict[
     assert stages.isdisjoint({"dataset", "table", "figure"})
 
 
+def test_precision_is_about_training_and_the_reference_leaves_no_trace(root: Path) -> None:
+    plans = [Plan(load(root, CHOSEN | chosen)) for chosen in ({}, {"precision": "float32"}, {"precision": "bfloat16"})]
+    assert changed(plans[0], plans[1]) == set()
+    assert changed(plans[1], plans[2]) == {"train"}
+
+
 def test_a_new_row_changes_nothing_but_the_cells(project: Project) -> None:
     row = {"row": "0.1-Bottom", "model": "resnet18-bottom0.1-standard-s1m1"}
     before = Plan(project.load())

@@ -20,6 +20,7 @@ from lacuna.models import build_model
 from lacuna.names import parse_model
 from lacuna.resumable import Resumable
 from lacuna.training.loop import train
+from lacuna.training.objective import Objective
 from lacuna.training.recipe import augment, learning_rate
 
 torch.set_num_threads(1)
@@ -198,6 +199,32 @@ def test_training_learns_a_separable_problem(net: str, tmp_path: Path) -> None:
     assert right.double().mean() > 0.95
     assert torch.equal(labels, before)
     assert [line.partition(",")[0] for line in lines] == [f"{net}: epoch {k} of 6" for k in range(1, 7)]
+
+
+def test_bfloat16_learns_and_keeps_weights_in_float32(tmp_path: Path) -> None:
+    model, (images, labels) = network("vgg19-standard-s0"), problem(192)
+    before = [weight.clone() for weight in model.parameters()]
+    how = {"name": "net", "seed": 0, "state": Resumable(tmp_path / "state", "d"), "say": lambda _: None}
+    history = train(model, images, labels, recipe(epochs=3), precision="bfloat16", **how)
+    assert history[-1][1] < 0.7 * history[0][1]
+    assert {weight.dtype for weight in model.state_dict().values()} == {torch.float32, torch.int64}
+    assert not any(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("attacked", [False, True])
+def test_bfloat16_gives_the_references_loss_and_slope(attacked: bool) -> None:
+    # The slope of the last layer: those below batch normalisation of few images magnify any rounding.
+    attack = {"method": "pgd", "epsilon": "4/255", "step": "2/255", "steps": 2}
+    training, (images, labels) = {"attack": attack} if attacked else {}, problem(32)
+    losses, slopes = [], []
+    for precision in ("float32", "bfloat16"):
+        model = network(NETWORKS[1]).train()
+        loss, _ = Objective(training, precision)(model, as_pixels(images), labels)
+        loss.backward()
+        slopes.append(list(model.parameters())[-2].grad)
+        losses.append(loss.item())
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.03)
+    assert F.cosine_similarity(*[slope.flatten() for slope in slopes], dim=0) > 0.98
 
 
 @pytest.mark.parametrize("schedule", [ONECYCLE, MULTISTEP], ids=lambda schedule: schedule["name"])

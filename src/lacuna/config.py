@@ -10,6 +10,7 @@ import yaml
 from lacuna.checks import Paper, check_datasets, check_papers, check_scale
 from lacuna.checks_exhibits import check_exhibits
 from lacuna.errors import LacunaError
+from lacuna.names import FLOAT32
 from lacuna.schema import check_schema
 
 DEEPEST, LARGEST = 60, 200_000  # levels and values of a YAML file; the largest here has 6 and some thousands
@@ -36,6 +37,7 @@ class Config:
     papers: Mapping[str, Any]
     claims: frozenset[str] = frozenset()
     seeds: int = 1
+    precision: str = FLOAT32
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast where built
@@ -130,7 +132,9 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     _check(papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
-    return Config(*switches, settings, datasets, papers, claims, chosen.get("seeds", 1))
+    return Config(
+        *switches, settings, datasets, papers, claims, chosen.get("seeds", 1), chosen.get("precision", FLOAT32)
+    )
 
 
 def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:

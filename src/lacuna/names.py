@@ -11,6 +11,7 @@ from lacuna.errors import LacunaError
 ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
 REGULARISED = ("resnet18", "wrn32")  # have places for spatial dropout and DropBlock
 PRETRAINED = ("resnet34", "resnet50")  # may start from weights of torchvision
+FLOAT32 = "float32"  # the precision that is the reference
 STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin

@@ -14,7 +14,7 @@ from lacuna.drawings import files_of, settings_of
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_SUITE, Cell, Exhibits, role_of
 from lacuna.inventory import Artefact, all_artefacts
-from lacuna.names import ENSEMBLE, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
+from lacuna.names import ENSEMBLE, FLOAT32, METHODS, OWN, SELF, STANDARD, attack_code, parse_model
 
 SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
 
@@ -267,7 +267,8 @@ class Plan:
         recipe = dict(self.config.settings["recipes"][dataset]) | {"epochs": self.epochs(dataset, model)}
         recipe.pop("epochs_of", None)
         history = {"history": True} if self.history_tests(dataset, model) else {}
-        return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history})
+        precision = {} if self.config.precision == FLOAT32 else {"precision": self.config.precision}
+        return canonical({**self.network_settings(dataset, model), "recipe": recipe, **history, **precision})
 
     def network_settings(self, dataset: str, model: str) -> dict[str, Any]:
         """What is needed to build a network, or each member of an ensemble, before checkpoints are loaded."""

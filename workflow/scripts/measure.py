@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads)
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, source = json.loads(snakemake.params.settings), snakemake.wildcards.source
     inputs = [snakemake.input.images, snakemake.input.adversarial, *snakemake.input.foreground]
     record = Record("measure", snakemake.params.settings, inputs, list(snakemake.input.code))

@@ -11,7 +11,7 @@ from lacuna.device import near, prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.pretrained import load_imagenet
-from lacuna.names import PRETRAINED, parse_model
+from lacuna.names import FLOAT32, PRETRAINED, parse_model
 from lacuna.networks import new_network
 from lacuna.resumable import Resumable
 from lacuna.training.history import as_csv
@@ -58,6 +58,7 @@ with job(snakemake) as say:
         training=settings.get("training"),
         tests=(near(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
         masks=foreground[0].to(images.device) if foreground else None,
+        precision=settings.get("precision", FLOAT32),
     )
 
     record.volatile["device"] = device

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lacuna.device import MORE_MEMORY, device_of
 from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
+from lacuna.names import FLOAT32
 from lacuna.progress import Progress, Say
 from lacuna.resumable import Resumable
 from lacuna.seeding import derive
@@ -31,6 +32,7 @@ def train(
     training: Mapping[str, Any] | None = None,
     tests: tuple[Tensor, Tensor] | None = None,
     masks: Tensor | None = None,
+    precision: str = FLOAT32,
 ) -> list[list[float]]:
     """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on one device.
 
@@ -38,7 +40,8 @@ def train(
     that is larger than memory.
 
     ``training`` is a training's definition (`Objective`), none for standard training; ``masks`` bool (N, H, W) are the
-    images' foregrounds where it needs them. Every draw of an epoch is a
+    images' foregrounds where it needs them. With ``precision`` bfloat16 the network runs under torch's autocasting; its
+    weights, the loss and the optimiser stay float32. Every draw of an epoch is a
     function of (seed, name, epoch), so a training resumed from ``state`` ends with the same bytes as one that was
     never killed. The last epoch's weights are the result (the released code keeps the best epoch on the test set,
     which selects on test data).
@@ -49,7 +52,7 @@ def train(
     parts of it one after the other would give another result.
     """
     optimiser = _optimiser(model, recipe)
-    objective = Objective(training or {})
+    objective = Objective(training or {}, precision)
     done, tensors = state.load()
     history: list[list[float]] = []
     if done:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.names import FLOAT32
 from lacuna.training.adversarial import perturbation
 
 
@@ -15,10 +16,12 @@ class Objective:
 
     ``label_smoothing`` is the share of mass on wrong classes, ``attack`` an inner maximisation (`perturbation`) whose
     images replace the clean ones, ``gaussian`` the standard deviation of noise added to the images last, not clipped
-    (Cohen et al. 2019).
+    (Cohen et al. 2019). ``precision`` is float32, or bfloat16 for torch's autocasting of every pass, those of the
+    attack included; weights and loss stay float32.
     """
 
-    def __init__(self, training: Mapping[str, Any]) -> None:
+    def __init__(self, training: Mapping[str, Any], precision: str = FLOAT32) -> None:
+        self.fast = precision != FLOAT32
         self.smoothing = float(training.get("label_smoothing", 0))
         self.sigma = float(training.get("gaussian", 0))
         self.perturb = perturbation(training["attack"]) if "attack" in training else None
@@ -30,12 +33,13 @@ class Objective:
 
         ``masks`` bool (B, H, W) are the images' foregrounds, for attacks that need them.
         """
-        if self.perturb:
-            x = self.perturb(model, x, labels, masks)
-        if self.sigma:
-            x = x + self.sigma * torch.randn_like(x)
-        logits = model(x)
-        return smoothed_cross_entropy(logits, labels, self.smoothing), logits
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
+            if self.perturb:
+                x = self.perturb(model, x, labels, masks)
+            if self.sigma:
+                x = x + self.sigma * torch.randn_like(x)
+            logits = model(x)
+            return smoothed_cross_entropy(logits, labels, self.smoothing), logits
 
 
 def smoothed_cross_entropy(logits: Tensor, labels: Tensor, share: float) -> Tensor:
