@@ -1,7 +1,7 @@
 """Milliseconds of a training step, an adversarial training step and an evaluated batch, in float32 and fast modes.
 
-On the CPU: one thread, as the workflow runs it. With a GPU also bfloat16, compilation and both, which the workflow
-does not use, to show what they would bring.
+On the CPU: one thread, as the workflow runs it. With a GPU also bfloat16 (``precision: bfloat16``), and compilation
+alone and with it, which the workflow does not use, to show what it would bring.
 """
 
 import argparse
@@ -58,10 +58,12 @@ def in_mode(mode: str, step: Step, model: nn.Module, *rest: object) -> object:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    modes = ["float32", "bf16", "compiled", "bf16 compiled"] if device == "cuda" else ["float32"]
+    every = ["float32", "bf16", "compiled", "bf16 compiled"] if device == "cuda" else ["float32"]
+    parser.add_argument("--modes", nargs="+", choices=every, default=every)
+    arguments = parser.parse_args()
+    modes = arguments.modes
+    torch.set_num_threads(1)
     images = torch.randint(0, 256, (BATCH, 3, 32, 32), dtype=torch.uint8, device=device)
     labels = torch.randint(0, 10, (BATCH,), device=device)
     lines: list[dict[str, object]] = []
