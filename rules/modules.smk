@@ -79,6 +79,15 @@ MODULES = {
         "purify",
         "quality",
     ],
+    "gradient": [
+        "device",
+        "gradients",
+        "images",
+        "models",
+        "names",
+        "networks",
+        "seeding",
+    ],
     "cells": ["cells", "codes", "metrics", "names", "statistics"],
     "claims": [
         "claims",
@@ -104,6 +113,7 @@ MODULES = {
         "device",
         "evaluation",
         "foreground",
+        "gradients",
         "images",
         "models",
         "names",

@@ -176,8 +176,8 @@ def examples_files(store: Store) -> Asked:
     return {"rows": rows}, {"images": [data], "adversarial": sets}
 
 
-def masks_file(store: Store) -> str:
-    mask = torch.from_numpy(np.random.default_rng(3).random((40, 8, 8)) < 0.4)
+def masks_file(store: Store, side: int = 8) -> str:
+    mask = torch.from_numpy(np.random.default_rng(3).random((40, side, side)) < 0.4)
     mask[0], mask[1] = False, True
     return store.tensors("foreground", mask=mask, fraction=mask.float().mean((1, 2)))
 
@@ -208,7 +208,8 @@ def network_files(store: Store) -> Asked:
 def gradients_files(store: Store) -> Asked:
     settings, files = network_files(store)
     twice = {"networks": [settings["network"]] * 2, "names": ["Clean", "AT-Dual"]}
-    return twice, {"images": files["images"], "checkpoints": files["checkpoints"] * 2}
+    masks = masks_file(store, SHAPE[1])
+    return twice, {"images": files["images"], "foreground": [masks], "checkpoints": files["checkpoints"] * 2}
 
 
 def ladder_files(store: Store) -> Asked:

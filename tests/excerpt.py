@@ -22,6 +22,7 @@ def excerpt(content: Any, *exhibits: str) -> None:
 def excerpt_scale(content: Any, paper: Any) -> None:
     """Keeps of a scale's file what an excerpt of a paper's file still has."""
     _keep(content, "images", paper["selections"])
+    _keep(content, "notes", {paper["paper"]})
     for kind in ("attacks", "trainings", "defenses"):
         _keep(content, kind, paper.get(kind, {}))
 

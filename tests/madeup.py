@@ -94,7 +94,7 @@ def _cells(artefact: Artefact) -> pd.DataFrame:
 def _render(plan: Plan, table: str) -> None:
     paper, body = plan.tables[table]
     cells = pd.read_csv(plan.table_files(table)[-1])
-    named = (cells, body["title"], plan.config.papers[paper]["title"])
+    named = (cells, body["title"], plan.config.papers[paper]["title"], plan.notes(table))
     texts = [wide(cells).to_csv(index=False, lineterminator="\n"), markdown(*named), latex(*named)]
     for path, text in zip(plan.table_files(table), texts, strict=False):
         write_text(path, text)

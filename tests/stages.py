@@ -127,7 +127,11 @@ class Stages:
 
     def table(self) -> tuple[Any, Any, Any]:
         rendered = {"csv": "table/table3.csv", "markdown": "table/table3.md", "latex": "table/table3.tex"}
-        return {"exhibit": "table3", "title": "Table", "paper": "Paper"}, {"cells": "cells/table3.csv"}, rendered
+        return (
+            {"exhibit": "table3", "title": "Table", "paper": "Paper", "notes": []},
+            {"cells": "cells/table3.csv"},
+            rendered,
+        )
 
     def export(self) -> tuple[Any, Any, Any]:
         return {}, {"adversarial": "attack/pgd16/net.safetensors"}, {"npz": "export/net.npz", "png": "export/net"}

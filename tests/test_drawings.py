@@ -173,7 +173,11 @@ PARTS: dict[str, tuple[dict[str, Any], dict[str, list[str]]]] = {
     ),
     "gradients": (
         {"models": {STANDARD: "Clean", MASKED: "masked"}},
-        {"images": [TEST], "checkpoints": [f"train/{STANDARD}.safetensors", f"train/{MASKED}.safetensors"]},
+        {
+            "images": [TEST],
+            "foreground": ["foreground/test.safetensors"],
+            "checkpoints": [f"train/{STANDARD}.safetensors", f"train/{MASKED}.safetensors"],
+        },
     ),
     "foregrounds": ({}, {"images": [TEST], "foreground": ["foreground/test.safetensors"]}),
     "unsuspicious": (

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lacuna.cells import compute_cells, identity
-from lacuna.codes import source_code, variant_code
+from lacuna.codes import GRADIENT_METRICS, source_code, variant_code
 from lacuna.exhibits import CLEAN_METRICS
 from lacuna.metrics import METRICS, sample, summarise
 from lacuna.names import ModelSpec
@@ -119,6 +119,25 @@ def test_a_measure_is_a_mean_over_the_images_it_could_be_taken_of(seed: int) -> 
     assert number["value"] - number["ci_low"] == pytest.approx(half, rel=0.25)
     assert number["ci_high"] - number["value"] == pytest.approx(half, rel=0.25)
     assert number == summarise(found), "the bootstrap draws alike each time"
+
+
+@pytest.mark.parametrize("metric", GRADIENT_METRICS)
+def test_a_gradients_measure_is_a_mean_over_the_images_that_have_a_gradient(metric: str) -> None:
+    draw = np.random.default_rng(1)
+    values = np.where(draw.random(40) < 0.8, draw.random(40), np.nan)
+    lines = pd.DataFrame({"attack": "none", "source": "", "image": draw.permutation(40), metric: values})
+    frames = {("gradient.loss", TARGETS[0]): lines, ("gradient.loss", TARGETS[1]): lines.assign(**{metric: 0.0})}
+    cell = a_cell(metric, "")
+    number = summarise(sample(cell, frames))
+    assert (number["value"], number["n"]) == (pytest.approx(np.nanmean(values), rel=1e-5), (~np.isnan(values)).sum())
+    assert number["ci_low"] < number["value"] < number["ci_high"]
+    line = compute_cells(
+        {"exhibit": "e", "dataset": "d", "paper_dataset": "d", "scale": "demo", "cells": [cell]},
+        frames,
+        pd.DataFrame({"row": [], "column": [], "target": [], "attack": [], "value": []}),
+        dict.fromkeys(frames, "digits"),
+    ).iloc[0]
+    assert (line["unit"], line["attack"], line["source"], line["value"]) == ("score", "none", "", number["value"])
 
 
 def test_a_mean_of_few_images_has_no_interval_and_of_none_no_value() -> None:

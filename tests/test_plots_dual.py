@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from lacuna.artefacts import read_tensors
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
+from lacuna.gradients import loss_gradient, measure_gradients
 from lacuna.images import as_pixels
-from lacuna.reporting.dual import loss_gradient, right_on_all
+from lacuna.reporting.dual import right_on_all
 from lacuna.reporting.figures import figure
 from lacuna.reporting.inputs import networks_of
 from lacuna.reporting.plots.examples import choose
@@ -119,6 +120,7 @@ def test_each_view_has_its_prediction_and_foreground_score(asked: Ask) -> None:
 def test_gradients_are_those_of_the_loss_on_images_that_all_get_right(asked: Ask) -> None:
     settings, files = asked("gradients")
     drawn, data = figure(settings, files), read_tensors(files["images"][0])
+    masks = read_tensors(files["foreground"][0])["mask"]
     (network,) = networks_of(settings["networks"][:1], files["checkpoints"][:1])
     chosen = right_on_all([network], data["images"], data["labels"])
     n = len(chosen)
@@ -134,7 +136,9 @@ def test_gradients_are_those_of_the_loss_on_images_that_all_get_right(asked: Ask
         np.testing.assert_allclose(np.asarray(axis.images[0].get_array()), x.grad[0].sum(0), rtol=1e-3, atol=1e-7)
         low, high = axis.images[0].get_clim()
         assert low == -high
-        assert axis.get_xlabel() == f"\N{PLUS-MINUS SIGN}{high:.1g}"
+        share = measure_gradients(x.grad.sum(1), masks[i : i + 1])["gradient_in_foreground"].item()
+        assert axis.get_xlabel() == f"\N{PLUS-MINUS SIGN}{high:.1g}\n{share:.0%}"
+    assert [axis.get_xlabel() for axis in drawn.axes[:n]] == [f"{mask.float().mean():.0%}" for mask in masks[chosen]]
 
 
 def test_every_network_must_be_right_and_images_do_not_share_a_gradient() -> None:
@@ -146,9 +150,8 @@ def test_every_network_must_be_right_and_images_do_not_share_a_gradient() -> Non
         network[1].bias.data = torch.tensor([1.0, 0.0] if towards[1] == 0 else [2.0, 0.0])
     labels = torch.tensor([0, 0, 0])
     assert right_on_all([first, second], images.flip(0), labels).tolist() == [2]
-    whole = loss_gradient(second, images, labels)
-    for i in range(3):
-        np.testing.assert_allclose(whole[i], loss_gradient(second, images[i : i + 1], labels[:1])[0], rtol=1e-5)
+    whole = loss_gradient(second, images, labels, 3)
+    np.testing.assert_allclose(whole, loss_gradient(second, images, labels, 1), rtol=1e-5)
 
 
 def test_networks_that_are_never_right_together_are_refused(asked: Ask) -> None:

@@ -25,6 +25,8 @@ LIBRARIES = (
     *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
 )
 
+# How pandas reads a CSV: only what is empty is missing; a column or a row may be called None.
+TEXTS: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 AGAIN = "delete it and run again"  # what to do about an artefact that is not right; its rule then makes it again
 
 _UMASK = os.umask(0)  # it can only be read by setting it
@@ -249,7 +251,7 @@ def parsed_frame(path: str, mend: str) -> "pd.DataFrame":
     import pandas as pd  # half a second that jobs on tensors need not pay
 
     try:
-        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path)
+        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **TEXTS)
     except (ValueError, TypeError, KeyError, NotImplementedError, OSError):
         kind = "Parquet" if path.endswith(".parquet") else "CSV"
         raise LacunaError(f"{path} is not a {kind} file; {mend}") from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lacuna.checks import Paper, check_source, known, once
-from lacuna.codes import NO_SOURCE, arch_code, network_of
+from lacuna.codes import GRADIENT_METRICS, NO_SOURCE, arch_code, network_of
 from lacuna.data.places import BROUGHT
 from lacuna.errors import LacunaError
 from lacuna.exhibits import CLEAN_METRICS, Exhibits, joined, role_of
@@ -39,6 +39,8 @@ def _check_table(paper: Paper, key: str, table: Mapping[str, Any]) -> None:
     for j, column in enumerate(table["columns"]):
         for i, row in enumerate(rows):
             _check_cell(exhibits, _Place(paper.file, key, i, j, row, column), rows)
+            if joined(row, column)["metric"] in GRADIENT_METRICS:
+                _check_foreground(paper, key, table)
     suites = {part["suite"] for part in (*rows, *table["columns"]) if "suite" in part}
     for attack in sorted({attack for suite in suites for attack in content["suites"][suite]["attacks"]}):
         _check_set(paper, attack, table["dataset"])
@@ -75,6 +77,10 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
             raise LacunaError(f"{place.file}: key {place.key(name)} is missing; allowed: in the row or in the column")
     if "defense" in part:
         place.known("defense", exhibits.parts["defenses"])
+        if part["metric"] in GRADIENT_METRICS:
+            raise LacunaError(
+                f"{place.file}: key {place.key('defense')} is not known; metric {part['metric']} takes none"
+            )
     if part["metric"] in CLEAN_METRICS:
         return _check_clean(place)
     for name in ("suite", "source"):
@@ -153,7 +159,7 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     if figure["plot"] == "pipeline":
         advdrop = [name for name, attack in content["attacks"].items() if attack["method"] == "advdrop"]
         known(paper.file, f"{key}.rows[0].attack", figure["rows"][0]["attack"], advdrop)
-    if figure["plot"] in ("foregrounds", "unsuspicious"):
+    if figure["plot"] in ("foregrounds", "unsuspicious", "gradients"):
         _check_foreground(paper, key, figure)
     for i, line in enumerate(figure.get("lines", [])):
         known(paper.file, f"{key}.lines[{i}].dataset", line["dataset"], roles)
@@ -176,8 +182,8 @@ def _check_numbers(where: str, drawn: Mapping[str, Any], numbers: Mapping[str, A
         raise LacunaError(f"{where}: {other}; allowed: one dataset, or another name")
 
 
-def _check_foreground(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
-    name = paper.settings["datasets"][figure["dataset"]]
+def _check_foreground(paper: Paper, key: str, exhibit: Mapping[str, Any]) -> None:
+    name = paper.settings["datasets"][exhibit["dataset"]]
     if "foreground" not in paper.datasets[name]:
         allowed = "a dataset with the key foreground in config/datasets.yaml"
         raise LacunaError(f"{paper.file}, key {key}.dataset: {name} has no foreground; allowed: {allowed}")

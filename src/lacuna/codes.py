@@ -9,7 +9,10 @@ NO_SOURCE = "none"  # source of sets that are made without a network
 _ARCHITECTURES = {"wrn32": "wrn32_4"}
 _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "thermometer_32"}
 
-MEASURED = "measure."  # begins the first part of the place of measures
+# Measures of clean images' loss gradients (lacuna.gradients): no attack, no source, and the foreground's masks.
+GRADIENT_METRICS = ("gradient_in_foreground", "foreground_area", "gradient_roughness", "gradient_sparseness")
+LOSS_GRADIENT = "gradient.loss"  # first part of their place
+MEASURED = ("measure.", "gradient.")  # begin the first part of the place of measures; the stage, before what it is of
 
 Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
 
@@ -61,7 +64,8 @@ def source_code(source: str, ensembles: Ensembles | None = None) -> str:
 
 
 def place_of(cell: Mapping[str, Any]) -> tuple[str, str]:
-    """Where a cell's lines are: (suite, target), or (``measure.<attack>``, source) for measures of images."""
-    return (
-        (f"{MEASURED}{cell['measured']}", cell["source"]) if cell.get("measured") else (cell["suite"], cell["target"])
-    )
+    """Where a cell's lines are: (suite, target); (``measure.<attack>``, source) for measures of adversarial images,
+    (``gradient.loss``, target) for those of gradients."""
+    if cell.get("measured"):
+        return f"measure.{cell['measured']}", cell["source"]
+    return LOSS_GRADIENT if cell["metric"] in GRADIENT_METRICS else cell["suite"], cell["target"]

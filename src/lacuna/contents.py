@@ -112,9 +112,12 @@ def read_cells(path: str) -> "pd.DataFrame":
 
 
 def read_printed(path: str) -> "pd.DataFrame":
-    """A paper's printed numbers, a committed file without provenance: at least the columns of `PRINTED`."""
+    """A paper's printed numbers, a committed file without provenance: at least the columns of `PRINTED`.
+
+    It has no lines where the paper prints no table.
+    """
     mend = "restore it with git checkout"
-    return _columns(path, parsed_frame(path, mend), PRINTED, mend)
+    return _holding(path, parsed_frame(path, mend), PRINTED, mend)
 
 
 def _tensor(path: str, tensors: Tensors, name: str, dtype: str, shape: Sequence[int | None]) -> "Tensor":
@@ -148,10 +151,15 @@ def _belong(path: str, ids: list[int], labels: list[int], truth: list[int]) -> N
 
 def _columns(path: str, frame: "pd.DataFrame", columns: Mapping[str, str], mend: str = AGAIN) -> "pd.DataFrame":
     """The table, which must have lines and these columns, each holding what it says."""
+    if frame.empty and set(columns) <= set(frame):
+        raise LacunaError(f"{path} has no lines; {mend}")
+    return _holding(path, frame, columns, mend)
+
+
+def _holding(path: str, frame: "pd.DataFrame", columns: Mapping[str, str], mend: str) -> "pd.DataFrame":
+    """The table, which must have these columns, each holding what it says."""
     if missing := [name for name in columns if name not in frame]:
         raise LacunaError(f"{path} has no column '{missing[0]}'; {mend}")
-    if frame.empty:
-        raise LacunaError(f"{path} has no lines; {mend}")
     for name, kind in columns.items():
         if not _holds(frame[name], kind):
             raise LacunaError(f"{path}: column '{name}' must hold {kind}; {mend}")

@@ -63,7 +63,7 @@ def _unsuspicious(plan: "Plan", body: Body, dataset: str) -> Files:
 
 def _gradients(plan: "Plan", body: Body, dataset: str) -> Files:
     checkpoints = [path for model in body["models"] for path in plan.checkpoints(dataset, model)]
-    return {"images": [plan.path(dataset, "dataset", "test.safetensors")], "checkpoints": checkpoints}
+    return {**_foregrounds(plan, body, dataset), "checkpoints": checkpoints}
 
 
 def _examples_on(plan: "Plan", body: Body, dataset: str) -> Files:

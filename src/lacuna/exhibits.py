@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from lacuna.codes import NO_SOURCE, place_of
+from lacuna.codes import GRADIENT_METRICS, NO_SOURCE, place_of
 from lacuna.names import ENSEMBLE, MEASURES, SELF, attack_code
 
 Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
-CLEAN_METRICS = ("test_accuracy", "certified_accuracy")  # of clean images: no attack and no source
+# Of clean images: no attack and no source.
+CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Cell:
 
     @property
     def place(self) -> tuple[str, str]:
-        """Where its lines are: (suite, target), or (``measure.<attack>``, source) for measures of images."""
+        """Where its lines are, as `lacuna.codes.place_of`."""
         return place_of(vars(self) | {"target": self.target})
 
     @property

@@ -107,6 +107,12 @@ def _measures(plan: "Plan", dataset: str, attack: str, source: str) -> Artefact:
     return Artefact("measure", path, settings, (*inputs, *plan.measure_foreground(dataset, attack)))
 
 
+def _gradients(plan: "Plan", dataset: str, target: str) -> Artefact:
+    path = plan.path(dataset, "gradient", f"loss/{target}.parquet")
+    inputs = (_split(plan, dataset, "test"), *plan.checkpoints(dataset, target), *plan.gradient_foreground(dataset))
+    return Artefact("gradient", path, plan.gradient_settings(dataset, target), inputs)
+
+
 def claims_artefact(plan: "Plan", paper: str) -> Artefact:
     """The verdicts on a paper's claims, which every table of the paper goes into."""
     files = (f"data/printed/{paper}.csv", f"config/claims/{paper}.yaml")
@@ -127,5 +133,6 @@ MAKERS: dict[str, Callable[["Plan", str, str], list[Artefact]]] = {
     "attack": lambda plan, dataset, name: [_adversarial_set(plan, dataset, *name.split("/"))],
     "evaluate": lambda plan, dataset, name: [_outcomes(plan, dataset, *name.split("/"))],
     "measure": lambda plan, dataset, name: [_measures(plan, dataset, *name.split("/"))],
+    "gradient": lambda plan, dataset, name: [_gradients(plan, dataset, name.removeprefix("loss/"))],
     "cells": _cells,
 }

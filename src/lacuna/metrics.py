@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.codes import MEASURED, place_of
+from lacuna.codes import GRADIENT_METRICS, MEASURED, place_of
 from lacuna.contents import read_measures, read_outcomes
 from lacuna.names import MEASURES
 from lacuna.statistics import Array, Sample, mean_interval, median_interval, wilson
@@ -22,7 +22,7 @@ UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATI
 
 def unit_of(metric: str) -> str:
     """Unit of a metric's numbers: percent for shares of images, ``score`` for measures without a unit."""
-    return UNITS.get(metric, "score" if metric in MEASURES else PERCENT)
+    return UNITS.get(metric, "score" if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
 
 
 def read_lines(place: tuple[str, str], path: str) -> pd.DataFrame:
@@ -40,9 +40,10 @@ def sample(cell: Cell, outcomes: Outcomes) -> Sample:
     """The images that the cell's metric counts. Invalid examples are never counted.
 
     The metrics: those of ``METRICS`` (conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``),
-    and the measures of `lacuna.names.MEASURES`. Raises KeyError for another one.
+    and the measures of `lacuna.names.MEASURES` and of gradients. Raises KeyError for another one.
     """
-    return (_measure if cell.get("measured") else METRICS[cell["metric"]])(rows_of(cell, outcomes), cell, outcomes)
+    measured = place_of(cell)[0].startswith(MEASURED)
+    return (_measure if measured else METRICS[cell["metric"]])(rows_of(cell, outcomes), cell, outcomes)
 
 
 def fooled(rows: pd.DataFrame) -> Array:
@@ -136,7 +137,7 @@ def _bounded_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sam
 
 
 def _measure(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Mean of a measure over the adversarial images it could be taken of."""
+    """Mean of a measure over the images it could be taken of: adversarial ones, or clean ones for gradients."""
     kept = rows[rows[cell["metric"]].notna()]
     return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.machinery import PathFinder
 from typing import Any
 
-from lacuna.codes import MEASURED, NO_SOURCE
+from lacuna.codes import NO_SOURCE
 from lacuna.config import Config
 from lacuna.data.classes import class_count, class_names
 from lacuna.drawings import files_of, settings_of
@@ -70,10 +70,9 @@ class Plan:
         return [self.lines(folder, *place) for folder in self.replicas(self.dataset_of(table)) for place in places]
 
     def lines(self, dataset: str, group: str, name: str) -> str:
-        """The file behind a cell's place: outcomes of a suite and target, or measures of an attack and source."""
-        measured = group.startswith(MEASURED)
-        stage = "measure" if measured else "evaluate"
-        return self.path(dataset, stage, f"{group.removeprefix(MEASURED)}/{name}.parquet")
+        """The file behind a cell's place: outcomes of a suite and target, or measures, whose place names the stage."""
+        stage, _, folder = group.rpartition(".")
+        return self.path(dataset, stage or "evaluate", f"{folder}/{name}.parquet")
 
     def checkpoints(self, dataset: str, target: str) -> list[str]:
         """The checkpoints of the networks that a source or target consists of."""
@@ -122,6 +121,12 @@ class Plan:
     def printed_file(self, table: str) -> str:
         """The paper's printed cells."""
         return f"data/printed/{self.tables[table][0]}.csv"
+
+    def notes(self, exhibit: str) -> list[str]:
+        """Sentences below an exhibit: its own or its table's, then those on its paper at this scale."""
+        paper, body = self.tables[exhibit] if exhibit in self.tables else self.figures[exhibit]
+        table = self.tables[body["table"]][1] if "table" in body else body
+        return [*table.get("notes", []), *self.config.settings.get("notes", {}).get(paper, [])]
 
     def figure_inputs(self, figure: str) -> dict[str, list[str]]:
         """The files that a figure is drawn from, by what they are."""
@@ -345,6 +350,14 @@ class Plan:
         scored = SCORES.keys() & set(self.attack(attack).get("measures", []))
         return self._masks(dataset, "test") if scored else []
 
+    def gradient_settings(self, dataset: str, target: str) -> str:
+        """Settings of the rule gradient: the network."""
+        return canonical({"network": self.network_settings(dataset, target)})
+
+    def gradient_foreground(self, dataset: str) -> list[str]:
+        """The test images' foreground, on which a share of every gradient is measured."""
+        return self._masks(dataset, "test")
+
     def adopt_checkpoint(self, model: str) -> str:
         """The weights of a network of the user's own."""
         return str(self._named("networks", model)["checkpoint"])
@@ -382,14 +395,16 @@ class Plan:
         )
 
     def table_settings(self, table: str) -> str:
-        """Settings of the rule table: titles only, the numbers come from its cells."""
+        """Settings of the rule table: titles and notes only, the numbers come from its cells."""
         paper, body = self.tables[table]
-        return canonical({"exhibit": table, "title": body["title"], "paper": self.config.papers[paper]["title"]})
+        named = {"exhibit": table, "title": body["title"], "paper": self.config.papers[paper]["title"]}
+        return canonical(named | {"notes": self.notes(table)})
 
     def figure_settings(self, figure: str) -> str:
         """Settings of the rule figure: which plot, its title, and what the files do not tell."""
         body = self.figures[figure][1]
-        return canonical({"exhibit": figure, **settings_of(self, body, self.dataset_of(figure))})
+        settings = settings_of(self, body, self.dataset_of(figure))
+        return canonical({"exhibit": figure, **settings, "notes": self.notes(figure)})
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""

@@ -215,7 +215,7 @@ def test_the_whole_demo_takes_95_trainings_and_makes_nothing_twice(pristine: "Tr
     assert {rule: count for rule, count in counted.items() if rule.startswith("train")} == {
         f"train_{arch}": count for arch, count in trainings.items()
     }
-    assert (counted["dataset"], counted["cells"], counted["figure"]) == (2, 38, 32)
+    assert (counted["dataset"], counted["cells"], counted["figure"]) == (2, 39, 32)
     outputs = [name for line in re.findall(r"^    output: (.+)$", said, re.M) for name in line.split(", ")]
     assert len(outputs) == len(set(outputs)) > 2 * 95
     checkpoints = {name for name in outputs if "/train/" in name and name.endswith(".safetensors")}

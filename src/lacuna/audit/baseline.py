@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.artefacts import provenance_path, read_frame, stable_part
+from lacuna.artefacts import TEXTS, provenance_path, read_frame, stable_part
 from lacuna.audit.files import plain
 from lacuna.errors import LacunaError
 from lacuna.metrics import PERCENT, digits, samples_of
@@ -79,7 +79,7 @@ def _read(paths: Iterable[str]) -> dict[Key, Counted]:
 
 def _frame(path: str) -> pd.DataFrame:
     try:
-        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path)
+        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path, **TEXTS)
         if lacking := [name for name in NEEDED if name not in frame]:
             raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
         return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))

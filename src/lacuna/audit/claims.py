@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.artefacts import read_frame
+from lacuna.artefacts import TEXTS, read_frame
 from lacuna.audit.files import Files, behind_claims, not_copied, not_rendered, plain, worst
 from lacuna.claims import load_claims
 from lacuna.plan import Plan
@@ -48,7 +48,7 @@ def _open(paper: str) -> list[dict[str, Any]]:
 def _pairs(path: str) -> pd.DataFrame:
     """The comparisons; none where the file is not there or not readable, which the counts then show."""
     try:
-        return pd.read_csv(path).reindex(columns=COMPARISON_COLUMNS)
+        return pd.read_csv(path, **TEXTS).reindex(columns=COMPARISON_COLUMNS)
     except (OSError, ValueError):
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
 

@@ -53,6 +53,7 @@ def _entry(plan: Plan, name: str, kind: str, target: str) -> dict[str, Any]:
     paper, body = (plan.tables if kind == "table" else plan.figures)[name]
     shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.dataset_of(name)}
     return shared | {
+        "notes": plan.notes(name),
         "target": target,
         "state": "not built",
         "problems": [],
@@ -85,9 +86,9 @@ def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]
     """Problems of a table's renderings, and of their copies where those are of this scale."""
     paper, body = plan.tables[name]
     csv, md, tex, path = plan.table_files(name)
-    title, owner = body["title"], plan.config.papers[paper]["title"]
+    around = body["title"], plan.config.papers[paper]["title"], plan.notes(name)
     texts = {csv: wide(cells).to_csv(index=False, lineterminator="\n")}
-    texts |= {md: markdown(cells, title, owner), tex: latex(cells, title, owner)}
+    texts |= {md: markdown(cells, *around), tex: latex(cells, *around)}
     copies = {
         f"tables/{name}.{ending}": file for ending, file in zip(("csv", "md", "tex"), (csv, md, tex), strict=True)
     }

@@ -1,14 +1,13 @@
 """Readers of the figures of dual perturbation: from files to foregrounds, saliency maps and gradients."""
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from lacuna.artefacts import read_tensors
 from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
+from lacuna.gradients import loss_gradient, measure_gradients
 from lacuna.images import as_pixels
 from lacuna.reporting.inputs import Files, Settings, networks_of, note_for, sets_of
 from lacuna.reporting.plots import foregrounds, gradients, unsuspicious
@@ -60,14 +59,17 @@ def read_unsuspicious(settings: Settings, files: Files) -> Figure:
 
 def read_gradients(settings: Settings, files: Files) -> Figure:
     """Settings: classes, networks (a list of network settings), names (one per network). Files: images (the test set),
-    checkpoints (of the networks, in their order)."""
-    data = read_tensors(files["images"][0])
+    foreground (its masks), checkpoints (of the networks, in their order)."""
+    data, masks = read_tensors(files["images"][0]), read_tensors(files["foreground"][0])["mask"]
     networks = dict(zip(settings["names"], networks_of(settings["networks"], files["checkpoints"]), strict=True))
     chosen = right_on_all(list(networks.values()), data["images"], data["labels"])
     images, labels = data["images"][chosen], data["labels"][chosen]
-    found = {name: loss_gradient(network, images, labels) for name, network in networks.items()}
+    found = {name: loss_gradient(network, images, labels, BATCH) for name, network in networks.items()}
+    shares = {name: measure_gradients(one, masks[chosen])["gradient_in_foreground"] for name, one in found.items()}
+    rows = [gradients.Row(name, one.numpy(), shares[name].numpy()) for name, one in found.items()]
     names = [settings["classes"][label] for label in labels.tolist()]
-    return gradients.gradients(images.numpy(), names, found, settings["title"], note_for(settings))
+    outlines = masks[chosen].numpy()
+    return gradients.gradients(images.numpy(), names, outlines, rows, settings["title"], note_for(settings))
 
 
 def right_on_all(networks: list[nn.Module], images: Tensor, labels: Tensor) -> Tensor:
@@ -81,13 +83,6 @@ def right_on_all(networks: list[nn.Module], images: Tensor, labels: Tensor) -> T
     if not len(chosen):
         raise LacunaError("no test image is right on every network; there is no gradient to show")
     return chosen
-
-
-def loss_gradient(network: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
-    """Gradient of each image's cross-entropy, for images uint8 (N, C, H, W), in nats per unit of the pixel range."""
-    x = as_pixels(images).requires_grad_()
-    loss = F.cross_entropy(network(x), labels, reduction="sum")
-    return torch.autograd.grad(loss, x)[0].numpy()
 
 
 READERS = {"foregrounds": read_foregrounds, "unsuspicious": read_unsuspicious, "gradients": read_gradients}

@@ -24,34 +24,35 @@ def figure(settings: Settings, files: Files) -> Figure:
     """The figure of kind ``settings["plot"]``, titled ``settings["title"]``, from verified artefacts.
 
     What each kind needs of ``settings`` and ``files`` stands with its reader below. All but those drawn from cells
-    need ``scale``, ``dataset`` and ``paper_dataset``, which their note states.
+    need ``scale``, ``dataset`` and ``paper_dataset``, which their note states. All may have
+    ``notes``, sentences for it.
     """
     return READERS[settings["plot"]](settings, files)
 
 
 def _heatmap(settings: Settings, files: Files) -> Figure:
     """Settings: columns, a list of {column, panel}, where the table's are in panels. Files: cells (one)."""
-    cells, note = cells_of(files)
+    cells, note = cells_of(settings, files)
     panels = {column["column"]: column["panel"] for column in settings.get("columns", [])}
     return heatmap(cells, panels, settings["title"], note)
 
 
 def _noise(settings: Settings, files: Files) -> Figure:
     """Files: cells (one), with columns of attacks gaussian_s<sigma>."""
-    cells, note = cells_of(files)
+    cells, note = cells_of(settings, files)
     return noise(cells, settings["title"], note)
 
 
 def _tradeoff(settings: Settings, files: Files) -> Figure:
     """Settings: attack, a code. Files: cells (one), with that attack and the clean accuracy of each row."""
-    cells, note = cells_of(files)
+    cells, note = cells_of(settings, files)
     return tradeoff(cells, settings["attack"], settings["title"], note)
 
 
 def _sweep(settings: Settings, files: Files) -> Figure:
     """Settings: columns, a list of {column, panel, x}, and panels, a list of {panel, x, y}, the labels of the axes.
     Files: cells (one)."""
-    cells, note = cells_of(files)
+    cells, note = cells_of(settings, files)
     return sweep(cells, settings["columns"], settings["panels"], settings["title"], note)
 
 

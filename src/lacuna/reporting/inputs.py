@@ -21,7 +21,7 @@ Reader = Callable[[Settings, Files], Figure]
 
 
 def note_of(scale: str, dataset: str, reproduces: bool) -> str:
-    """The line below every figure: where its data come from, and whether it may be compared with the paper's."""
+    """How the line below every figure begins: where its data come from, whether it may be compared with the paper's."""
     warning = "" if reproduces else ": no reproduction of the paper's figure"
     return f"Scale {scale}, dataset {dataset}{warning}."
 
@@ -29,15 +29,17 @@ def note_of(scale: str, dataset: str, reproduces: bool) -> str:
 def note_for(settings: Settings) -> str:
     """The note of a figure that is not drawn from cells, from its scale, dataset and paper_dataset."""
     same = settings["dataset"] == settings["paper_dataset"]
-    return note_of(settings["scale"], settings["dataset"], settings["scale"] == "paper" and same)
+    note = note_of(settings["scale"], settings["dataset"], settings["scale"] == "paper" and same)
+    return " ".join([note, *settings.get("notes", [])])
 
 
-def cells_of(files: Files) -> tuple[pd.DataFrame, str]:
+def cells_of(settings: Settings, files: Files) -> tuple[pd.DataFrame, str]:
     """The cells of a table, and the note they give: printed values without a difference cannot be compared."""
     cells = read_frame(files["cells"][0])
     incomparable = cells["printed"].notna() & cells["value"].notna() & cells["difference"].isna()
     scale, dataset = cells["scale"].iloc[0], cells["dataset"].iloc[0]
-    return cells, note_of(scale, dataset, scale == "paper" and not incomparable.any())
+    note = note_of(scale, dataset, scale == "paper" and not incomparable.any())
+    return cells, " ".join([note, *settings.get("notes", [])])
 
 
 def sets_of(settings: Settings, files: Files) -> list[Made]:

@@ -1,5 +1,7 @@
 """A table as CSV, Markdown and LaTeX, from its cells."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from jinja2 import Environment
 
@@ -94,8 +96,8 @@ def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
     return keyed.unstack("column").reindex(index=rows, columns=columns).fillna(missing).reset_index()
 
 
-def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
-    """The table for people: paper | ours | difference, and what its pattern says."""
+def markdown(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = ()) -> str:
+    """The table for people: paper | ours | difference, notes, and what its pattern says."""
     parts = [_texts(cells, "printed").replace("", "-"), _texts(cells, "value")]
     parts.append(_texts(cells, "difference", "+").replace("", "-"))
     frame = _pivot(cells, parts[0] + " \\| " + parts[1] + " \\| " + parts[2], missing="-")
@@ -110,8 +112,16 @@ def markdown(cells: pd.DataFrame, title: str, paper: str) -> str:
         comparable=cells.loc[cells["printed"].notna() & cells["value"].notna(), "difference"].notna().all(),
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
-        notes=[*summary(cells), _counts(cells)],
+        notes=[*notes, *_empty(cells), *summary(cells), _counts(cells)],
     )
+
+
+def _empty(cells: pd.DataFrame) -> list[str]:
+    """A sentence on columns without any number, such as a measure whose weights cannot be had."""
+    counted = cells.groupby("column", sort=False)["value"].count()
+    if not (without := list(counted.index[counted == 0])):
+        return []
+    return [f"No number could be had for {', '.join(without)}; the record of its measures or outcomes says why."]
 
 
 def _counts(cells: pd.DataFrame) -> str:
@@ -130,11 +140,12 @@ def _units(cells: pd.DataFrame) -> str:
     return ", ".join(dict.fromkeys(UNITS[unit] for unit in cells["unit"]))
 
 
-def latex(cells: pd.DataFrame, title: str, paper: str) -> str:
-    """The table for a paper, with booktabs rules; scale and dataset stand in the caption."""
+def latex(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = ()) -> str:
+    """The table for a paper, with booktabs rules; scale, dataset and notes stand in the caption."""
     frame = _pivot(cells, _texts(cells, "value"), missing="-")
     first = cells.iloc[0]
-    caption = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
+    about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
+    caption = " ".join([about, *notes])
     rows = [[escape(text) for text in row] for row in frame.to_numpy().tolist()]
     return _LATEX.render(caption=escape(caption), head=[escape(name) for name in frame.columns], rows=rows)
 

@@ -13,7 +13,7 @@ from lacuna.progress import Say
 from lacuna.versioning import calls
 from lacuna.versioning.verify import Finding, as_recorded, examine, other_code
 
-FLOW = ("dataset", "foreground", "train", "select", "attack", "evaluate", "cells")
+FLOW = ("dataset", "foreground", "train", "select", "attack", "evaluate", "measure", "gradient", "cells")
 
 
 class Store:

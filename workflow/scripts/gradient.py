@@ -1,0 +1,35 @@
+"""Rule gradient: measures of one network's loss gradient on every clean test image."""
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lacuna.artefacts import Record, write_frame
+from lacuna.contents import read_dataset, read_foreground
+from lacuna.device import prepare_torch
+from lacuna.gradients import loss_gradient, measure_gradients
+from lacuna.job import job
+from lacuna.networks import trained_network
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+with job(snakemake) as say:
+    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
+    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
+    record = Record("gradient", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
+    data = read_dataset(snakemake.input.images, settings["network"])
+    masks = read_foreground(snakemake.input.foreground[0], data)["mask"]
+    network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
+    gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
+    found = {name: values.numpy() for name, values in measure_gradients(gradients, masks).items()}
+    flat = int(gradients.flatten(1).eq(0).all(1).sum())
+    record.facts = {"zero_gradients": flat}
+    record.volatile |= {"device": device, "batch": batch}
+    lines = pd.DataFrame({"attack": "none", "source": "", "image": range(len(gradients)), **found})
+    write_frame(snakemake.output.measures, lines, record)
+    say(f"gradient of {snakemake.wildcards.target}: {len(gradients)} images, {flat} of them without a gradient")
