@@ -25,7 +25,7 @@ def plan(root: Path) -> Plan:
         ("figures/table3.svg", " (did you mean figures/defective-table3.svg?);"),
         ("table3", " (did you mean tables/table3.csv?);"),
         ("dual-figure6", " (did you mean tables/dual-figure6.csv or figures/dual-figure6.svg?);"),
-        ("tables/nothing.csv", " is not made here;"),
+        ("tables/zzzzzzzzzz.csv", " is not made here;"),
         ("tables/defective-claim.csv", " (did you mean tables/defective-claims.csv?);"),
     ],
 )
