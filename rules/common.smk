@@ -8,7 +8,7 @@ from lacuna.cost import attack_seconds, estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
-from lacuna.presence import refuse_missing
+from lacuna.presence import refuse_missing, refuse_unknown
 from lacuna.runs import begin
 
 ROOT = Path(workflow.basedir)
@@ -20,6 +20,8 @@ if " " in str(ROOT):
 DRY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
 try:
     PLAN = Plan(load(ROOT, config))
+    if workflow.is_main_process:
+        refuse_unknown(PLAN, sys.argv[1:])
     if workflow.is_main_process and not DRY:
         begin(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:

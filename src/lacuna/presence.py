@@ -1,6 +1,7 @@
-"""Whether what a user brings is there when a run starts: image folders, CSV files, masks. No torch here."""
+"""Whether what a user asks for exists, and what they bring is there: folders, CSV files, masks. No torch here."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,25 @@ if TYPE_CHECKING:
     from lacuna.plan import Plan
 
 PAGE = "docs/datasets.md"
+CLOSE = 0.78  # so that the folder and the ending alone are not close
+ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
+
+
+def refuse_unknown(plan: "Plan", arguments: Iterable[str]) -> None:
+    """Raises `LacunaError` for the first argument below tables/ or figures/ that is no exhibit, or that lacks them.
+
+    Snakemake itself only says that it has no rule, and blames input functions.
+    """
+    names = {"tables": [*plan.tables], "figures": [*plan.figures]}
+    made = [f"{kind}/{name}{ending}" for kind, all_ in names.items() for name in all_ for ending in ENDINGS[kind]]
+    made += [f"tables/{paper}-claims{end}" for paper in plan.claimed for end in (".csv", ".md", ".comparisons.csv")]
+    for argument in arguments:
+        asked = argument.startswith(("tables/", "figures/")) and argument not in made and not Path(argument).exists()
+        bare = [f"{kind}/{argument}{ENDINGS[kind][0]}" for kind, all_ in names.items() if argument in all_]
+        if asked or bare:
+            close = bare or get_close_matches(argument, made, 1, CLOSE)
+            hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+            raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in config/papers/*.yaml")
 
 
 def refuse_missing(plan: "Plan", jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:
