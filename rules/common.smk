@@ -8,7 +8,7 @@ from lacuna.cost import attack_seconds, estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
-from lacuna.presence import refuse_missing, refuse_unknown
+from lacuna.presence import asked_for, refuse_missing, refuse_unknown
 from lacuna.runs import begin
 
 ROOT = Path(workflow.basedir)
@@ -28,7 +28,7 @@ except LacunaError as error:
     raise WorkflowError(str(error)) from None
 
 if DRY:
-    ASKED = [name for name in PLAN.tables if f"tables/{name}.csv" in sys.argv]
+    ASKED = asked_for(PLAN, sys.argv[1:])
     print(estimate(PLAN, ASKED or [*PLAN.tables, *PLAN.figures]), file=sys.stderr)
 
 

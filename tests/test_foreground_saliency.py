@@ -145,6 +145,23 @@ def test_the_spectral_residual_is_the_published_one(channels: int, size: int) ->
         np.testing.assert_allclose(ours[i].numpy(), published(x[i].numpy()), rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [64, 224])
+def test_the_spectral_residual_is_opencvs(size: int) -> None:
+    """OpenCV has it among its contributed modules, which this project does not need otherwise."""
+    cv2 = pytest.importorskip("cv2")
+    if not hasattr(cv2, "saliency"):
+        pytest.skip("needs opencv-contrib-python-headless in place of opencv-python")
+    from skimage.data import astronaut
+
+    image = cv2.resize(astronaut(), (size, size), interpolation=cv2.INTER_AREA)
+    known = cv2.saliency.StaticSaliencySpectralResidual_create()
+    known.setImageWidth(64)
+    known.setImageHeight(64)
+    _, theirs = known.computeSaliency(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    ours = saliency_model({"kind": "spectral_residual"})(torch.from_numpy(image).permute(2, 0, 1)[None].double() / 255)
+    assert np.corrcoef(ours[0].numpy().ravel(), theirs.ravel())[0, 1] > 0.999
+
+
 # DeepGaze -------------------------------------------------------------------------------------------------------------
 
 

@@ -317,3 +317,18 @@ def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) ->
     table3.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
     with pytest.raises(LacunaError, match="key images: 'transfre' is not known; allowed: transfer"):
         table3.load()
+
+
+def test_notes_of_a_table_its_figure_and_its_paper_stand_below_them(root: Path) -> None:
+    plan = Plan(load(root, CHOSEN))
+    demo = plan.config.settings["notes"]
+    quoted = plan.tables["table2"][1]["notes"]
+    assert "probably quoted" in quoted[0]
+    assert json.loads(plan.table_settings("table2"))["notes"] == [*quoted, *demo["defective"]]
+    assert json.loads(plan.figure_settings("defective-figure4"))["notes"] == demo["defective"]
+    for exhibit in ("dual-figure1", "dual-figure2", "dual-figure4", "dual-figure6", "dual-masks"):
+        assert json.loads(plan.figure_settings(exhibit))["notes"] == demo["dual"], exhibit
+    assert "half of each background step is clipped" in demo["dual"][0]
+    paper = Plan(load(root, CHOSEN | {"scale": "paper"}))
+    assert paper.notes("table2") == quoted
+    assert paper.notes("dual-figure4") == paper.notes("table3") == []

@@ -7,7 +7,7 @@ import pytest
 from lacuna.config import load
 from lacuna.errors import LacunaError
 from lacuna.plan import Plan
-from lacuna.presence import refuse_unknown
+from lacuna.presence import asked_for, refuse_unknown
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 
@@ -42,3 +42,11 @@ def test_whatever_is_published_and_what_is_no_exhibit_passes(plan: Plan, tmp_pat
     claims = [f"tables/{paper}-claims.{end}" for paper in plan.claimed for end in ("csv", "md", "comparisons.csv")]
     refuse_unknown(plan, [*tables, *figures, *claims])
     refuse_unknown(plan, ["audit", "tables", "figures", "--config", "scale=paper", "results/demo/x/cells/y.csv"])
+
+
+def test_the_cost_of_a_dry_run_is_of_what_is_asked_for(plan: Plan) -> None:
+    arguments = ["-n", "figures/dual-figure6.svg", "tables/table3.cells.csv", "--config", "scale=demo"]
+    assert asked_for(plan, arguments) == ["table3", "dual-figure6"]
+    assert asked_for(plan, ["-n", "tables", "figures"]) == []
+    advdrop = [name for name, (paper, _) in plan.tables.items() if paper == "advdrop"]
+    assert asked_for(plan, ["tables/advdrop-claims.csv"]) == advdrop

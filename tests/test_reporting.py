@@ -384,3 +384,18 @@ def test_every_printed_table_can_be_rendered(root: Path) -> None:
         head, *rows = body(markdown(cells, TITLE, PAPER))
         assert (len(rows), len(head)) == (shape[0], shape[1] + 2)
         assert latex(cells, TITLE, PAPER).count(r" \\") == shape[0] + 1
+
+
+def test_notes_stand_below_the_markdown_and_in_the_caption(cells: pd.DataFrame) -> None:
+    notes = ["Half of it is clipped.", "50 % is quoted."]
+    text = markdown(cells, TITLE, PAPER, notes)
+    assert [line for line in text.splitlines() if line.startswith("*")][:2] == [f"* {note}" for note in notes]
+    assert "Half of it is clipped. 50 \\% is quoted." in latex(cells, TITLE, PAPER, notes)
+
+
+def test_a_column_without_any_number_is_named(cells: pd.DataFrame) -> None:
+    column = cells["column"].iloc[0]
+    empty = cells.assign(value=cells["value"].where(cells["column"] != column))
+    said = f"No number could be had for {column};"
+    assert said in markdown(empty, TITLE, PAPER)
+    assert "No number could be had" not in markdown(cells, TITLE, PAPER)

@@ -404,7 +404,8 @@ class Plan:
         """Settings of the rule figure: which plot, its title, and what the files do not tell."""
         body = self.figures[figure][1]
         settings = settings_of(self, body, self.dataset_of(figure))
-        return canonical({"exhibit": figure, **settings, "notes": self.notes(figure)})
+        notes = self.notes(figure)
+        return canonical({"exhibit": figure, **settings, **({"notes": notes} if notes else {})})
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 PAGE = "docs/datasets.md"
 CLOSE = 0.78  # so that the folder and the ending alone are not close
+FOLDERS = ("tables/", "figures/")
 ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
+
+
+def asked_for(plan: "Plan", arguments: Iterable[str]) -> list[str]:
+    """The tables and figures whose published files are among the arguments; of claims every table of the paper."""
+    named = {argument.partition("/")[2].partition(".")[0] for argument in arguments if argument.startswith(FOLDERS)}
+    named |= {name for name, (paper, _) in plan.tables.items() if f"{paper}-claims" in named}
+    return [name for name in dict.fromkeys([*plan.tables, *plan.figures]) if name in named]
 
 
 def refuse_unknown(plan: "Plan", arguments: Iterable[str]) -> None:
@@ -25,7 +33,7 @@ def refuse_unknown(plan: "Plan", arguments: Iterable[str]) -> None:
     made = [f"{kind}/{name}{ending}" for kind, all_ in names.items() for name in all_ for ending in ENDINGS[kind]]
     made += [f"tables/{paper}-claims{end}" for paper in plan.claimed for end in (".csv", ".md", ".comparisons.csv")]
     for argument in arguments:
-        asked = argument.startswith(("tables/", "figures/")) and argument not in made and not Path(argument).exists()
+        asked = argument.startswith(FOLDERS) and argument not in made and not Path(argument).exists()
         bare = [f"{kind}/{argument}{ENDINGS[kind][0]}" for kind, all_ in names.items() if argument in all_]
         if asked or bare:
             close = bare or get_close_matches(argument, made, 1, CLOSE)

@@ -16,7 +16,7 @@ TARGET, MASKED, LATER = "vgg19-standard-s1", "vgg19-bottom0.5-standard-s1m1", "v
 SOURCES = ["resnet18-standard-s0", "vgg19-standard-s0"]
 BELOW = "results/demo/fashion-mnist-subset"
 FIGURES = [f"{BELOW}/figure/{kind}.svg" for kind in ("masks", "shuffled", "examples", "curves")]
-TARGETS = (f"{BELOW}/cells/kinds.csv", *FIGURES)
+TARGETS = (f"{BELOW}/cells/kinds.csv", f"{BELOW}/cells/gradients.csv", *FIGURES)
 PGD = {"epsilon": "8/255", "step": "4/255", "steps": 2}
 
 
@@ -49,6 +49,13 @@ def kinds(content: Any) -> None:
         {"row": "EN", "model": "ensemble-row", "pair": TARGET},
     ]
     content["tables"]["kinds"] = {"title": "Kinds", "dataset": "cifar10", "columns": columns, "rows": rows}
+    measures = ("gradient_in_foreground", "foreground_area")
+    content["tables"]["gradients"] = {
+        "title": "Gradients",
+        "dataset": "cifar10",
+        "rows": [{"row": "VGG-19", "model": TARGET}],
+        "columns": [{"column": measure, "metric": measure} for measure in measures],
+    }
     line = {"network": "VGG-19", "panel": "CIFAR-10", "dataset": "cifar10", "model": LATER}
     example = {"label": "white", "attack": "pgd_white", "source": TARGET, "code": "pgd_e8_a4_t2"}
     entries: dict[str, Any] = {
@@ -63,13 +70,17 @@ def kinds(content: Any) -> None:
 def test_every_kind_of_source_and_figure_is_made_on_the_networks_that_are_there(finished: "Tree") -> None:
     finished.configure("config/papers/defective.yaml", kinds)
     finished.configure("config/scales/demo.yaml", lambda content: content["images"].update(own=15, every=30))
-    jobs = {"train_vgg19": 1, "select": 3, "attack": 5, "evaluate": 6, "cells": 1, "figure": len(FIGURES)}
+    made = {"select": 3, "attack": 5, "evaluate": 6, "foreground": 1, "gradient": 1, "cells": 2}
+    jobs = {"train_vgg19": 1, **made, "figure": len(FIGURES)}
     assert finished.planned(*TARGETS) == jobs
     finished.run(*TARGETS)
     assert finished.planned(*TARGETS, *finished.targets) == {}
     assert all((finished / target).stat().st_size > 1000 for target in FIGURES)
     check_cells(pd.read_csv(finished / TARGETS[0], keep_default_na=False))
     check_sets(finished)
+    gradients = pd.read_csv(finished / TARGETS[1]).set_index("column")
+    assert gradients["n"].tolist() == [200, 200]
+    assert gradients["value"].between(0, 1, inclusive="neither").all()
     tested = [(model, read_frame(str(finished.results / f"train/{model}.history.csv"))) for model in (LATER, TARGET)]
     assert {model: bool(lines["test_accuracy"].notna().all()) for model, lines in tested} == {
         LATER: True,

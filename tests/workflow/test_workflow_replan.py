@@ -201,6 +201,14 @@ def test_table3_takes_20_trainings_5_attacks_and_15_evaluations_on_cifar10(prist
     assert "fashion-mnist" not in said
 
 
+@pytest.mark.parametrize("table", ["table2", "table9", "table12", "dual-figure4", "advdrop-table2"])
+def test_a_table_takes_the_trainings_that_its_page_states(pristine: "Tree", table: str) -> None:
+    counted = pristine.counted(pristine.run("-n", f"tables/{table}.csv"))
+    stated = re.search(rf"`{table}` \| (\d+)", (pristine / "docs/trainings.md").read_text())
+    assert stated
+    assert sum(count for rule, count in counted.items() if rule.startswith("train")) == int(stated[1])
+
+
 def test_the_demo_of_table3_uses_the_embedded_data_only(pristine: "Tree") -> None:
     said = pristine.run("-n", "tables/table3.csv")
     assert "results/demo/fashion-mnist-subset/train/resnet18-standard-s0.safetensors" in said
