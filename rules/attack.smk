@@ -20,6 +20,7 @@ rule attack:
     threads: 1
     resources:
         runtime=attack_minutes,
+        mem_mb=attack_megabytes,
         batch=125,
     params:
         settings=named(PLAN.attack_settings, "dataset", "attack", "source"),

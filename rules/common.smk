@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config import load
-from lacuna.cost import attack_seconds, estimate
+from lacuna.cost import attack_memory, attack_seconds, estimate
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
@@ -103,6 +103,12 @@ def attack_minutes(wildcards, attempt):
     """Time limit of an attack: two hours and twice the scale's expected seconds, more on each attempt."""
     names = wildcards.dataset, wildcards.attack, wildcards.source
     return attempt * (120 + int(attack_seconds(PLAN, *names)) // 30)
+
+
+def attack_megabytes(wildcards, attempt):
+    """Memory of an attack, whose adversarial set is made in it; more on each attempt."""
+    gigabytes = attack_memory(PLAN, wildcards.dataset, wildcards.attack)
+    return attempt * int(1000 * gigabytes)
 
 
 def train_minutes(wildcards, attempt):

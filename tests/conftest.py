@@ -1,5 +1,6 @@
 """Shared fixtures: the repository, and a light copy of its configuration that a test may spoil."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where built
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: collections of garbage, of which statsmodels asks for many, pass it over."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Stages:
             threads=1,
             resources=Inputs(batch=self.batch, needs_gpu=self.needs_gpu),
             params=SimpleNamespace(settings=json.dumps(settings, sort_keys=True)),
-            wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16"),
+            wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16", split="test"),
             input=Inputs(**{"code": [], "own": [], "like": [], "foreground": [], **inputs}),
             output=Outputs(outputs),
             log=[f"logs/{rule}.log"],
@@ -99,6 +99,10 @@ class Stages:
             {split: f"dataset/{split}.safetensors" for split in ("train", "test")},
         )
 
+    def foreground(self) -> tuple[Any, Any, Any]:
+        settings = {"masks": {"kind": "nonzero"}, "classes": list("abc"), "source": {"kind": "embedded"}}
+        return settings, {"images": "dataset/test.safetensors"}, {"masks": "foreground/test.safetensors"}
+
     def train(self) -> tuple[Any, Any, Any]:
         settings = {**self.network, "normalisation": {"kind": "channel"}, "recipe": self.recipe}
         inputs = {"images": "dataset/train.safetensors", "tests": ["dataset/test.safetensors"]}
@@ -111,8 +115,8 @@ class Stages:
     def attack(self) -> tuple[Any, Any, Any]:
         settings = {"method": self.method, "budgets": self.budgets, "network": self.network, "seed": 5}
         inputs = {"images": "dataset/test.safetensors", "checkpoints": ["train/net.safetensors"]}
-        made = {"adversarial": "attack/pgd16/net.safetensors"}
-        return settings | {"fold_batch_norm": False}, inputs | {"selection": "select/all.csv"}, made
+        inputs |= {"selection": "select/all.csv", "foreground": ["foreground/test.safetensors"]}
+        return settings | {"fold_batch_norm": False}, inputs, {"adversarial": "attack/pgd16/net.safetensors"}
 
     def evaluate(self) -> tuple[Any, Any, Any]:
         inputs = {"images": "dataset/test.safetensors", "checkpoints": ["train/net.safetensors"]}
@@ -162,7 +166,7 @@ def flat() -> Any:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, CLASSES))
 
 
-FLOW = ("dataset", "train", "select", "attack", "evaluate", "cells", "table")
+FLOW = ("dataset", "foreground", "train", "select", "attack", "evaluate", "cells", "table")
 
 
 def made(folder: Path) -> Stages:

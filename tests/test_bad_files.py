@@ -20,6 +20,7 @@ from stages import CODE, Stages, flat, made
 from lacuna.artefacts import Record
 
 DATASET, NET, SELECTION = "dataset/test.safetensors", "train/net.safetensors", "select/all.csv"
+FOREGROUND = "foreground/test.safetensors"
 SET, OUTCOMES, CELLS = "attack/pgd16/net.safetensors", "evaluate/pgd16/net.parquet", "cells/table3.csv"
 SEALED = "; delete it and run again"
 CHANGED = "has changed since it was made"
@@ -125,6 +126,8 @@ UNSEALED: list[tuple[str, str, Spoil, str]] = [
     ("attack", NET, flip(40), CHANGED),
     ("attack", NET, cut(1000), CHANGED),
     ("attack", SELECTION, flip(-2), CHANGED),
+    ("attack", FOREGROUND, flip(-1), CHANGED),
+    ("attack", FOREGROUND, cut(100), CHANGED),
     ("evaluate", SET, cut(8), CHANGED),
     ("evaluate", SET, PICKLE, CHANGED),
     ("cells", OUTCOMES, flip(100), CHANGED),
@@ -201,6 +204,12 @@ SEALED_CASES: list[tuple[str, str, Spoil, str]] = [
     ("attack", SELECTION, column("image", first(24)), "image ids that stand twice or are not below 24"),
     ("attack", SELECTION, column("image", lambda ids: ids[1]), "image ids that stand twice or are not below 24"),
     ("attack", SELECTION, column("label", lambda labels: (labels + 1) % 3), "has another label for image"),
+    ("attack", FOREGROUND, PICKLE, "is not a safetensors file"),
+    ("attack", FOREGROUND, tensor("mask", gone), "has no tensor 'mask'"),
+    ("attack", FOREGROUND, tensor("mask", lambda x: x[1:]), "'mask' is bool (23, 8, 8), not bool (24, 8, 8)"),
+    ("attack", FOREGROUND, tensor("mask", lambda x: x.byte()), "'mask' is uint8 (24, 8, 8), not bool (24, 8, 8)"),
+    ("attack", FOREGROUND, tensor("fraction", put(0, torch.nan)), "'fraction' holds numbers that are not finite"),
+    ("attack", FOREGROUND, tensor("fraction", put(0, 1.5)), "'fraction' has values outside [0, 1]"),
     ("evaluate", SET, PICKLE, "is not a safetensors file"),
     (
         "evaluate",
@@ -270,6 +279,8 @@ def test_wrong_content_with_a_fitting_provenance_is_refused_in_one_sentence(
     assert message.endswith(SEALED) or "made with other settings?" in message
 
 
-@pytest.mark.parametrize("rule", ["train", "select", "attack", "evaluate", "cells", "table", "export", "adopt"])
+@pytest.mark.parametrize(
+    "rule", ["foreground", "train", "select", "attack", "evaluate", "cells", "table", "export", "adopt"]
+)
 def test_files_as_they_were_made_pass_every_stage(stages: Stages, rule: str) -> None:
     assert all(Path(path).exists() for path in stages.run(rule))

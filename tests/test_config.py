@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES, GRAMMAR
@@ -108,6 +111,13 @@ def refusal(project: Project, **chosen: Any) -> str:
 def scale_of(file: str) -> dict[str, str]:
     """The choice under which a file is read."""
     return {"scale": file.split("/")[-1].removesuffix(".yaml")} if "scales" in file else {}
+
+
+def test_every_schema_is_a_json_schema(root: Path) -> None:
+    schemas = sorted((root / "workflow/schemas").glob("*.schema.yaml"))
+    assert len(schemas) >= 5
+    for path in schemas:
+        Draft202012Validator.check_schema(yaml.safe_load(path.read_text()))
 
 
 # A key that is not known. The columns: file, place of the right key, the key as mistyped.

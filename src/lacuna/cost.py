@@ -1,4 +1,4 @@
-"""What a run will cost: hours of training and attacking, and disk. No torch here.
+"""What a run will cost: hours of training and attacking, memory and disk. No torch here.
 
 ``python -m lacuna.cost [--scale paper]`` prints it for every table.
 """
@@ -31,16 +31,19 @@ PARAMETERS = {
     "vgg19": 20_040_522,
     "wrn32": 7_400_026,
 }
+# Gigabytes of the machine's memory that a job asks for in slurm/profile.yaml; attacks on large images ask for more.
+TRAINING, OTHERS = 12, 8
 
 
 @dataclass
 class Cost:
-    """Sums over artefacts that do not exist yet."""
+    """Sums over artefacts that do not exist yet; ``memory`` is what the largest of their jobs asks for, in GB."""
 
     trainings: int = 0
     attacks: int = 0
     seconds: float = 0
     bytes: float = 0
+    memory: float = 0
 
     def __str__(self) -> str:
         """One sentence; hours are of one device, as the scale's cost table assumes it."""
@@ -59,11 +62,19 @@ def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
         _, _, dataset, _, name = artefact.path.split("/", 4)
         if artefact.path.endswith(".history.csv") or (Path(artefact.path).exists() and not whole):
             continue
+        if artefact.stage in ("dataset", "foreground"):
+            cost.bytes += _split_bytes(plan.config.datasets[dataset], artefact.stage, name.removesuffix(".safetensors"))
         if artefact.stage == "train":
             _add_training(plan, cost, name.removesuffix(".safetensors"))
         if artefact.stage == "attack":
             _add_attack(plan, cost, dataset, *name.removesuffix(".safetensors").split("/"))
     return cost
+
+
+def _split_bytes(data: Mapping[str, Any], stage: str, split: str) -> int:
+    """Images of one byte per value with labels of eight, or masks of one byte per pixel with shares of four."""
+    image = data["image"] if stage == "dataset" else data["image"][1:]
+    return int(data[split] * (prod(image) + (8 if stage == "dataset" else 4)))
 
 
 def _add_training(plan: Plan, cost: Cost, model: str) -> None:
@@ -73,13 +84,28 @@ def _add_training(plan: Plan, cost: Cost, model: str) -> None:
     cost.trainings += 1
     cost.seconds += plan.seconds(model)
     cost.bytes += 4 * PARAMETERS[spec.arch] * float(Fraction(plan.config.settings["width"])) ** 2
+    cost.memory = max(cost.memory, TRAINING)
 
 
 def _add_attack(plan: Plan, cost: Cost, dataset: str, attack: str, source: str) -> None:
-    body, data = plan.attack(attack), plan.config.datasets[dataset]
     cost.attacks += 1
-    cost.bytes += plan.config.settings["images"][body["selection"]] * prod(data["image"]) * len(body["budgets"])
+    cost.bytes += _budget_bytes(plan, dataset, attack) * len(plan.attack(attack)["budgets"])
     cost.seconds += attack_seconds(plan, dataset, attack, source)
+    cost.memory = max(cost.memory, attack_memory(plan, dataset, attack))
+
+
+def _budget_bytes(plan: Plan, dataset: str, attack: str) -> int:
+    """The images that an attack makes for each of its budgets."""
+    images = plan.config.settings["images"][plan.attack(attack)["selection"]]
+    return int(images * prod(plan.config.datasets[dataset]["image"]))
+
+
+def attack_memory(plan: Plan, dataset: str, attack: str) -> float:
+    """GB of the machine's memory for an attack: what any job needs, the clean images, and the set, which is made in it.
+
+    Keeping the state takes up to four times the images of one budget for a moment, writing the set twice those of all.
+    """
+    return OTHERS + (1 + max(4, 2 * len(plan.attack(attack)["budgets"]))) * _budget_bytes(plan, dataset, attack) / 1e9
 
 
 def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
@@ -122,19 +148,22 @@ def measured(plan: Plan) -> float | None:
 def table(plan: Plan) -> list[str]:
     """Lines of text: what each table costs by itself, what of it is missing here, and all of them together."""
     factor = measured(plan)
-    lines = [f"{'':24}{'dataset':22}{'trainings':>10}{'attacks':>9}{'hours':>9}{'GB':>8}{'missing hours':>15}"]
+    lines = [
+        f"{'':24}{'dataset':22}{'trainings':>10}{'attacks':>9}{'hours':>9}{'memory':>8}{'disk':>8}{'missing hours':>15}"
+    ]
     for name in plan.tables:
         lines.append(_line(name, plan.dataset_of(name), estimate(plan, [name], True), estimate(plan, [name])))
     lines.append(_line("all, what is shared once", "", estimate(plan, plan.tables, True), estimate(plan, plan.tables)))
     source = f"seconds in config/scales/{plan.config.scale}.yaml"
     known = f"trainings made here took {factor:.2f} times as long" if factor else "no training was made here to compare"
-    return [*lines, f"Hours of one device, by {source}; {known}."]
+    units = "memory in GB, of the largest job; disk in GB, with datasets and masks"
+    return [*lines, f"Hours of one device, by {source}; {units}; {known}."]
 
 
 def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
-    hours, gigabytes = whole.seconds / 3600, whole.bytes / 1e9
-    counts = f"{whole.trainings:>10}{whole.attacks:>9}"
-    return f"{name:24}{dataset:22}{counts}{hours:>9.1f}{gigabytes:>8.2f}{missing.seconds / 3600:>15.1f}"
+    counts = f"{whole.trainings:>10}{whole.attacks:>9}{whole.seconds / 3600:>9.1f}"
+    sizes = f"{whole.memory:>8.0f}{whole.bytes / 1e9:>8.1f}"
+    return f"{name:24}{dataset:22}{counts}{sizes}{missing.seconds / 3600:>15.1f}"
 
 
 if __name__ == "__main__":
