@@ -25,7 +25,7 @@ _MARKDOWN = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, 
     """\
 # {{ exhibit }}: {{ title }}
 
-{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Ours: no paper prints this table.
+{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**.
 
 Each cell: accuracy over all images in percent (95 % interval); after the bar, where there is one, the defense rate over
 the images that every row gets right when clean. Letters are marks: such a number must not be read as robustness.
