@@ -187,7 +187,8 @@ def test_marks_stand_beside_numbers_and_are_explained() -> None:
         "## Marks",
     ]
     line = next(line for line in text.splitlines() if line.startswith(f"| {ROWS[1]}") and "**ab**" in line)
-    assert line.split(" | ")[1].startswith("20.0 (")
+    assert line.split(" | ")[1].startswith("91.5 (")
+    assert line.split(" | ")[2].startswith("20.0 (")
     assert "**a**, zero gradients: at more than 5 %" in text
     assert "**b**, an attack that knows less does better: " in text
     assert "`pgd_e8`" in text

@@ -7,9 +7,8 @@ from typing import Any
 from lacuna.checks import Paper, check_source, known, once
 from lacuna.codes import GRADIENT_METRICS, NO_SOURCE, arch_code, network_of
 from lacuna.data.places import BROUGHT
-from lacuna.drawings import IN_PANELS
 from lacuna.errors import LacunaError
-from lacuna.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, Exhibits, joined, role_of
+from lacuna.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, IN_PANELS, Exhibits, joined, role_of
 from lacuna.names import MEASURES, SELF
 
 

@@ -12,6 +12,7 @@ Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
 # Of clean images: no attack and no source.
 CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
+IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
 CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", "bounded_accuracy")  # lacuna.sanity
 
 
