@@ -88,7 +88,7 @@ MODULES = {
         "networks",
         "seeding",
     ],
-    "cells": ["cells", "codes", "metrics", "names", "statistics"],
+    "cells": ["cells", "codes", "metrics", "names", "sanity", "statistics"],
     "claims": [
         "claims",
         "codes",
@@ -102,8 +102,11 @@ MODULES = {
         "codes",
         "metrics",
         "names",
+        "reporting/checked",
+        "reporting/flags",
         "reporting/pattern",
         "reporting/tables",
+        "sanity",
         "statistics",
     ],
     "figure": [
@@ -123,6 +126,7 @@ MODULES = {
         "reporting/advdrop",
         "reporting/dual",
         "reporting/figures",
+        "reporting/flags",
         "reporting/inputs",
         "reporting/made",
         "reporting/plots",

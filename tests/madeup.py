@@ -42,7 +42,9 @@ def outcomes(target: str, sets: list[tuple[str, str]], seed: int = 0) -> pd.Data
             "clean": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > 0.8,
             "adversarial": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > level,
         }
-        frame = pd.DataFrame({"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0})
+        frame = pd.DataFrame(
+            {"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0, "source_flat": 0}
+        )
         frames.append(frame.assign(source_adversarial=1, valid=True, distance=np.float32(0), **hits))
     whole = pd.concat(frames, ignore_index=True)
     return whole.astype({"clean": int, "adversarial": int, "attack": "category", "source": "category"})

@@ -80,7 +80,8 @@ def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
     assert tensors["image"].tolist() == inputs.ids.tolist()
     parts = {f"{code}.{part}" for code in facts for part in ("images", "source_adversarial", "valid", "distance")}
     assert set(facts) == {"pgd_e16_a4_t3", "pgd_e16_a4_t3_rs"}
-    assert tensors.keys() == parts | {"image", "label", "source_clean"}
+    assert tensors.keys() == parts | {"image", "label", "source_clean", "source_flat"}
+    assert (tensors["source_flat"] == 0).all()
     for code, fact in facts.items():
         assert fact["largest_change"] <= 16
         assert fact["valid_share"] == 1
@@ -124,7 +125,7 @@ def test_an_ensemble_is_a_source(inputs: SimpleNamespace, root: Path) -> None:
 
 def test_without_a_network_there_are_no_labels_of_the_source(inputs: SimpleNamespace, root: Path) -> None:
     tensors, facts = described(attack(inputs, root, "gaussian", [{"sigma": "8/255"}, {"sigma": "16/255"}], None, []))
-    for name in ("source_clean", "gaussian_s8.source_adversarial", "gaussian_s16.source_adversarial"):
+    for name in ("source_clean", "source_flat", "gaussian_s8.source_adversarial", "gaussian_s16.source_adversarial"):
         assert tensors[name].tolist() == [-1] * 7
     assert facts["gaussian_s16"]["median_distance"] > 2 * facts["gaussian_s8"]["median_distance"]
     assert "fooled_source_share" not in facts["gaussian_s8"]

@@ -33,7 +33,13 @@ def test_samples_are_read_once_per_file_and_stand_in_the_order_of_the_cells() ->
     def load(dataset: str, suite: str, target: str) -> pd.DataFrame:
         read.append((dataset, suite, target))
         names = {"attack": ["none", "a", "b"], "source": ["", "x", "x"], "image": [0, 1, 2], "label": 0}
-        hits = {"clean": 0, "adversarial": targets.index(target), "source_clean": 0, "source_adversarial": 1}
+        hits = {
+            "clean": 0,
+            "adversarial": targets.index(target),
+            "source_clean": 0,
+            "source_adversarial": 1,
+            "source_flat": 0,
+        }
         return pd.DataFrame(names | hits | {"valid": True, "distance": 0.0})
 
     cells = [
@@ -63,7 +69,9 @@ def random_outcomes(target: str, cells: Sequence[dict[str, Any]]) -> pd.DataFram
     for attack, source in [("none", ""), *sets]:
         image = np.arange(200 if attack == "none" else 80)
         hits = {"clean": draw.random(len(image)) > 0.9, "adversarial": draw.random(len(image)) > strength}
-        frame = pd.DataFrame({"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0})
+        frame = pd.DataFrame(
+            {"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0, "source_flat": 0}
+        )
         frames.append(frame.assign(source_adversarial=1, valid=True, distance=0.0, **hits))
     return pd.concat(frames).astype({"clean": int, "adversarial": int})
 

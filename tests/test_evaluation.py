@@ -66,9 +66,9 @@ def test_predicting_uses_evaluation_mode_and_changes_nothing() -> None:
 def adversarial_set(seed: int, tests: int = 50, chosen: int = 20) -> dict[str, Tensor]:
     """An adversarial set's tensors in a random order of images."""
     generator = torch.Generator().manual_seed(seed)
-    draw = torch.randint(0, 10, (3, chosen), generator=generator)
+    draw = torch.randint(0, 10, (4, chosen), generator=generator)
     ids = torch.randperm(tests, generator=generator)[:chosen]
-    names = ("label", "source_clean", "pgd_e16_a1_t20.source_adversarial")
+    names = ("label", "source_clean", "source_flat", "pgd_e16_a1_t20.source_adversarial")
     valid, distance = torch.rand(2, chosen, generator=generator)
     measured = {"pgd_e16_a1_t20.valid": valid > 0.3, "pgd_e16_a1_t20.distance": distance}
     return {"image": ids, **dict(zip(names, draw, strict=True)), **measured}
@@ -87,6 +87,7 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
         assert row.adversarial == seen[i]
         assert row.label == tensors["label"][i]
         assert row.source_clean == tensors["source_clean"][i]
+        assert row.source_flat == tensors["source_flat"][i]
         assert row.source_adversarial == tensors["pgd_e16_a1_t20.source_adversarial"][i]
         assert row.valid == tensors["pgd_e16_a1_t20.valid"][i]
         assert row.distance == tensors["pgd_e16_a1_t20.distance"][i]

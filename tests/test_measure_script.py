@@ -37,6 +37,7 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
         "image": ids,
         "label": torch.zeros(6, dtype=torch.int64),
         "source_clean": torch.zeros(6, dtype=torch.int64),
+        "source_flat": torch.zeros(6, dtype=torch.int64),
     }
     for i, code in enumerate(("b_e1", "a_e1")):
         noise = torch.randint(0, 9 * i + 2, (6, 3, 40, 40), generator=generator)

@@ -236,6 +236,8 @@ WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adapta
         ("cw", CW | {"kappa": 0}, "cw_k0"),
         ("cw", CW | {"kappa": 2.5}, "cw_k2.5"),
         ("cw", CW | {"kappa_rel": 0.5}, "cw_r0.5"),
+        ("apgd_ce", {"epsilon": "8/255", "steps": 100, "restarts": 2}, "apgd_ce_e8_t100_x2"),
+        ("apgd_t", {"epsilon": "8/255", "steps": 100, "targets": 9}, "apgd_t_e8_t100_y9"),
         ("boundary", WALK, "boundary"),
         ("square", {"epsilon": "8/255", "queries": 500}, "square_e8_n500"),
         ("square", {"epsilon": "8/255", "queries": 5_000_000}, "square_e8_n5000000"),

@@ -16,10 +16,11 @@ from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.reporting.advdrop import attention, sheets
 from lacuna.reporting.figures import figure
+from lacuna.reporting.flags import flags_of
 from lacuna.reporting.inputs import networks_of
 from lacuna.reporting.made import Made
 from lacuna.reporting.plots.examples import choose
-from lacuna.reporting.plots.heatmap import flags_of, heatmap
+from lacuna.reporting.plots.heatmap import heatmap
 from lacuna.reporting.plots.spectrum import band_change, band_energy
 
 PANELS = {name: name.split(", ")[1] for name in ("PGD, white box", "AdvDrop, white box", "PGD, transfer")}

@@ -176,7 +176,15 @@ def test_a_cell_without_images_in_one_seed_is_empty(table3: Project, monkeypatch
     settings = json.loads(Plan(table3.load(seeds=2)).cells_settings("table3"))
     cell = settings["cells"][0] | {"suite": "s", "target": "t", "attack": "a", "source": "vgg19-standard-s0"}
     settings |= {"cells": [cell]}
-    names = {"image": [0, 1], "label": 0, "source_clean": 0, "source_adversarial": 1, "valid": True, "distance": 0.0}
+    names = {
+        "image": [0, 1],
+        "label": 0,
+        "source_clean": 0,
+        "source_adversarial": 1,
+        "source_flat": 0,
+        "valid": True,
+        "distance": 0.0,
+    }
     frame = pd.DataFrame(names | {"attack": ["none", "a"], "source": ["", "vgg19-standard-s0"], "adversarial": 0})
     outcomes = {(f, "s", "t"): frame.assign(clean=int(f != BASE)) for f in settings["replicas"]}
     printed = pd.read_csv("data/printed/defective.csv").head(0)

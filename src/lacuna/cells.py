@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
-from lacuna.codes import MEASURED, Ensembles, arch_code, network_of, place_of, source_code, variant_code
+from lacuna.codes import Ensembles, arch_code, network_of, place_of, source_code, variant_code
 from lacuna.exhibits import CLEAN_METRICS
 from lacuna.metrics import (
     PERCENT,
@@ -22,6 +22,7 @@ from lacuna.metrics import (
     unit_of,
     with_source,
 )
+from lacuna.sanity import CHECK_COLUMNS, common, companions, flags, right_on_all_rows
 from lacuna.statistics import Array, Sample, replicates
 
 COLUMNS = [
@@ -32,6 +33,7 @@ COLUMNS = [
 ]
 SEED_COLUMNS = ["seed_low", "seed_high"]  # after seeds, where there are several
 T = TypeVar("T")
+TEXTS = ("beaten_by", "flags")
 COMPANIONS = ["robust_accuracy_all", "sdr_common", "fooled_source_share"]
 
 
@@ -44,10 +46,12 @@ def compute_cells(
     """All cells of one table in printed order, columns as documented in docs/trace.md.
 
     ``settings`` are those of the rule cells; its ``ensembles`` (optional) name the members of every ensemble among
-    the cells' models. ``outcomes`` and ``digests`` (provenance) are keyed by `place_of`; ``printed`` has the
-    paper's cells, with row, column, target (empty where the paper does not name it), attack and value.
+    the cells' models, and its ``checks`` (optional) say of every cell what it is checked for: such a table has the
+    columns `CHECK_COLUMNS` too, before the provenance. ``outcomes`` and ``digests`` (provenance) are keyed by
+    `place_of`; ``printed`` has the paper's cells, with row, column, target (empty where the paper does not name it),
+    attack and value.
     """
-    right_on_all = _right_on_all_rows(outcomes)
+    right_on_all = right_on_all_rows(outcomes)
     targets = printed["target"].astype(object).where(printed["target"].notna(), "")
     paper = {(p.row, p.column, target): p for p, target in zip(printed.itertuples(), targets, strict=True)}
     lines = []
@@ -58,7 +62,22 @@ def compute_cells(
         line |= _against_paper(cell, line, theirs, settings)
         line |= {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"]}
         lines.append(line | {"seeds": 1, "provenance": digests[place_of(cell)]})
-    return pd.DataFrame(lines, columns=COLUMNS)
+    frame = pd.DataFrame(lines, columns=COLUMNS)
+    return _checked(frame, settings, outcomes, right_on_all) if "checks" in settings else frame
+
+
+def _checked(
+    frame: pd.DataFrame,
+    settings: Mapping[str, Any],
+    outcomes: Mapping[tuple[str, str], pd.DataFrame],
+    right_on_all: set[int],
+) -> pd.DataFrame:
+    """The cells with their flags, and with companions where they are under attack."""
+    cells, checks = settings["cells"], settings["checks"]
+    beside = [companions(cell, outcomes, right_on_all) if checks[i] else {} for i, cell in enumerate(cells)]
+    more = pd.DataFrame(beside).join(flags(cells, checks, outcomes)).astype({"sdr_common_n": "Int64"})
+    more = more.combine_first(frame[["robust_accuracy_all", "sdr_common"]])
+    return frame.assign(**more)[[*COLUMNS[:-1], *CHECK_COLUMNS, COLUMNS[-1]]]
 
 
 def table_cells(
@@ -87,7 +106,40 @@ def table_cells(
     frame = frame.assign(**{name: _rounded(array, units) for name, array in numbers.items()})
     provenance = [" ".join(each) for each in zip(*(one["provenance"] for one in seeds), strict=True)]
     frame = frame.assign(n=np.min([one["n"] for one in seeds], axis=0), seeds=len(seeds), provenance=provenance)
-    return frame[[*COLUMNS[:-1], *SEED_COLUMNS, COLUMNS[-1]]]
+    checked = CHECK_COLUMNS if "checks" in settings else []
+    frame = frame.assign(**_checks_together(settings, seeds, outcomes)) if checked else frame
+    return frame[[*COLUMNS[:-1], *checked, *SEED_COLUMNS, COLUMNS[-1]]]
+
+
+def _checks_together(
+    settings: Mapping[str, Any],
+    seeds: Sequence[pd.DataFrame],
+    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+) -> dict[str, Any]:
+    """`CHECK_COLUMNS` over training seeds: means, intervals over images, and every flag that stands in any of them."""
+    parts = [_of(outcomes, folder) for folder in folders(settings)]
+    right = [right_on_all_rows(part) for part in parts]
+    places = [i for i, check in enumerate(settings["checks"]) if check]
+    samples = [
+        [common(settings["cells"][i], part, kept) for part, kept in zip(parts, right, strict=True)] for i in places
+    ]
+    units = seeds[0]["unit"].iloc[places]
+    means = _stacked(seeds, "sdr_common").mean(axis=0)
+    low, high = np.full((2, len(means)), np.nan)
+    low[places], high[places] = _over_images(samples, means[places], units)
+    shares = _stacked(seeds, "zero_gradients").mean(axis=0)
+    return {
+        "sdr_common_n": pd.concat([one["sdr_common_n"] for one in seeds], axis=1).min(axis=1),
+        "sdr_common_low": _rounded(low, seeds[0]["unit"]),
+        "sdr_common_high": _rounded(high, seeds[0]["unit"]),
+        "zero_gradients": _rounded(shares, seeds[0]["unit"]),
+        **{name: [_any_of(texts) for texts in zip(*(one[name] for one in seeds), strict=True)] for name in TEXTS},
+    }
+
+
+def _any_of(texts: Sequence[str]) -> str:
+    """Each of the texts' parts once."""
+    return "; ".join(dict.fromkeys(part for text in texts for part in text.split("; ") if part))
 
 
 def _of(files: Mapping[tuple[str, str, str], T], folder: str) -> dict[tuple[str, str], T]:
@@ -157,17 +209,6 @@ def _measure(
         measured["robust_accuracy_all"] = percent(survived[rows["valid"].to_numpy()])
         measured["sdr_common"] = percent(survived[common & fools])
     return measured
-
-
-def _right_on_all_rows(outcomes: Mapping[tuple[str, str], pd.DataFrame]) -> set[int]:
-    """Ids of the test images that every target of the table classifies correctly."""
-    sets = []
-    for (suite, _), frame in outcomes.items():
-        if suite.startswith(MEASURED):
-            continue
-        clean = frame[frame["attack"] == "none"]
-        sets.append(set(clean.loc[clean["clean"] == clean["label"], "image"]))
-    return set.intersection(*sets) if sets else set()
 
 
 def _against_paper(

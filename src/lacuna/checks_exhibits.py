@@ -8,7 +8,7 @@ from lacuna.checks import Paper, check_source, known, once
 from lacuna.codes import GRADIENT_METRICS, NO_SOURCE, arch_code, network_of
 from lacuna.data.places import BROUGHT
 from lacuna.errors import LacunaError
-from lacuna.exhibits import CLEAN_METRICS, Exhibits, joined, role_of
+from lacuna.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, IN_PANELS, Exhibits, joined, role_of
 from lacuna.names import MEASURES, SELF
 
 
@@ -90,6 +90,7 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
     place.known("suite", exhibits.parts["suites"])
     _check_source(place, part, exhibits)
     _check_attack(place, part, exhibits)
+    _check_checks(place, part, exhibits)
     if part["metric"] == "conditional_accuracy":
         _check_pair(place, rows)
     return None
@@ -98,7 +99,11 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
 def _check_clean(place: _Place) -> None:
     """Clean images have no attack; where the column is for a metric under attack, the row says otherwise."""
     for side in (place.row, place.column):
-        if extra := sorted({"suite", "source", "attack"} & set(side)) if side.get("metric") in CLEAN_METRICS else []:
+        if (
+            extra := sorted({"suite", "source", "attack", *CHECKS} & set(side))
+            if side.get("metric") in CLEAN_METRICS
+            else []
+        ):
             what = f"metric {side['metric']} takes none"
             raise LacunaError(f"{place.file}: key {place.key(extra[0])} is not known; {what}")
 
@@ -130,6 +135,18 @@ def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
         raise LacunaError(f"{where}: '{part['metric']}' is not measured of this attack; allowed: {measured}")
 
 
+def _check_checks(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:
+    """A cell that is checked is an accuracy over all images; its larger budget is another one of the same attack."""
+    asked = [name for name in CHECKS if name in part]
+    if asked and part["metric"] not in CHECKED_METRICS:
+        allowed = f"allowed with: {', '.join(CHECKED_METRICS)}"
+        raise LacunaError(f"{place.file}: key {place.key(asked[0])} is not for metric {part['metric']}; {allowed}")
+    if "larger" in part:
+        codes, named = exhibits.codes(part["suite"]), exhibits.names(part["suite"])
+        own = exhibits.code(part["suite"], part.get("attack"))
+        place.known("larger", [n for n, code in named.items() if code != own and codes[code] == codes[own]])
+
+
 def _check_pair(place: _Place, rows: Sequence[Mapping[str, str]]) -> None:
     if "pair" not in place.row:
         where = f"{place.table}.rows[{place.i}].pair"
@@ -149,6 +166,7 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
     if figure["plot"] == "tradeoff":
         shown = {cell.attack for cell in Exhibits(content).cells(content["tables"][figure["table"]])} - {"none"}
         known(paper.file, f"{key}.attack", figure["attack"], shown)
+    _check_panels(paper, key, figure)
     for i, panel in enumerate(figure.get("panels", [])):
         placed = [column.get("panel") for column in content["tables"][figure["table"]]["columns"]]
         known(paper.file, f"{key}.panels[{i}].panel", panel["panel"], [name for name in placed if name])
@@ -173,6 +191,19 @@ def _check_figure(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
             raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(codes) - 1}, the budgets of {row['attack']}")
         check_source(paper, f"{key}.rows[{i}].source", row["source"], row["attack"])
         _check_set(paper, row["attack"], figure["dataset"])
+
+
+def _check_panels(paper: Paper, key: str, figure: Mapping[str, Any]) -> None:
+    """A heat map has all columns in panels or none; every column that a sweep places has a place."""
+    if figure["plot"] not in IN_PANELS:
+        return
+    columns = paper.content["tables"][figure["table"]]["columns"]
+    needed = "x" if figure["plot"] == "sweep" else "panel"
+    placed = [column for column in columns if "panel" in column]
+    for column in (placed if needed == "x" else columns) if placed else []:
+        if needed not in column:
+            where = f"{paper.file}, key tables.{figure['table']}.columns"
+            raise LacunaError(f"{where}: '{column['column']}' has no {needed}; {key} needs it in every column it draws")
 
 
 def _check_numbers(where: str, drawn: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:

@@ -20,7 +20,8 @@ IMAGES = ".images"  # how the names of an attack's images end
 # Columns that other stages read, by what they must hold; further columns may stand beside them.
 OUTCOMES = {
     **dict.fromkeys(("attack", "source"), "texts"),
-    **dict.fromkeys(("image", "label", "clean", "adversarial", "source_clean", "source_adversarial"), "whole numbers"),
+    **dict.fromkeys(("image", "label", "clean", "adversarial"), "whole numbers"),
+    **dict.fromkeys(("source_clean", "source_adversarial", "source_flat"), "whole numbers"),
     "valid": "true or false",
     "distance": "finite numbers",
 }
@@ -49,14 +50,15 @@ def read_dataset(path: str, network: Mapping[str, Any] | None = None) -> Tensors
 
 
 def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
-    """An adversarial set: ``image``, ``label``, ``source_clean`` int64 (N,), and the tensors of each attack.
+    """An adversarial set: ``image``, ``label``, ``source_clean``, ``source_flat`` int64 (N,), and each attack's own.
 
     Raises `LacunaError` where they are anything else, or do not belong to the images of ``data``.
     """
     tensors = map_tensors(path)
     ids = _tensor(path, tensors, "image", "int64", (None,))
     labels = _tensor(path, tensors, "label", "int64", (len(ids),))
-    _tensor(path, tensors, "source_clean", "int64", (len(ids),))
+    for name in ("source_clean", "source_flat"):
+        _tensor(path, tensors, name, "int64", (len(ids),))
     size = tuple(data["images"].shape[1:]) if data else (None, None, None)
     codes = [name.removesuffix(IMAGES) for name in tensors if name.endswith(IMAGES)]
     if not codes:

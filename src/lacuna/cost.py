@@ -127,7 +127,7 @@ def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
 
 def _passes(budget: Mapping[str, Any]) -> int:
     """Passes through the network per image; a query without gradient counts like one with it."""
-    searched = budget.get("binary_search_steps", 1) * budget.get("restarts", 1)
+    searched = budget.get("binary_search_steps", 1) * budget.get("restarts", 1) * budget.get("targets", 1)
     return int(budget.get("queries", budget.get("steps", 1)) * searched)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.codes import NO_SOURCE
 from lacuna.data.classes import class_names
-from lacuna.exhibits import role_of
+from lacuna.exhibits import IN_PANELS, role_of
 from lacuna.names import attack_code
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 Body = Mapping[str, Any]
 Files = dict[str, list[str]]
 
-IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
 PLACE = ("column", "panel", "x")
 
 

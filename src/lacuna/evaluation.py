@@ -16,6 +16,8 @@ from lacuna.progress import Say, say_to_stderr
 from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 
+SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
+
 
 @runtime_checkable
 class Decides(Protocol):
@@ -109,7 +111,7 @@ def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
     known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
     frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
     frame = frame.assign(valid=True, distance=np.zeros(len(ids), np.float32), **dict.fromkeys(EXTRAS, -1))
-    return frame.assign(attack="none", source="", adversarial=frame["clean"], source_clean=-1, source_adversarial=-1)
+    return frame.assign(attack="none", source="", adversarial=frame["clean"], **dict.fromkeys(SOURCE, -1))
 
 
 def adversarial_outcomes(
@@ -118,7 +120,8 @@ def adversarial_outcomes(
     """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
 
     ``valid`` is False where the attack found no example; ``distance`` is the squared l2 distance to the clean image
-    divided by the number of values, pixels in [0, 1]; the `EXTRAS` are -1 where the attack says nothing.
+    divided by the number of values, pixels in [0, 1]; the `EXTRAS` are -1 where the attack says nothing, and
+    ``source_flat`` (`lacuna.attacks.flat`) where the source has no gradient.
     """
     images, none = tensors["image"], torch.full_like(tensors["image"], -1)
     return pd.DataFrame(
@@ -131,6 +134,7 @@ def adversarial_outcomes(
             "adversarial": adversarial.numpy(),
             "source_clean": tensors["source_clean"].numpy(),
             "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
+            "source_flat": tensors["source_flat"].numpy(),
             "valid": tensors[f"{attack}.valid"].numpy(),
             "distance": tensors[f"{attack}.distance"].numpy(),
             **{extra: tensors.get(f"{attack}.{extra}", none).numpy() for extra in EXTRAS},
@@ -141,7 +145,7 @@ def adversarial_outcomes(
 
 COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
-    *("source_clean", "source_adversarial", "valid", "distance", *EXTRAS, "radius"),
+    *(*SOURCE, "valid", "distance", *EXTRAS, "radius"),
 ]
 
 

@@ -6,12 +6,14 @@ from functools import cache
 from typing import Any
 
 from lacuna.codes import GRADIENT_METRICS, NO_SOURCE, place_of
-from lacuna.names import ENSEMBLE, MEASURES, SELF, attack_code
+from lacuna.names import ENSEMBLE, MEASURES, METHODS, SELF, Method, attack_code
 
 Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
 # Of clean images: no attack and no source.
 CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
+IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
+CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", "bounded_accuracy")  # lacuna.sanity
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ class Exhibits:
         for row in body["rows"]:
             for column in body["columns"]:
                 yield self._cell(body, row, column)
+
+    def checks(self, body: Body) -> list[dict[str, str]]:
+        """What every cell is checked for (lacuna.sanity): its ball, the code of a larger budget, the attack's loss.
+
+        Empty for cells without either; no list where no column has one.
+        """
+        found = [self._checks(row, column) for row in body["rows"] for column in body["columns"]]
+        return found if any(found) else []
+
+    def _checks(self, row: Body, column: Body) -> dict[str, str]:
+        part = joined(row, column)
+        if part["metric"] in CLEAN_METRICS or not set(CHECKS) & part.keys():
+            return {}
+        suite = part["suite"]
+        attack = self.parts["attacks"][self.codes(suite)[self.code(suite, part.get("attack"))]]
+        larger = self.code(suite, part["larger"]) if "larger" in part else ""
+        return {"ball": part.get("ball", ""), "larger": larger, "loss": METHODS.get(attack["method"], Method()).loss}
 
     def _cell(self, body: Body, row: Body, column: Body) -> Cell:
         part = joined(row, column)

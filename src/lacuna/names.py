@@ -139,13 +139,17 @@ def plain(value: Fraction) -> str:
     return str(scaled.numerator) if scaled.denominator == 1 else f"{float(scaled):.6g}"
 
 
+CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"  # losses that attacks follow
+
+
 @dataclass(frozen=True)
 class Method:
     """What the budgets of an attack method hold: required and optional parameters, and exactly one of ``one_of``.
 
     ``uncoded`` ones do not show in the attack's code, as in the printed tables; ``network`` is False where the
     adversarial set is made without a source network; ``foreground`` is True where it needs the foreground's masks,
-    ``l2`` where epsilons are lengths in l2, numbers.
+    ``l2`` where epsilons are lengths in l2, numbers. ``loss`` is what it follows the gradient of: `CROSS_ENTROPY`,
+    `MARGIN` (of logits, which no softmax flattens), or empty for attacks that see scores or decisions only.
     """
 
     required: tuple[str, ...] = ()
@@ -155,6 +159,7 @@ class Method:
     network: bool = True
     foreground: bool = False
     l2: bool = False
+    loss: str = CROSS_ENTROPY
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -172,19 +177,24 @@ METHODS: dict[str, Method] = {
         ("steps", "binary_search_steps", "learning_rate", "initial_const"),
         one_of=("kappa", "kappa_rel"),
         uncoded=frozenset({"steps"}),
+        loss=MARGIN,
     ),
-    "boundary": Method(("steps", "spherical_step", "source_step", "step_adaptation"), uncoded=frozenset({"steps"})),
-    "square": Method(("epsilon", "queries")),
+    "apgd_ce": Method(("epsilon", "steps"), ("restarts",)),
+    "apgd_t": Method(("epsilon", "steps"), ("targets", "restarts"), loss=MARGIN),
+    "boundary": Method(
+        ("steps", "spherical_step", "source_step", "step_adaptation"), uncoded=frozenset({"steps"}), loss=""
+    ),
+    "square": Method(("epsilon", "queries"), loss=""),
     "lspga": Method(("epsilon", "steps", "logit_step")),
     "dual": Method(_REGIONS, ("swapped", *_SEARCH), foreground=True),
     "dual_l2": Method(_REGIONS, ("swapped", *_SEARCH, "reference"), foreground=True, l2=True),
     "pgd_l2": Method(("epsilon_l2", "steps"), (*_SEARCH, "reference"), l2=True),
-    "jsma": Method(("gamma",), ("theta",)),
+    "jsma": Method(("gamma",), ("theta",), loss=MARGIN),
     "advdrop": Method(("variant", "bound", "steps"), ("table_step", "rounding", "success", "targeted")),
-    "gaussian": Method(("sigma",), network=False),
-    "shuffle": Method(("k",), ("pad",), network=False),
-    "stylised": Method(network=False),
-    "folder": Method(("name", "path", "resize"), network=False),
+    "gaussian": Method(("sigma",), network=False, loss=""),
+    "shuffle": Method(("k",), ("pad",), network=False, loss=""),
+    "stylised": Method(network=False, loss=""),
+    "folder": Method(("name", "path", "resize"), network=False, loss=""),
 }
 # Numbers of an adversarial image against its clean one, whatever a target says (lacuna.quality, lacuna.foreground).
 MEASURES = (
@@ -210,6 +220,7 @@ LETTERS = {  # parameters that codes show, and what stands before their values
     "decay": "d",
     "random_start": "rs",
     "restarts": "x",
+    "targets": "y",
     "kappa": "k",
     "kappa_rel": "r",
     "queries": "n",

@@ -389,6 +389,7 @@ class Plan:
                 "paper_dataset": body["dataset"],
                 "printed_table": body.get("printed"),
                 **({"replicas": self.replicas(self.dataset_of(table))} if self.config.seeds > 1 else {}),
+                **({"checks": checks} if (checks := self.exhibits.checks(body)) else {}),
                 "ensembles": {name: self.exhibits.members(name) for name in named},
                 "cells": [vars(cell) | {"target": cell.target} for cell in cells],
             }
@@ -396,9 +397,15 @@ class Plan:
 
     def table_settings(self, table: str) -> str:
         """Settings of the rule table: titles and notes only, the numbers come from its cells."""
+        return canonical({"exhibit": table, **self.titles(table)})
+
+    def titles(self, table: str) -> dict[str, Any]:
+        """What a table's renderings say besides its cells: titles, notes, and where cells are checked their panels."""
         paper, body = self.tables[table]
-        named = {"exhibit": table, "title": body["title"], "paper": self.config.papers[paper]["title"]}
-        return canonical(named | {"notes": self.notes(table)})
+        panels = {column["column"]: column.get("panel", "") for column in body["columns"]}
+        checked = {"panels": panels} if self.exhibits.checks(body) else {}
+        named = {"title": body["title"], "paper": self.config.papers[paper]["title"], "notes": self.notes(table)}
+        return named | checked
 
     def figure_settings(self, figure: str) -> str:
         """Settings of the rule figure: which plot, its title, and what the files do not tell."""

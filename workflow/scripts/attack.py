@@ -8,6 +8,7 @@ import torch
 
 from lacuna.artefacts import Record, stable_part, write_tensors
 from lacuna.attacks.draws import Draws
+from lacuna.attacks.flat import flat
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import AdversarialSet, adversarial_images
 from lacuna.contents import read_adversarial, read_dataset, read_foreground, read_selection
@@ -55,6 +56,7 @@ with job(snakemake) as say:
         files = [names[image] for image in ids.tolist()]
 
     tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
+    tensors["source_flat"] = flat(model, images, labels, batch, say)
     states = []
     for code, budget in settings["budgets"].items():
         name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)

@@ -17,6 +17,6 @@ with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, wide(cells).to_csv(index=False, lineterminator="\n"))
-    around = settings["title"], settings["paper"], settings["notes"]
-    write_text(snakemake.output.markdown, markdown(cells, *around))
-    write_text(snakemake.output.latex, latex(cells, *around))
+    around = {key: value for key, value in settings.items() if key != "exhibit"}
+    write_text(snakemake.output.markdown, markdown(cells, **around))
+    write_text(snakemake.output.latex, latex(cells, **around))

@@ -33,18 +33,18 @@ def pgd(
     Starts come from ``draws``, without them from torch's global generator. Raises `LacunaError` for a model in
     training mode and ValueError for images outside [0, 1].
     """
-    lowest, highest = _box(x, epsilon)
+    lowest, highest = box(x, epsilon)
     with frozen(model):
         best = None
         for restart in range(restarts):
-            start = _uniform_start(x, lowest, highest, epsilon, restart, draws) if random_start else x
+            start = uniform_start(x, lowest, highest, epsilon, restart, draws) if random_start else x
             made = signed_ascent(model, start, labels, lowest, highest, step, steps)
             best = made if best is None else _higher_loss(model, best, made, labels)
     assert best is not None
     return best
 
 
-def _box(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+def box(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
     """Lowest and highest pixels within ``epsilon`` of the images and in [0, 1]."""
     if not (x.min() >= 0 and x.max() <= 1):  # also refuses NaN
         raise ValueError(f"images must lie in [0, 1], not [{float(x.min())}, {float(x.max())}]")
@@ -65,9 +65,10 @@ def signed_ascent(
     return adversarial
 
 
-def _uniform_start(
+def uniform_start(
     x: Tensor, lowest: Tensor, highest: Tensor, epsilon: float, restart: int, draws: Draws | None
 ) -> Tensor:
+    """Uniform in the ball, clipped to [lowest, highest]; drawn as "start ``restart``", or from torch's generator."""
     drawn = torch.rand_like(x) if draws is None else draws.uniform(f"start {restart}", x)
     return torch.clamp(x + epsilon * (2 * drawn - 1), lowest, highest)
 
@@ -87,7 +88,7 @@ def mifgsm(
     Images, labels, units, clipping and errors as in `pgd`. The released code has decay 1 (the paper, appendix B,
     leaves it open) and no random start.
     """
-    lowest, highest = _box(x, epsilon)
+    lowest, highest = box(x, epsilon)
     adversarial, momentum = x, torch.zeros_like(x)
     with frozen(model):
         for _ in range(steps):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.advdrop import advdrop
+from lacuna.attacks.apgd import apgd_ce, apgd_t
 from lacuna.attacks.counterparts import from_folder
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.dual import dual, dual_l2, pgd_l2
@@ -51,6 +52,8 @@ ATTACKS = {
     "fgsm": Attack(fgsm),
     "pgd": Attack(pgd, draws=True),
     "mifgsm": Attack(mifgsm),
+    "apgd_ce": Attack(apgd_ce, draws=True),
+    "apgd_t": Attack(apgd_t, draws=True),
     "cw": Attack(cw, resumable=True),
     "boundary": Attack(boundary, draws=True, resumable=True),
     "square": Attack(square, draws=True, resumable=True, group=GROUP),

@@ -84,11 +84,10 @@ def _lost(path: str, cells: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]]:
     """Problems of a table's renderings, and of their copies where those are of this scale."""
-    paper, body = plan.tables[name]
     csv, md, tex, path = plan.table_files(name)
-    around = body["title"], plan.config.papers[paper]["title"], plan.notes(name)
+    titles = plan.titles(name)
     texts = {csv: wide(cells).to_csv(index=False, lineterminator="\n")}
-    texts |= {md: markdown(cells, *around), tex: latex(cells, *around)}
+    texts |= {md: markdown(cells, **titles), tex: latex(cells, **titles)}
     copies = {
         f"tables/{name}.{ending}": file for ending, file in zip(("csv", "md", "tex"), (csv, md, tex), strict=True)
     }

@@ -1,11 +1,12 @@
 """A table as CSV, Markdown and LaTeX, from its cells."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from jinja2 import Environment
 
 from lacuna.metrics import DISTANCE, PERCENT
+from lacuna.reporting import checked
 from lacuna.reporting.pattern import plural, summary
 
 UNITS = {
@@ -96,8 +97,12 @@ def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
     return keyed.unstack("column").reindex(index=rows, columns=columns).fillna(missing).reset_index()
 
 
-def markdown(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = ()) -> str:
-    """The table for people: paper | ours | difference, notes, and what its pattern says."""
+def markdown(
+    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+) -> str:
+    """The table for people: paper | ours | difference, notes, and what its pattern says; with flags, in ``panels``."""
+    if "flags" in cells:
+        return checked.markdown(cells, title, paper, notes, panels or {})
     parts = [_texts(cells, "printed").replace("", "-"), _texts(cells, "value")]
     parts.append(_texts(cells, "difference", "+").replace("", "-"))
     frame = _pivot(cells, parts[0] + " \\| " + parts[1] + " \\| " + parts[2], missing="-")
@@ -140,8 +145,12 @@ def _units(cells: pd.DataFrame) -> str:
     return ", ".join(dict.fromkeys(UNITS[unit] for unit in cells["unit"]))
 
 
-def latex(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = ()) -> str:
+def latex(
+    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+) -> str:
     """The table for a paper, with booktabs rules; scale, dataset and notes stand in the caption."""
+    if "flags" in cells:
+        return checked.latex(cells, title, paper, notes, panels or {}, escape)
     frame = _pivot(cells, _texts(cells, "value"), missing="-")
     first = cells.iloc[0]
     about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."

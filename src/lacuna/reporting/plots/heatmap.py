@@ -1,6 +1,5 @@
 """A table as heat maps: the paper's numbers beside ours, or ours in panels."""
 
-import string
 from collections.abc import Mapping
 
 import pandas as pd
@@ -8,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lacuna.reporting.flags import flags_of, marks_of
 from lacuna.reporting.plots.style import finish, page, styled
 
 WIDTH, LINE = 9.5, 0.32  # inches; of the page, of a row
@@ -19,7 +19,8 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     """One colour scale for all numbers; clean accuracy stands apart, grey.
 
     ``panels`` maps columns to the panel they stand in, one below the other. Where it is empty the printed table and
-    ours stand side by side. Each of a cell's ``flags`` (texts, "; " between them) is a letter, which the note explains.
+    ours stand side by side. Each of a cell's ``flags`` (texts, "; " between them) is a letter, which the note explains;
+    numbers with one are bold.
     """
     rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
     flags = flags_of(cells)
@@ -30,13 +31,6 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     figure.colorbar(axes[0].collections[0], ax=axes, label=f"{label} in percent", pad=0.01, aspect=40)
     meanings = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items())
     return finish(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
-
-
-def flags_of(cells: pd.DataFrame) -> dict[str, str]:
-    """The flags of all cells, each with its letter, in the order they first appear; none without a column flags."""
-    texts: list[str] = list(cells["flags"].dropna()) if "flags" in cells else []
-    found = dict.fromkeys(flag for text in texts for flag in text.split("; ") if flag)
-    return dict(zip(found, string.ascii_lowercase, strict=False))
 
 
 def _beside_printed(figure: Figure, cells: pd.DataFrame, rows: list[tuple[str, str]]) -> list[Axes]:
@@ -85,6 +79,8 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
     for i in range(1, len(rows)):
         if first[i]:
             axis.axhline(i, color="white", linewidth=3)
+    for text in axis.texts:
+        text.set_fontweight("bold" if text.get_text()[-1:].isalpha() else "normal")
     axis.tick_params(length=0)
     axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")
     axis.set_yticks([i + 0.5 for i in range(len(rows))], labels, rotation=0)
@@ -92,6 +88,5 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
 
 def _texts(cells: pd.DataFrame, column: str, flags: Mapping[str, str]) -> list[str]:
     """What stands in each cell: its number, and the letters of its flags."""
-    own = cells["flags"].fillna("") if flags else [""] * len(cells)
-    marks = ["".join(letter for flag, letter in flags.items() if flag in text.split("; ")) for text in own]
-    return [f"{number:.1f} {mark}".strip() for number, mark in zip(cells[column].astype(float), marks, strict=True)]
+    pairs = zip(cells[column].astype(float), marks_of(cells, flags), strict=True)
+    return [f"{number:.1f} {marks}".strip() for number, marks in pairs]

@@ -1,0 +1,32 @@
+"""Where a network's cross-entropy is flat: an attack that follows its gradient learns nothing there."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.attacks.victim import frozen
+from lacuna.device import in_batches
+from lacuna.images import as_pixels
+from lacuna.progress import Say
+
+
+def flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, say: Say) -> Tensor:
+    """Whether the gradient of the cross-entropy is exactly 0 at every value of an image: int64 (N,), on the CPU.
+
+    Images uint8 (N, C, H, W), labels int64 (N,), on the model's device. 1 where it is, 0 where it is not, -1 for all
+    without a network, or with one that discretises its input and so has no gradient. A softmax that is sure of itself
+    underflows to that. Raises `LacunaError` for a model in training mode.
+    """
+    if model is None:
+        return torch.full((len(images),), -1)
+    with frozen(model):
+
+        def work(part: slice) -> Tensor:
+            x = as_pixels(images[part]).requires_grad_()
+            logits = model(x)
+            if not logits.requires_grad:
+                return torch.full((len(x),), -1)
+            (slope,) = torch.autograd.grad(F.cross_entropy(logits, labels[part], reduction="sum"), x)
+            return (slope == 0).flatten(1).all(1).long().cpu()
+
+        return torch.cat([found for _, found in in_batches(len(images), batch, work, say)])
