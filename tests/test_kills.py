@@ -40,11 +40,12 @@ STAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "PGD": ("attack", grid("pgd", *({**PGD, "steps": steps} for steps in (5, 20, 40)))),
     "CW": ("attack", grid("cw", CW | {"kappa": 0}, CW | {"kappa": 1})),
     "boundary": ("attack", grid("boundary", WALK)),
+    "JSMA": ("attack", grid("jsma", *({"gamma": gamma} for gamma in (0.2, 0.3, 0.4)))),
     "square": ("attack", grid("square", *({"epsilon": f"{e}/255", "queries": 30} for e in (2, 4, 6, 8)))),
     "an attack of one's own": ("attack", grid("test_kills:noise", *({"epsilon": f"{e}/255"} for e in (2, 4, 8)))),
     "evaluation": ("evaluate", {}),
 }
-KILLS = 3  # of each stage: 24 in all
+KILLS = 3  # of each stage: 27 in all
 
 
 def noise(model: Any, x: Any, labels: Any, *, epsilon: float) -> Any:
@@ -119,7 +120,7 @@ def test_a_stage_killed_at_random_moments_ends_with_the_bytes_of_an_undisturbed_
     while kills < KILLS:
         process = start(killed, rule, changes)
         while kills and process.exitcode is None and not states(killed):
-            time.sleep(0.002)  # the first kill comes at any moment, the others when there is something to lose
+            time.sleep(0.02)  # the first kill comes at any moment, the others when there is something to lose
         process.join(draw.uniform(0, 0.6) * seconds)
         if process.exitcode is None:
             process.kill()

@@ -21,8 +21,8 @@ running() { # pid file, daemon: whether the recorded process is alive and is tha
     pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$2"
 }
 
-wait_until() { # command: retried for ten seconds
-    for _ in $(seq 50); do
+wait_until() { # command: retried for two minutes, since the machine may be busy
+    for _ in $(seq 600); do
         if "$@"; then return 0; fi
         sleep 0.2
     done

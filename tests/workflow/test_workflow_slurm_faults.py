@@ -1,8 +1,11 @@
 """Faults of a real Slurm cluster while it works on a table: at the end the table is that of an undisturbed run.
 
-The job that suffers is a training that sleeps after each epoch, so that there is time to harm it.
+The job that suffers is a training that waits after an epoch for as long as the test tells it to, so that it is at work
+when it is harmed, however fast or slow the machine is.
 """
 
+import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from clusters import Cluster, Run, marks, needs_accounting, running, wait, with_cluster
 from conftest import copy, made_once
+from safetensors import safe_open
 
 if TYPE_CHECKING:
     from conftest import Tree
@@ -20,11 +24,16 @@ VICTIM, TABLE = "resnet18-bottom0.5-standard-s1m1", "tables/table3.csv"
 CHECKPOINT = f"results/demo/fashion-mnist-subset/train/{VICTIM}.safetensors"
 STATE = f"results/demo/fashion-mnist-subset/train/state/{VICTIM}.safetensors"
 LOG = f"logs/demo/fashion-mnist-subset/train/{VICTIM}.log"
-EPOCHS = 30
+EPOCHS, ALL = 8, 99
+# In the tree's own copy of the library: once that many steps are kept as the file says, go no further.
+HOLD = """\
+        while Path("hold").exists() and done >= int(Path("hold").read_text()):
+            time.sleep(0.1)
+"""
 
 
 def slow_down(tree: "Tree") -> None:
-    """One architecture with two rows, more epochs of fewer steps, and a sleep after each in jobs that are told to."""
+    """One architecture with two rows, more epochs of fewer steps, and jobs that can be held after one."""
 
     def paper(content: Any) -> None:
         sources = ["resnet18-standard-s0"]
@@ -38,8 +47,11 @@ def slow_down(tree: "Tree") -> None:
     tree.configure("config/papers/defective.yaml", paper)
     tree.replace("config/scales/demo.yaml", "epochs: 1", f"epochs: {EPOCHS}")
     tree.replace("config/scales/demo.yaml", "batch_size: 8", "batch_size: 64")
-    sleep = 'time.sleep(float(__import__("os").environ.get("SLOW", 0)))'
-    tree.replace("src/lacuna/resumable.py", "        self.saved = time", f"        {sleep}\n        self.saved = time")
+    tree.replace(
+        "src/lacuna/resumable.py",
+        "        self.saved = time.monotonic()\n        self",
+        f"{HOLD}        self.saved = time.monotonic()\n        self",
+    )
     tree.append("rules/evaluate.smk", "localrules: evaluate\n")  # one job on the cluster is enough
 
 
@@ -76,30 +88,45 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture
 def start(tree: "Tree", cluster: Cluster) -> Iterator[Callable[..., Run]]:
-    """Starts the run; what is left of it at the end of a test is killed."""
+    """Starts the run, its training held after each epoch; what is left of it at the end of a test is killed."""
     with_cluster(tree, cluster)
+    hold(tree, 1)
     runs: list[Run] = []
 
-    def begin(seconds: float = 1.0) -> Run:
-        runs.append(Run(tree, cluster, {"SLOW": str(seconds)}))
+    def begin() -> Run:
+        runs.append(Run(tree, cluster))
         return runs[-1]
 
     yield begin
     for run in runs:
         run.kill()
-    cluster.call("scancel", "--me")
+    cluster.empty()
+
+
+def hold(tree: "Tree", epoch: int) -> None:
+    """Lets the training go on until it has kept this epoch, or the one that it is at."""
+    (tree / "hold.new").write_text(str(epoch))
+    os.replace(tree / "hold.new", tree / "hold")
+
+
+def kept(tree: "Tree") -> int:
+    """The epoch after which a job that starts now goes on."""
+    try:
+        with safe_open(tree / STATE, framework="numpy") as file:
+            return int(json.loads(file.metadata()["state"])["done"])
+    except FileNotFoundError:
+        return 0
 
 
 def at_work(run: Run, after: int = 0) -> int:
     """Waits until the training has gone on by an epoch: the last one kept."""
-    tree = run.tree
+    run.wait(lambda: kept(run.tree) > after, f"an epoch after {after}")
+    return kept(run.tree)
 
-    def epochs() -> list[int]:
-        said = (tree / LOG).read_text() if (tree / LOG).exists() else ""
-        return [int(number) for number in re.findall(r": epoch (\d+) of", said)]
 
-    run.wait(lambda: (tree / STATE).exists() and epochs() and epochs()[-1] > after, f"an epoch after {after}")
-    return epochs()[-1]
+def another(cluster: Cluster, job: str, columns: str = "%i") -> list[list[str]]:
+    """The jobs in the queue but this one, which may be ending."""
+    return [line[1:] for line in cluster.jobs(f"%i {columns}") if line[0] != job]
 
 
 def went_on(tree: "Tree") -> int:
@@ -129,10 +156,9 @@ def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_o
     ((job, minutes, memory),) = cluster.jobs("%i %l %m")
     assert (minutes, memory) == ("11:00", "2500M")
     cluster.call("scancel", job)
-    run.wait(lambda: [line for line in cluster.jobs() if line != [job]], "the second attempt")
-    ((other, minutes, memory),) = cluster.jobs("%i %l %m")
-    assert other != job
-    assert (minutes, memory) == ("22:00", "5000M")
+    run.wait(lambda: another(cluster, job), "the second attempt")
+    assert another(cluster, job, "%l %m") == [["22:00", "5000M"]]
+    hold(tree, ALL)
     run.finish()
     assert went_on(tree) >= epoch
     check(tree, undisturbed_root)
@@ -142,7 +168,7 @@ def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_o
 def test_a_preempted_job_and_one_over_its_time_limit_go_on(
     start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
 ) -> None:
-    run = start(2.5)  # longer than a minute, the shortest time limit
+    run = start()
     epoch = at_work(run)
     ((job,),) = cluster.jobs()
     cluster.call("sbatch", "--partition=urgent", "--gpus=2", "--output=/dev/null", "--wrap=sleep 3")
@@ -153,9 +179,9 @@ def test_a_preempted_job_and_one_over_its_time_limit_go_on(
     assert cluster.jobs() == [[job]], "requeued under its number"
 
     cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
-    run.wait(lambda: [line for line in cluster.jobs() if line != [job]], "the second attempt")
-    ((_, minutes),) = cluster.jobs("%i %l")
-    assert minutes == "22:00"
+    run.wait(lambda: another(cluster, job), "the second attempt")
+    assert another(cluster, job, "%l") == [["22:00"]]
+    hold(tree, ALL)
     run.finish()
     assert went_on(tree) >= epoch
     check(tree, undisturbed_root)
@@ -175,7 +201,10 @@ def test_a_lost_node_and_a_controller_that_is_away_cost_nothing_but_time(
     epoch = at_work(run, epoch)
     assert cluster.jobs() == [[job]], "requeued under its number"
 
+    hold(tree, epoch + 2)
     cluster.away(30)
+    assert at_work(run, epoch + 1) == epoch + 2, "jobs work on meanwhile"
+    hold(tree, ALL)
     run.finish()
     assert went_on(tree) >= epoch - 1
     check(tree, undisturbed_root)
@@ -189,12 +218,13 @@ def test_after_snakemake_was_killed_the_same_command_cancels_its_jobs_and_goes_o
     epoch = at_work(run)
     ((orphan,),) = cluster.jobs()
     run.kill()
-    at_work_alone = (tree / LOG).read_text().count("epoch")
-    wait(lambda: (tree / LOG).read_text().count("epoch") > at_work_alone, "the orphan, which works on")
+    hold(tree, epoch + 1)
+    wait(lambda: kept(tree) > epoch, "the orphan, which works on")
     run = start()
     run.wait(lambda: "Cancelled" in run.said, "the orphan's end")
     assert "The last run here was killed; its lock is removed" in run.said
     assert f"Cancelled 1 Slurm jobs of the killed run, to go on from what they kept: {orphan}" in run.said
+    hold(tree, ALL)
     run.finish()
-    assert went_on(tree) >= epoch
+    assert went_on(tree) > epoch
     check(tree, undisturbed_root)
