@@ -14,8 +14,9 @@ from stages import Outputs
 from lacuna.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.errors import LacunaError
 from lacuna.names import MEASURES as NAMED
-from lacuna.plan import SCORES, Plan
+from lacuna.plan import Plan
 from lacuna.quality import MEASURES, measure
+from lacuna.settings import SCORES
 
 if TYPE_CHECKING:
     from conftest import Project

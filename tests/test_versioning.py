@@ -13,7 +13,8 @@ import yaml
 
 from lacuna.artefacts import Record, provenance_path, text_digest
 from lacuna.inventory import Artefact
-from lacuna.plan import Plan, canonical
+from lacuna.plan import Plan
+from lacuna.settings import canonical
 from lacuna.versioning.aliases import COLLECTIONS, aliases
 from lacuna.versioning.verify import as_recorded, different, examine, other_code
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lacuna.artefacts import provenance_path, sha256, stable_part, text_digest, verify
 from lacuna.errors import LacunaError, TamperedError
 from lacuna.inventory import Artefact
-from lacuna.plan import canonical
+from lacuna.settings import canonical
 
 State = Literal["agrees", "absent", "disagrees", "unconfirmed"]
 
