@@ -49,6 +49,7 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
     write_tensors(str(folder / "set.safetensors"), tensors, Record("attack", "{}"))
     job = SimpleNamespace(
         threads=1,
+        resources=SimpleNamespace(),
         wildcards=SimpleNamespace(attack="a", source="net-s0"),
         params=SimpleNamespace(settings=json.dumps({"measures": measures, "saliency": {}})),
         input=SimpleNamespace(
