@@ -5,6 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+
+from lacuna.names import ARCHITECTURES
 
 ROOT = Path(__file__).resolve().parents[1]
 ASKED = ["-X", "--parsable2", "--clusters", "all", "--noheader", "--format=JobIdRaw,State"]
@@ -82,3 +85,11 @@ def test_the_accounts_are_asked_for_tasks_of_arrays_by_the_numbers_that_the_exec
 def test_other_questions_go_to_the_real_one(tmp_path: Path) -> None:
     assert told(tmp_path, AWAY, 'echo "real $*"; exit 3', ["-j", "8", "-n"]) == (3, ["real -j 8 -n"])
     assert told(tmp_path, AWAY, AWAY, ["-j", "8.0", "--format=Reason", "--noheader"]) == (0, [])
+
+
+def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path) -> None:
+    profile = yaml.safe_load((root / "slurm/profile.yaml").read_text())["set-resources"]
+    asking = {rule.partition("_")[0] for rule, asked in profile.items() if "with_gpu" in asked}
+    scripts = (root / "workflow/scripts").glob("*.py")
+    assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
+    assert {f"train_{arch}" for arch in ARCHITECTURES} <= profile.keys()
