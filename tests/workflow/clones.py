@@ -40,7 +40,9 @@ class Clone(Tree):
 
     def do(self, *command: str) -> CompletedProcess[str]:
         """Any command in the clone, whatever its exit status."""
-        return subprocess.run(command, cwd=self.root, env=self.variables(), capture_output=True, text=True, timeout=300)
+        return subprocess.run(
+            command, cwd=self.root, env=self.variables(), capture_output=True, text=True, timeout=self.patience
+        )
 
     def must(self, *command: str) -> str:
         """A command that must succeed; what it said."""

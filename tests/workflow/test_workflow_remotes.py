@@ -1,11 +1,15 @@
-"""Interrupted pulls, files of one's own, several scales, datasets and tables in one remote, and a remote on S3."""
+"""Interrupted pulls, files of one's own, several scales, datasets and tables in one remote; remotes on S3 and SSH."""
 
 import json
+import os
+import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +204,88 @@ def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     assert "Snakemake takes 21 artefacts as made; rendered: nothing" in said
 
     s3.put_object(**place, Body=content)
+    shutil.rmtree(published / ".dvc/cache")
+    (published / CELLS).unlink()
+    published.made("pull")
+    assert published.contents("results") == a.contents("results")
+    assert published.planned("tables/table3.csv") == {}
+
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")  # started by its whole path, as it asks
+SSHD_CONFIG = """
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/key.pub
+AuthenticationMethods publickey
+StrictModes no
+UsePAM no
+PidFile none
+Subsystem sftp internal-sftp
+"""
+SSH_CONFIG = """
+Host lacuna-server
+  HostName 127.0.0.1
+  Port {port}
+  User {user}
+  IdentityFile {folder}/key
+"""
+
+
+def answers(port: int) -> bool:
+    """Whether something on this machine listens at a port."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+@pytest.fixture
+def ssh_home(tmp_path: Path) -> Iterator[Path]:
+    """A home directory whose .ssh/config knows `lacuna-server`: a server on this machine with keys of its own."""
+    if SSHD is None or not shutil.which("ssh-keygen"):
+        pytest.skip("needs the Debian packages openssh-server and openssh-client")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # the server's user root insists on it; services make it at boot
+    folder = tmp_path / "sshd"
+    (folder / "home/.ssh").mkdir(parents=True, mode=0o700)
+    for name in ("host", "key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        known = {"folder": folder, "port": free.getsockname()[1], "user": pwd.getpwuid(os.getuid()).pw_name}
+    (folder / "sshd_config").write_text(SSHD_CONFIG.format(**known))
+    (folder / "home/.ssh/config").write_text(SSH_CONFIG.format(**known))
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(known["port"]):
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield folder / "home"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_an_ssh_remote_gives_back_what_was_pushed_and_a_damaged_file_is_named(
+    world: Path, tmp_path: Path, published: Clone, ssh_home: Path
+) -> None:
+    """Host, port, user and key come from ~/.ssh/config alone."""
+    a = Clone(copy(world / "A", tmp_path / "A").root)
+    for clone in (a, published):
+        clone.environment["HOME"] = str(ssh_home)
+        clone.must("dvc", "remote", "modify", "--local", "storage", "url", f"ssh://lacuna-server{tmp_path}/store")
+    assert f"{a.objects()} files pushed" in a.made("push")
+    md5 = yaml.safe_load((a / f"{CELLS}.dvc").read_text())["outs"][0]["md5"]
+    stored = tmp_path / f"store/files/md5/{md5[:2]}/{md5[2:]}"
+    content = stored.read_bytes()
+    assert content == (a / CELLS).read_bytes()
+    stored.write_bytes(content.replace(b",", b";", 1))
+    assert named(published.complains("pull")) == [CELLS]
+
+    stored.write_bytes(content)
     shutil.rmtree(published / ".dvc/cache")
     (published / CELLS).unlink()
     published.made("pull")
