@@ -179,7 +179,7 @@ def test_marks_stand_beside_numbers_and_are_explained() -> None:
         "pgd, transfer": "transfer",
         "cw": "white box",
     }
-    text = markdown(frame, "A title", "A paper", ["A note."], panels)
+    text = markdown(frame, "A title", "A paper", ["A note."], dict(sorted(panels.items(), reverse=True)))
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Clean",
         "## White box",

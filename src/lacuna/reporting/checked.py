@@ -31,7 +31,7 @@ Each cell: accuracy over all images in percent (95 % interval); after the bar, w
 the images that every row gets right when clean. Letters are marks: such a number must not be read as robustness.
 {% for part in parts %}
 
-## {{ part.panel | capitalize }}
+## {{ part.panel[:1] | upper }}{{ part.panel[1:] }}
 
 | {{ part.head | join(" | ") }} |
 |{{ "---|" * (part.head | length) }}
@@ -123,7 +123,7 @@ def _parts(
     }
     rows, parts = list(dict.fromkeys(cells["row"])), []
     clean = list(dict.fromkeys(cells.loc[cells["attack"] == "none", "column"]))
-    for panel in dict.fromkeys(panels.values()):
+    for panel in dict.fromkeys(panels[column] for column in cells["column"]):  # settings come with sorted keys
         columns = dict.fromkeys([*clean, *(c for c in dict.fromkeys(cells["column"]) if panels[c] == panel)])
         lines = [[shown(row), *(text.get((row, column), "-") for column in columns)] for row in rows]
         parts.append({"panel": shown(panel), "head": ["", *map(shown, columns)], "rows": lines})
