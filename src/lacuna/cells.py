@@ -11,6 +11,7 @@ from lacuna.codes import Ensembles, arch_code, network_of, place_of, source_code
 from lacuna.exhibits import CLEAN_METRICS
 from lacuna.metrics import (
     PERCENT,
+    attacked,
     digits,
     folders,
     fooled,
@@ -201,13 +202,12 @@ def _measure(
     rows = rows_of(cell, outcomes)
     if not with_source(rows).any():
         return measured
-    fools = fooled(rows)
-    measured["fooled_source_share"] = percent(fools)
+    measured["fooled_source_share"] = percent(fooled(rows))
     if cell["metric"] == "defense_rate":
         survived = (rows["adversarial"] == rows["label"]).to_numpy()
         common = rows["image"].isin(right_on_all).to_numpy()
         measured["robust_accuracy_all"] = percent(survived[rows["valid"].to_numpy()])
-        measured["sdr_common"] = percent(survived[common & fools])
+        measured["sdr_common"] = percent(survived[common & attacked(rows, cell)])
     return measured
 
 

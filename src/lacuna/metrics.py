@@ -51,6 +51,15 @@ def fooled(rows: pd.DataFrame) -> Array:
     return (rows["valid"] & (rows["source_adversarial"] != rows["label"])).to_numpy()
 
 
+def attacked(rows: pd.DataFrame, cell: Cell) -> Array:
+    """Whether a defense rate counts each line's example: one that fools its source.
+
+    In the white box the source is the target, and no example that fools it is withstood: there every valid one counts
+    (released code).
+    """
+    return rows["valid"].to_numpy() if cell["source"] == cell["target"] else fooled(rows)
+
+
 def with_source(rows: pd.DataFrame) -> Array:
     """Whether each line's example was made on a network; its label is -1 where none was."""
     return (rows["source_adversarial"] >= 0).to_numpy()
@@ -72,8 +81,11 @@ def _test_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample
 
 
 def _defense_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Over examples whose clean image the target gets right and that fool the source (Section 4, appendix A.7)."""
-    return _sample(rows, _clean(rows) & fooled(rows))
+    """Over examples whose clean image the target gets right and that fool the source (Section 4, appendix A.7).
+
+    In the white box over all of images that the target gets right.
+    """
+    return _sample(rows, _clean(rows) & attacked(rows, cell))
 
 
 def _adversarial_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
