@@ -145,6 +145,15 @@ def test_markdown_says_so_where_only_the_clean_column_can_be_compared(comparable
     )
 
 
+def test_markdown_without_printed_numbers_has_ours_alone_and_its_own_warning(cells: pd.DataFrame) -> None:
+    own = cells.assign(printed=None, difference=None)
+    text = markdown(own, TITLE, PAPER)
+    assert "Each cell: ours, in percent" in text
+    assert body(text)[1][2:] == wide(own).iloc[0, 2:-2].tolist()
+    assert "this is no reproduction of its results" in text
+    assert "no reproduction" not in markdown(own.assign(scale="paper"), TITLE, PAPER)
+
+
 def test_markdown_ends_with_the_pattern_and_the_counts(cells: pd.DataFrame) -> None:
     text = markdown(cells, TITLE, PAPER)
     assert all(f"\n* {line}\n" in text for line in summary(cells))

@@ -25,9 +25,9 @@ _TEXT = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep
 _MARKDOWN = _TEXT.from_string("""\
 # {{ exhibit }}: {{ title }}
 
-{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. Each cell: paper | ours | difference, in {{ unit }}.
+{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. {{ cell }} in {{ unit }}.
 {% if not comparable %}
-Scale, dataset or attack are not the paper's: **this is no reproduction of the printed numbers**.
+Scale, dataset or attack are not the paper's: **this is no reproduction of {{ theirs }}**.
 {% endif %}
 
 | {{ head | join(" | ") }} |
@@ -103,10 +103,9 @@ def markdown(
     """The table for people: paper | ours | difference, notes, and what its pattern says; with flags, in ``panels``."""
     if "flags" in cells:
         return checked.markdown(cells, title, paper, notes, panels or {})
-    parts = [_texts(cells, "printed").replace("", "-"), _texts(cells, "value")]
-    parts.append(_texts(cells, "difference", "+").replace("", "-"))
-    frame = _pivot(cells, parts[0] + " \\| " + parts[1] + " \\| " + parts[2], missing="-")
-    first = cells.iloc[0]
+    first, printed = cells.iloc[0], cells["printed"].notna()
+    frame = _pivot(cells, _three(cells) if printed.any() else _texts(cells, "value"), missing="-")
+    comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
     return _MARKDOWN.render(
         exhibit=first["exhibit"],
         title=title,
@@ -114,11 +113,19 @@ def markdown(
         scale=first["scale"],
         dataset=first["dataset"],
         unit=_units(cells),
-        comparable=cells.loc[cells["printed"].notna() & cells["value"].notna(), "difference"].notna().all(),
+        cell="Each cell: paper | ours | difference," if printed.any() else "Each cell: ours,",
+        theirs="the printed numbers" if printed.any() else "its results",
+        comparable=comparable if printed.any() else first["scale"] == "paper",
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
         notes=[*notes, *_empty(cells), *summary(cells), _counts(cells)],
     )
+
+
+def _three(cells: pd.DataFrame) -> pd.Series:
+    """Paper, ours and difference in one text per cell."""
+    paper, ours = _texts(cells, "printed").replace("", "-"), _texts(cells, "value")
+    return paper + " \\| " + ours + " \\| " + _texts(cells, "difference", "+").replace("", "-")
 
 
 def _empty(cells: pd.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 """A measure over a budget, one panel per budget that varies (dual perturbation, Figures 3 to 5)."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,11 @@ from matplotlib.lines import Line2D
 from lacuna.errors import LacunaError
 from lacuna.reporting.plots.style import PAGE_WIDTH, finish, page, styled, with_legend
 
+TOPS = {"percent": 103, "score": 1.03}  # of an axis, by the unit of its numbers
 MARKERS = "osD^vPX*"
 ACROSS = 3  # panels beside each other
-WIDE = 50  # from this ratio of the largest to the smallest budget on, budgets stand at logarithmic distances
+WIDE = 25  # from this ratio of the largest to the smallest budget on, budgets stand at logarithmic distances
+LETTERS = 30  # in a line of a panel's title
 RULE = "Bands: 95 % intervals."
 
 
@@ -42,7 +45,7 @@ def sweep(
     for axis, panel in zip(axes, panels, strict=False):
         part = points[points["panel"] == panel["panel"]]
         _panel(axis, part, looks)
-        axis.set(title=panel["panel"], xlabel=panel["x"], ylabel=panel["y"])
+        axis.set(title=textwrap.fill(panel["panel"], LETTERS), xlabel=panel["x"], ylabel=panel["y"])
     for axis in list(axes):
         axis.set_axis_off()  # the last line may not be full
     return finish(figure, title, f"{RULE}\n{note}")
@@ -73,5 +76,6 @@ def _panel(axis: Axes, points: pd.DataFrame, looks: Mapping[str, tuple[Any, str]
     if len(places) <= 8:
         axis.set_xticks(places, [f"{x:g}" for x in places])
         axis.set_xticks([], minor=True)
-    axis.set_ylim(0, 103 if set(points["unit"]) <= {"percent"} else None)
+    units = set(points["unit"])
+    axis.set_ylim(0, TOPS.get(units.pop()) if len(units) == 1 else None)
     axis.grid(alpha=0.3)
