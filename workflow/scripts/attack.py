@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.artefacts import Record, stable_part, write_tensors
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.flat import flat
-from lacuna.attacks.folding import folded
-from lacuna.attacks.run import AdversarialSet, adversarial_images
-from lacuna.contents import read_adversarial, read_dataset, read_foreground, read_selection
-from lacuna.data.brought import names_of
+from lacuna.artefacts import Record, write_tensors
+from lacuna.attacks.grid import Attacked, attack_grid, files_of, like_of
+from lacuna.contents import read_dataset, read_foreground, read_selection
 from lacuna.device import prepare_torch
-from lacuna.errors import LacunaError
-from lacuna.evaluation import predict
 from lacuna.foreground.saliency import saliency_model
 from lacuna.job import job
 from lacuna.networks import trained_network
-from lacuna.resumable import Resumable
-from lacuna.seeding import derive
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -36,45 +28,24 @@ with job(snakemake) as say:
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
     ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))
-    images, labels = data["images"][ids].to(device), data["labels"][ids].to(device)
+    chosen = Attacked(ids, data["images"][ids].to(device), data["labels"][ids].to(device))
     model = trained_network(network, list(paths.checkpoints), device) if network else None
-    victim = folded(model) if model and settings["fold_batch_norm"] else model
-    masks = [read_foreground(path, data)["mask"][ids].to(device) for path in paths.foreground]  # one, or none
-    regions: dict[str, Any] = {"foreground": masks[0]} if masks else {}
+
+    what: dict[str, Any] = {}
+    for path in paths.foreground:  # one, or none
+        what["foreground"] = read_foreground(path, data)["mask"][ids].to(device)
+    for path in paths.like:  # one, or none
+        what["other"] = like_of(path, data, ids)
     if "saliency" in settings:
-        regions["saliency"] = saliency_model(settings["saliency"]).to(device)
-    source, target = network["model"] if network else "none", Path(snakemake.output.adversarial)
+        what["saliency"] = saliency_model(settings["saliency"]).to(device)
+    if "dataset" in settings:
+        what["files"] = files_of(settings["dataset"], paths.images, ids)
 
-    other = read_adversarial(paths.like[0], data) if paths.like else {}
-    if other and not torch.equal(other["image"], ids):
-        raise LacunaError(f"{paths.like[0]} is of other images than {paths.selection}; allowed: the same selection")
-    like = AdversarialSet.read(other, settings["like"], device) if other else None
-    files = None
-    if "dataset" in settings:  # of methods that find the images' counterparts by name
-        order, own = stable_part(paths.images)["facts"].get("order", ""), settings["dataset"]
-        names = names_of(own["source"], own["classes"], "test", order)
-        files = [names[image] for image in ids.tolist()]
-
-    tensors = {"image": ids, "label": labels, "source_clean": predict(model, images, batch)}
-    tensors["source_flat"] = flat(model, images, labels, batch, say)
-    states = []
-    for code, budget in settings["budgets"].items():
-        name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)
-        state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", record.everything())
-        draws = Draws(seed, tuple(ids.tolist()))
-        how = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like, "files": files}
-        made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **regions)
-        after = predict(model, made.images, batch)
-        tensors |= {f"{code}.images": made.images, f"{code}.source_adversarial": after}
-        tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
-        tensors |= {f"{code}.{extra}": tensor for extra, tensor in made.extras.items()}
-        record.facts[code] = made.report(images)
-        if model:
-            fooled = after.ne(labels.cpu()).double().mean().item()
-            record.facts[code]["fooled_source_share"] = round(fooled, 6)
-            say(f"{name}: the source is fooled on {fooled:.1%} of {len(ids)} images")
-        states.append(state)
+    target = Path(snakemake.output.adversarial)
+    how = {"target": target, "digest": record.everything(), "batch": batch, "say": say}
+    grid = attack_grid(settings, model, chosen, **how, **what)
+    record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}
-    write_tensors(str(target), tensors, record)
-    for state in states:
+    write_tensors(str(target), grid.tensors, record)
+    for state in grid.states:
         state.finish()

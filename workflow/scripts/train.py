@@ -10,7 +10,7 @@ from lacuna.data.normalisation import normalisation
 from lacuna.device import near, prepare_torch
 from lacuna.job import job
 from lacuna.models.build import mask_report, parameter_count
-from lacuna.models.pretrained import load_imagenet
+from lacuna.models.pretrained import start
 from lacuna.names import FLOAT32, PRETRAINED, parse_model
 from lacuna.networks import new_network
 from lacuna.resumable import Resumable
@@ -33,11 +33,7 @@ with job(snakemake) as say:
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
     if (arch := parse_model(settings["model"]).arch) in PRETRAINED:
-        start, head = (settings.get("training", {}).get(key) for key in ("pretrained", "head"))
-        if start:
-            load_imagenet(network[1], arch, start, head)
-        last = "as published" if head else "a new last layer"
-        record.facts["start"] = f"{start} of torchvision, {last}" if start else "from scratch, a 3 x 3 stem"
+        record.facts["start"] = start(network[1], arch, settings.get("training", {}))
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
 
@@ -46,15 +42,13 @@ with job(snakemake) as say:
     images = near(data["images"], device)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
     foreground = [read_foreground(path, data)["mask"] for path in masks]  # one where the training needs it
+    how = {"name": settings["model"], "seed": settings["seed"], "state": state, "say": say}
     history = train(
         network,
         images,
         data["labels"].to(images.device),
         settings["recipe"],
-        name=settings["model"],
-        seed=settings["seed"],
-        state=state,
-        say=say,
+        **how,
         training=settings.get("training"),
         tests=(near(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
         masks=foreground[0].to(images.device) if foreground else None,

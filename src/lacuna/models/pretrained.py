@@ -1,6 +1,8 @@
 """Networks that start from ImageNet weights of torchvision, with its stem and a new last layer."""
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +24,15 @@ def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Frac
             f"{spec}: trained weights fit 3 channels and width 1, not {image[0]} and {width}; allowed: no pretrained"
         )
     return get_model(spec.arch, weights=None, num_classes=classes)
+
+
+def start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
+    """Gives a network of `lacuna.names.PRETRAINED` the weights that its training begins with; says which, in words."""
+    weights, head = training.get("pretrained"), training.get("head")
+    if not weights:
+        return "from scratch, a 3 x 3 stem"
+    load_imagenet(network, arch, weights, head)
+    return f"{weights} of torchvision, {'as published' if head else 'a new last layer'}"
 
 
 def load_imagenet(network: nn.Module, arch: str, weights: str, head: str | None = None) -> None:
