@@ -387,6 +387,11 @@ def test_a_file_without_keys_is_refused(project: Project, file: str, text: str) 
     assert refusal(project).startswith(file)
 
 
+def test_a_text_too_long_for_a_sentence_is_refused_in_one(project: Project) -> None:
+    project.edit(DEFECTIVE, lambda content: content["tables"]["table3"].update(title="x" * 5000))
+    assert len(refusal(project)) < 200
+
+
 def test_a_row_of_ones_own_needs_one_line(project: Project) -> None:
     row = {"row": "0.1-Bottom", "model": "resnet18-bottom0.1-standard-s1m1"}
     project.edit(DEFECTIVE, lambda content: content["tables"]["table3"]["rows"].append(row))

@@ -15,6 +15,7 @@ from lacuna.schema import check_schema
 
 DEEPEST, LARGEST = 60, 200_000  # levels and values of a YAML file; the largest here has 6 and some thousands
 LONGEST = 100  # characters of a key, which may become part of a file's name
+TEXT = 600  # characters of a value; the longest notes have some 300
 OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
 
 SCALED = ("attacks", "trainings", "defenses")  # parts of which a scale may change keys
@@ -93,6 +94,8 @@ def _strange(content: Any) -> Iterator[str]:
             left.extend(value.values())
         elif isinstance(value, list):
             left.extend(value)
+        elif isinstance(value, str) and len(value) > TEXT:
+            yield f"a text of {len(value)} characters that begins with {value[:40]!r}; allowed: at most {TEXT}"
         elif not isinstance(value, str | int | float | None):
             allowed = "texts (in quotes), numbers, true, false, null"
             yield f"{str(value)[:40]!r} is a {type(value).__name__}; allowed: {allowed}"
