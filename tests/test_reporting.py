@@ -154,6 +154,15 @@ def test_markdown_without_printed_numbers_has_ours_alone_and_its_own_warning(cel
     assert "no reproduction" not in markdown(own.assign(scale="paper"), TITLE, PAPER)
 
 
+def test_a_row_whose_columns_have_targets_of_their_own_stands_once(cells: pd.DataFrame) -> None:
+    part = cells[cells["target"] == "resnet18"].copy()
+    part.loc[part["column"] == "VGG-19", "target"] = "vgg19"
+    frame = wide(part)
+    assert frame["row"].tolist() == list(dict.fromkeys(part["row"]))
+    assert set(frame["target"]) == {"resnet18, vgg19"}
+    assert "" not in frame["VGG-19"].tolist()[:1]
+
+
 def test_markdown_ends_with_the_pattern_and_the_counts(cells: pd.DataFrame) -> None:
     text = markdown(cells, TITLE, PAPER)
     assert all(f"\n* {line}\n" in text for line in summary(cells))

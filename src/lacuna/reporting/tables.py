@@ -88,13 +88,21 @@ def _texts(cells: pd.DataFrame, column: str, sign: str = "") -> pd.Series:
 def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
     """One text per cell, in the order of first appearance of rows and columns, with columns target and row first.
 
-    A cell that stands twice (a row printed twice) is shown once; ``missing`` stands where a row lacks a column.
+    A cell that stands twice (a row printed twice) is shown once; ``missing`` stands where a row lacks a column. Where
+    columns have targets of their own a row names all of its targets.
     """
     places = cells[["target", "row", "column"]].astype(object).fillna("").assign(text=texts)
-    keyed = places.drop_duplicates(["target", "row", "column"]).set_index(["target", "row", "column"])["text"]
+    places = places.drop_duplicates(["target", "row", "column"])
+    if not places.duplicated(["row", "column"]).any():
+        places["target"] = places.groupby("row", sort=False)["target"].transform(_each_once)
+    keyed = places.set_index(["target", "row", "column"])["text"]
     rows = pd.MultiIndex.from_frame(places[["target", "row"]].drop_duplicates())
     columns = list(dict.fromkeys(cells["column"]))
     return keyed.unstack("column").reindex(index=rows, columns=columns).fillna(missing).reset_index()
+
+
+def _each_once(targets: "pd.Series[str]") -> str:
+    return ", ".join(dict.fromkeys(filter(None, targets)))
 
 
 def markdown(
