@@ -106,6 +106,9 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
     process.join()
     assert len(left(output)) == 2
     (Path(output).parent / ".net.safetensors.prov.host-1.tmp.json").touch()
+    half = Path(output).parent / ".net.host-1.tmp.safetensors"
+    half.mkdir()
+    (half / ".tmpA1b2C3").touch()
     (Path(output).parent / ".other.host-1.tmp.safetensors").touch()
     with owned([output]):
         assert left(output) == [".net.safetensors.owner", ".other.host-1.tmp.safetensors"]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,14 +52,17 @@ def provenance_path(path: Path | str) -> Path:
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside ``path`` that is renamed to it on success and removed on failure.
+    """A temporary path in a folder beside ``path``, renamed to it on success and removed on failure.
 
+    The folder is this write's own, for what libraries put beside a file while they write it (safetensors does).
     It is on the disk before it is renamed, so that a crash leaves the old file or the new one. Raises `LacunaError`
     where this process was the file's owner and another is now.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(temporary_name(target, f"{platform.node()}-{os.getpid()}"))
+    folder = target.with_name(temporary_name(target, f"{platform.node()}-{os.getpid()}"))
+    folder.mkdir(exist_ok=True)
+    temporary = folder / target.name
     try:
         yield temporary
         temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
@@ -67,7 +71,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
         confirm(path)
         os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

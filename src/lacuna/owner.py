@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -40,8 +41,7 @@ def owned(outputs: Iterable[str]) -> Iterator[None]:
             _claim(output)
             claimed.append(output)
             for name in (Path(output), Path(f"{output}.prov.json")):
-                for leftover in name.parent.glob(temporary_name(name, "*")):
-                    leftover.unlink(missing_ok=True)
+                remove_leftovers(name)
         yield
     finally:
         for output in claimed:
@@ -49,8 +49,17 @@ def owned(outputs: Iterable[str]) -> Iterator[None]:
 
 
 def temporary_name(output: Path, who: str) -> str:
-    """The name under which a writer prepares an output; ``*`` for ``who`` matches that of any."""
+    """The folder in which a writer prepares an output; ``*`` for ``who`` matches that of any."""
     return f".{output.stem}.{who}.tmp{output.suffix}"
+
+
+def remove_leftovers(output: Path) -> None:
+    """Removes what killed writers of an output left half-written."""
+    for leftover in output.parent.glob(temporary_name(output, "*")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:  # of versions that wrote a file
+            leftover.unlink(missing_ok=True)
 
 
 def confirm(output: Path | str) -> None:

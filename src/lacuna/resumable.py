@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lacuna.artefacts import atomic
-from lacuna.owner import temporary_name
+from lacuna.owner import remove_leftovers
 
 EVERY, SHARE = 3.0, 20  # a loop of short steps keeps its state after this many seconds, and 20 times what keeping takes
 
@@ -55,8 +55,7 @@ class Resumable:
     def finish(self) -> None:
         """Removes the state, and what kills left of it half-written: the result is complete."""
         self.path.unlink(missing_ok=True)
-        for leftover in self.path.parent.glob(temporary_name(self.path, "*")):
-            leftover.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
 
 def _content(tensors: Mapping[str, Tensor]) -> str:
