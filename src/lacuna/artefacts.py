@@ -74,6 +74,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def below(folder: Path, ending: str) -> list[Path]:
+    """Files with this ending below a folder, sorted, whatever is being written there meanwhile."""
+    places = ((Path(at), names) for at, _, names in os.walk(folder) if not Path(at).name.startswith("."))
+    return sorted(at / name for at, names in places for name in names if name.endswith(ending))
+
+
 @dataclass
 class Record:
     """What goes into an artefact's provenance besides its own sha256. Make it before anything is read.

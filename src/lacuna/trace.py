@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import provenance_digest, provenance_path, sha256
+from lacuna.artefacts import below, provenance_digest, provenance_path, sha256
 from lacuna.errors import LacunaError
 
 
@@ -14,7 +14,7 @@ def find(digits: str, results: Path) -> str:
     """The artefact below ``results`` whose provenance has these first digits. Raises `LacunaError` if none has."""
     if len(digits) < 6:
         raise LacunaError(f"'{digits}' is too short; allowed: at least 6 digits of a cell's provenance")
-    for path in sorted(results.glob("**/*.prov.json")):
+    for path in below(results, ".prov.json"):
         artefact = str(path).removesuffix(".prov.json")
         try:
             if provenance_digest(artefact).startswith(digits):

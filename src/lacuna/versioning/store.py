@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from lacuna.artefacts import provenance_path
+from lacuna.artefacts import below, provenance_path
 from lacuna.config import load, read_yaml
 from lacuna.errors import LacunaError
 from lacuna.inventory import Artefact
@@ -33,7 +33,7 @@ class Store:
     def tracked(self) -> list[str]:
         """Files (artefacts and their provenance) that have a ``.dvc`` file, of the scale or of the table."""
         if self.table is None:
-            return sorted(str(path).removesuffix(".dvc") for path in Path("results", self.scale).rglob("*.dvc"))
+            return [str(path).removesuffix(".dvc") for path in below(Path("results", self.scale), ".dvc")]
         return [file for artefact in self.planned for file in pair(artefact.path) if Path(f"{file}.dvc").exists()]
 
     def others(self) -> list[Artefact]:
