@@ -83,7 +83,7 @@ def _test_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample
 def _defense_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
     """Over examples whose clean image the target gets right and that fool the source (Section 4, appendix A.7).
 
-    In the white box over all of images that the target gets right.
+    In the white box over all examples of images that the target gets right.
     """
     return _sample(rows, _clean(rows) & attacked(rows, cell))
 

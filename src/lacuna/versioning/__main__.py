@@ -38,8 +38,8 @@ def main() -> bool:
 
 def _scales(command: str, scale: str | None) -> list[str | None]:
     """The scale that was given; else for track and push all that have something, for the rest the configuration's."""
-    pattern = {"track": "*.prov.json", "push": "*.dvc"}.get(command)
-    here = scales_with(pattern) if pattern and scale is None else []
+    ending = {"track": ".prov.json", "push": ".dvc"}.get(command)
+    here = scales_with(ending) if ending and scale is None else []
     return [*here] or [scale]
 
 

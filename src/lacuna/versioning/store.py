@@ -174,10 +174,10 @@ def pair(path: str) -> tuple[str, str]:
     return path, str(provenance_path(path))
 
 
-def scales_with(pattern: str) -> list[str]:
-    """Scales of the configuration that have a file of this pattern below results/."""
+def scales_with(ending: str) -> list[str]:
+    """Scales of the configuration that have a file with this ending below results/."""
     names = sorted(path.stem for path in Path("config/scales").glob("*.yaml"))
-    return [name for name in names if any(Path("results", name).rglob(pattern))]
+    return [name for name in names if below(Path("results", name), ending)]
 
 
 def _place(path: str) -> tuple[int, str]:
