@@ -82,7 +82,7 @@ def test_the_paper_scale_trains_and_attacks_with_dual_perturbation_as_printed(pa
     assert (pgd["method"], pgd["epsilon_l2"], pgd["steps"]) == ("pgd_l2", 2, 50)
     assert [dual[key] for key in ("epsilon_foreground", "epsilon_background", "weight", "steps")] == [2, 20, 0, 50]
     assert {trainings[name]["pretrained"] for name in ("clean", "atpgd", "atdual")} == {"IMAGENET1K_V1"}
-    for name in ("dual_foreground", "dual_background", "dual_pgd", "dual_weights"):
+    for name in ("dual_foreground", "dual_background", "dual_pgd", "dual_plain", "dual_weights"):
         assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {100}, name
     for name in ("dual_inf_foreground", "dual_inf_background", "dual_inf_pgd"):
         assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {20}, name
