@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config import load
-from lacuna.cost import attack_memory, attack_seconds, estimate
+from lacuna.cost import attack_memory, attack_seconds, estimate, evaluate_seconds
 from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
@@ -100,9 +100,15 @@ def minutes(first):
 
 
 def attack_minutes(wildcards, attempt):
-    """Time limit of an attack: two hours and twice the scale's expected seconds, more on each attempt."""
+    """Time limit of an attack: two hours and four times what is expected, more on each attempt."""
     names = wildcards.dataset, wildcards.attack, wildcards.source
-    return attempt * (120 + int(attack_seconds(PLAN, *names)) // 30)
+    return attempt * (120 + int(attack_seconds(PLAN, *names)) // 15)
+
+
+def evaluate_minutes(wildcards, attempt):
+    """Time limit of an evaluation: an hour and four times what smoothing takes, more on each attempt."""
+    names = wildcards.dataset, wildcards.suite, wildcards.target
+    return attempt * (60 + int(evaluate_seconds(PLAN, *names)) // 15)
 
 
 def attack_megabytes(wildcards, attempt):
@@ -112,8 +118,9 @@ def attack_megabytes(wildcards, attempt):
 
 
 def train_minutes(wildcards, attempt):
-    """Time limit of a training: twice the scale's expected seconds, more on each attempt."""
-    return attempt * (10 + PLAN.seconds(wildcards.model) // 30)
+    """Time limit of a training: an hour and four times what is expected, more on each attempt."""
+    expected = PLAN.seconds(wildcards.dataset, wildcards.model)
+    return attempt * (60 + int(expected) // 15)
 
 
 def stop_if_missing(jobs):

@@ -17,7 +17,7 @@ rule evaluate:
         ENVIRONMENT
     threads: 1
     resources:
-        runtime=minutes(60),
+        runtime=evaluate_minutes,
         batch=500,
     params:
         settings=named(PLAN.evaluate_settings, "dataset", "suite", "target"),

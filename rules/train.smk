@@ -19,7 +19,7 @@ for ARCH in ARCHITECTURES:
             f"logs/{PLAN.config.scale}/{{dataset}}/train/{{model}}.log",
         wildcard_constraints:
             model=f"{ARCH}(x2)?-[a-z0-9.-]+",
-        priority: PLAN.config.settings["seconds"][ARCH]
+        priority: int(1e6 / PLAN.config.settings["throughput"][ARCH])
         conda:
             ENVIRONMENT
         threads: 1

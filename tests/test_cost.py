@@ -12,7 +12,7 @@ import pytest
 from test_config import DEFECTIVE, DEMO
 
 from lacuna.config import load
-from lacuna.cost import OTHERS, PARAMETERS, TRAINING, Cost, attack_memory, estimate, table
+from lacuna.cost import OTHERS, PARAMETERS, TRAINING, Cost, attack_memory, estimate, evaluate_seconds, table
 from lacuna.names import attack_code
 from lacuna.plan import Plan
 
@@ -23,16 +23,17 @@ CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch
 DATASET, IMAGES, TRAIN = "fashion-mnist-subset", 500, 10_000
 SECONDS = {"resnet18": 40, "resnet34": 45, "resnet50": 50, "densenet121": 60, "senet18": 70, "vgg19": 80, "wrn32": 90}
 EPOCHS = 4
+THROUGHPUT = {arch: EPOCHS * TRAIN * (28 / 32) ** 2 / seconds for arch, seconds in SECONDS.items()}
 DATA = (TRAIN + 2000) * (28 * 28 + 8)  # bytes of the images and labels of both splits
 
 
 @pytest.fixture
 def cost_of(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cost]:
-    """The cost of tables where nothing is there yet, with seconds and epochs that tests know."""
+    """The cost of tables where nothing is there yet, with throughput and epochs that tests know."""
     monkeypatch.chdir(tmp_path)
 
     def scale(content: Any) -> None:
-        content["seconds"] = SECONDS
+        content["throughput"] = THROUGHPUT
         content["recipes"][DATASET].pop("epochs_of", None)
         content["recipes"][DATASET]["epochs"] = EPOCHS
 
@@ -113,8 +114,8 @@ def test_an_ensemble_of_rows_is_trained_once_per_member(cost_of: Callable[..., C
 )
 def test_adversarial_training_costs_a_pass_more_per_step(root: Path, model: str, passes: int) -> None:
     plan = Plan(load(root, CHOSEN))
-    arch = model.partition("-")[0].removesuffix("x2")
-    assert plan.seconds(model) == passes * plan.config.settings["seconds"][arch]
+    plain = f"{model.partition('-')[0].removesuffix('x2')}-standard-s1"
+    assert plan.seconds(DATASET, model) == pytest.approx(passes * plan.seconds(DATASET, plain))
 
 
 @pytest.mark.parametrize(
@@ -159,6 +160,16 @@ def test_memory_is_that_of_the_largest_job_and_grows_with_the_images_an_attack_m
     asked = attack_memory(plan, "imagenet", "shuffle")
     assert asked - OTHERS == pytest.approx((1 + max(4, 2 * budgets)) * images)
     assert estimate(plan, ["table1"], True).memory == asked > TRAINING
+
+
+def test_certifying_costs_a_third_of_a_step_for_every_draw_on_every_image_and_set(root: Path) -> None:
+    plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
+    suite, target = "dual_smooth25", "resnet34-noise25-s0--smooth25"  # one budget each of PGD and dual, on 500 images
+    draws = 3 * 500 * (100 + 100_000)
+    step = plan.pass_seconds("imagenet10", "resnet34-noise25-s0")
+    assert evaluate_seconds(plan, "imagenet10", suite, target) == pytest.approx(draws * step / 3)
+    assert evaluate_seconds(plan, "imagenet10", "dual_l2", "resnet34-clean-s0") == 0
+    assert estimate(plan, ["dual-smoothing"], True).seconds > 3 * draws * step / 3
 
 
 def test_the_profile_asks_for_the_memory_that_the_list_names(root: Path) -> None:
@@ -217,7 +228,7 @@ def test_the_list_has_every_table_what_is_missing_and_how_long_what_was_made_too
 
     artefacts = [a for a in plan.artefacts("table9") if a.stage == "train" and a.path.endswith(".safetensors")]
     for artefact in artefacts:
-        seconds = 3 * plan.seconds(Path(artefact.path).stem)
+        seconds = 3 * plan.seconds(DATASET, Path(artefact.path).stem)
         Path(artefact.path).parent.mkdir(parents=True, exist_ok=True)
         Path(artefact.path).touch()
         Path(f"{artefact.path}.prov.json").write_text(json.dumps({"volatile": {"seconds": seconds}}))

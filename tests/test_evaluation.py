@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lacuna.evaluation import (
     COLUMNS,
+    PART,
     Answers,
     Predictions,
     adversarial_outcomes,
@@ -123,6 +124,40 @@ def test_a_target_that_certifies_is_asked_about_attacked_images_only(tmp_path: P
     assert frame["image"].tolist() == frame["clean"].tolist() == [3, 7, 11]
     assert frame["radius"].tolist() == [1.5, 3.5, 5.5]
     assert clean.classes[[0, 3]].tolist() == [-1, 3]
+
+
+class StoppedError(Exception):
+    """A kill in the middle of a set."""
+
+
+class Mortal(Certifier):
+    """Is stopped when it is asked about one image more than it may be."""
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+    def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if self.asked + len(images) > self.allowed:
+            raise StoppedError
+        return super().certify(images)
+
+
+def test_a_killed_certification_goes_on_within_the_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Resumable, "due", lambda state: True)
+    images = torch.arange(35, dtype=torch.uint8).view(35, 1, 1, 1)
+    whole = Certifier().certify(images)
+
+    def ask(target: Certifier) -> tuple[Tensor, Tensor]:
+        predictions = Predictions(target, 5, Resumable(tmp_path / "state", "digest"), lambda line: None)
+        assert torch.equal(predictions.of("set", images), whole[0])
+        return predictions.certified("set", images)
+
+    with pytest.raises(StoppedError):
+        ask(Mortal(allowed=2 * PART + 3))
+    second = Mortal(allowed=35 - 2 * PART)
+    assert all(torch.equal(*pair) for pair in zip(ask(second), whole, strict=True))
+    assert second.asked == second.allowed
 
 
 @pytest.mark.parametrize("said", [(), ("wanted",), ("wanted", "relaxed", "hard")])

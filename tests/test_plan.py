@@ -161,8 +161,8 @@ def set_images(content: Any) -> None:
     content["images"]["transfer"] = 100
 
 
-def set_seconds(content: Any) -> None:
-    content["seconds"]["vgg19"] = 1
+def set_throughput(content: Any) -> None:
+    content["throughput"]["vgg19"] = 1
 
 
 def set_plot_title(content: Any) -> None:
@@ -179,9 +179,9 @@ NETWORK_STAGES = {"train", "select", "attack", "evaluate"}
         (DEFECTIVE, set_plot_title, {"figure"}),
         (DEMO, set_images, {"select"}),
         (DEMO, set_width, NETWORK_STAGES),
-        (DEMO, set_seconds, set()),
+        (DEMO, set_throughput, set()),
     ],
-    ids=["epsilon", "plot title", "images", "width", "seconds"],
+    ids=["epsilon", "plot title", "images", "width", "throughput"],
 )
 def test_a_change_touches_only_the_stages_that_depend_on_it(
     table3: Project, file: str, change: Callable[[Any], None], stages: set[str]
@@ -307,10 +307,20 @@ def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
         Plan(table3.load())
 
 
-def test_expected_seconds_are_those_of_the_architecture(plan: Plan) -> None:
-    seconds = plan.config.settings["seconds"]
-    models = [f"{arch}-bottom0.5-standard-s1m1" for arch in ARCHITECTURES]
-    assert [plan.seconds(model) for model in models] == [seconds[arch] for arch in ARCHITECTURES]
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(plan: Plan, arch: str) -> None:
+    model = f"{arch}-bottom0.5-standard-s1m1"
+    dataset = plan.role("mnist")  # 28 x 28 at every scale
+    passes = plan.epochs(dataset, model) * plan.config.datasets[dataset]["train"]
+    expected = passes * (28 / 32) ** 2 / plan.config.settings["throughput"][arch]
+    assert plan.seconds(dataset, model) == pytest.approx(expected)
+
+
+def test_networks_with_weights_of_torchvision_see_images_a_quarter_as_wide(root: Path) -> None:
+    plan = Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
+    speed = plan.config.settings["throughput"]["resnet34"]
+    assert plan.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
+    assert plan.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 32) ** 2 / speed)
 
 
 def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_every_scale_loads(project: Project, scale: str, mask_place: str) -> None:
     config = project.load(scale=scale, seed=3, mask_place=mask_place)
     assert (config.scale, config.seed, config.mask_place) == (scale, 3, mask_place)
-    assert set(config.settings["seconds"]) == set(ARCHITECTURES)
+    assert set(config.settings["throughput"]) == set(ARCHITECTURES)
     assert "table3" in config.papers["defective"]["tables"]
 
 

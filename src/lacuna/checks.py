@@ -109,8 +109,8 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
         for arch in recipe.get("epochs_of", {}):
             known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
     for arch in ARCHITECTURES:
-        if arch not in settings["seconds"]:
-            raise LacunaError(f"{file}: key seconds.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
+        if arch not in settings["throughput"]:
+            raise LacunaError(f"{file}: key throughput.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
 
 
 def check_papers(papers: Mapping[str, Paper]) -> None:

@@ -1,4 +1,4 @@
-"""What a run will cost: hours of training and attacking, memory and disk. No torch here.
+"""What a run will cost: hours of training, attacking and certifying, memory and disk. No torch here.
 
 ``python -m lacuna.cost [--scale paper]`` prints it for every table.
 """
@@ -46,7 +46,7 @@ class Cost:
     memory: float = 0
 
     def __str__(self) -> str:
-        """One sentence; hours are of one device, as the scale's cost table assumes it."""
+        """One sentence; hours are of one device, as the scale's throughput assumes it."""
         if not self.trainings + self.attacks:
             return "Cost: the files of every training and attack are there."
         what = f"the files of {self.trainings} trainings and {self.attacks} attacks are not there yet"
@@ -65,7 +65,9 @@ def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
         if artefact.stage in ("dataset", "foreground"):
             cost.bytes += _split_bytes(plan.config.datasets[dataset], artefact.stage, name.removesuffix(".safetensors"))
         if artefact.stage == "train":
-            _add_training(plan, cost, name.removesuffix(".safetensors"))
+            _add_training(plan, cost, dataset, name.removesuffix(".safetensors"))
+        if artefact.stage == "evaluate":
+            cost.seconds += evaluate_seconds(plan, dataset, *name.removesuffix(".parquet").split("/"))
         if artefact.stage == "attack":
             _add_attack(plan, cost, dataset, *name.removesuffix(".safetensors").split("/"))
     return cost
@@ -77,12 +79,12 @@ def _split_bytes(data: Mapping[str, Any], stage: str, split: str) -> int:
     return int(data[split] * (prod(image) + (8 if stage == "dataset" else 4)))
 
 
-def _add_training(plan: Plan, cost: Cost, model: str) -> None:
+def _add_training(plan: Plan, cost: Cost, dataset: str, model: str) -> None:
     spec = parse_model(model)
     if spec.training == OWN:
         return
     cost.trainings += 1
-    cost.seconds += plan.seconds(model)
+    cost.seconds += plan.seconds(dataset, model)
     cost.bytes += 4 * PARAMETERS[spec.arch] * float(Fraction(plan.config.settings["width"])) ** 2
     cost.memory = max(cost.memory, TRAINING)
 
@@ -113,16 +115,27 @@ def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
 
     A step of an attack costs about what a training step costs, per image and network.
     """
-    body, data = plan.attack(attack), plan.config.datasets[dataset]
+    body = plan.attack(attack)
     images = plan.config.settings["images"][body["selection"]]
     passes = images * sum(_passes(budget) for budget in body["budgets"])
-    seconds = plan.config.settings["seconds"]
     members = [] if source == NO_SOURCE else plan.exhibits.members(source)
-    return sum(
-        seconds[spec.arch] * passes / (plan.usual_epochs(dataset, spec.arch) * data["train"])
-        for member in members
-        if (spec := parse_model(member)).training != OWN
-    )
+    known = (member for member in members if parse_model(member).training != OWN)
+    return passes * sum(plan.pass_seconds(dataset, member) for member in known)
+
+
+def evaluate_seconds(plan: Plan, dataset: str, suite: str, target: str) -> float:
+    """Expected seconds of evaluating a smoothed target, on the clean images and each of its sets; 0 for others.
+
+    A pass without gradient takes about a third of a training step.
+    """
+    settings = json.loads(plan.evaluate_settings(dataset, suite, target))
+    if "smoothing" not in settings.get("defense", {}):
+        return 0
+    draws = sum(settings["defense"]["smoothing"][key] for key in ("n0", "n"))
+    attacks = [plan.attack(attack) for attack, _ in plan.suite_sources(suite, target)]
+    counts = [(plan.config.settings["images"][body["selection"]], len(body["budgets"])) for body in attacks]
+    images = max(count for count, _ in counts) + sum(count * budgets for count, budgets in counts)
+    return images * draws * plan.pass_seconds(dataset, target.partition("--")[0]) / 3
 
 
 def _passes(budget: Mapping[str, Any]) -> int:
@@ -132,7 +145,7 @@ def _passes(budget: Mapping[str, Any]) -> int:
 
 
 def measured(plan: Plan) -> float | None:
-    """How long the trainings took that were made here, as a multiple of what the scale's cost table says; else None.
+    """How long the trainings took that were made here, as a multiple of what the plan expects; else None.
 
     A training that was killed counts from its last start only, so that this is a lower bound.
     """
@@ -141,7 +154,7 @@ def measured(plan: Plan) -> float | None:
         if artefact.stage == "train" and artefact.path.endswith(".safetensors"):
             with suppress(OSError, ValueError, KeyError, TypeError):  # not made, or its record is damaged
                 took += float(json.loads(provenance_path(artefact.path).read_text())["volatile"]["seconds"])
-                said += plan.seconds(Path(artefact.path).stem)
+                said += plan.seconds(artefact.path.split("/")[2], Path(artefact.path).stem)
     return took / said if said else None
 
 
@@ -154,7 +167,7 @@ def table(plan: Plan) -> list[str]:
     for name in plan.tables:
         lines.append(_line(name, plan.dataset_of(name), estimate(plan, [name], True), estimate(plan, [name])))
     lines.append(_line("all, what is shared once", "", estimate(plan, plan.tables, True), estimate(plan, plan.tables)))
-    source = f"seconds in config/scales/{plan.config.scale}.yaml"
+    source = f"throughput in config/scales/{plan.config.scale}.yaml"
     known = f"trainings made here took {factor:.2f} times as long" if factor else "no training was made here to compare"
     units = "memory in GB, of the largest job; disk in GB, with datasets and masks"
     return [*lines, f"Hours of one device, by {source}; {units}; {known}."]

@@ -16,6 +16,7 @@ from lacuna.progress import Say, say_to_stderr
 from lacuna.resumable import Resumable
 from lacuna.seeding import derive
 
+PART = 10  # images of a target that certifies, which are kept together
 SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
 
 
@@ -60,25 +61,37 @@ class Predictions:
         self.model, self.batch, self.state, self.say = model, batch, state, say
         done, self.kept = state.load()
         if done:
-            say(f"going on after {done} sets of images")
+            say(f"going on after {done} kept answers")
 
     def of(self, name: str, images: Tensor) -> Tensor:
         """`predict` on images uint8 (N, C, H, W), or what was kept of it."""
+        if isinstance(self.model, Decides):
+            return self.certified(name, images)[0]
         if name not in self.kept:
             torch.manual_seed(derive(0, "predictions", name))
-            self.kept[name] = predict(self.model, images, self.batch, self.say)
-            if self.state.due():
-                self.state.save(len(self.kept), self.kept)
+            self._keep({name: predict(self.model, images, self.batch, self.say)})
         return self.kept[name]
 
     def certified(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them."""
+        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them.
+
+        An image takes seconds, and a set hours, so that some images at a time are kept.
+        """
+        parts = [self._part(f"{name} {at}", images[at : at + PART]) for at in range(0, len(images), PART)]
+        classes, radii = zip(*parts, strict=True)
+        return torch.cat(classes), torch.cat(radii)
+
+    def _part(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
         if name not in self.kept:
             assert isinstance(self.model, Decides)
-            self.kept[name], self.kept[f"{name}.radius"] = self.model.certify(images)
-            if self.state.due():
-                self.state.save(len(self.kept), self.kept)
+            classes, radii = self.model.certify(images)
+            self._keep({name: classes, f"{name}.radius": radii})
         return self.kept[name], self.kept[f"{name}.radius"]
+
+    def _keep(self, found: dict[str, Tensor]) -> None:
+        self.kept |= found
+        if self.state.due():
+            self.state.save(len(self.kept), self.kept)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ from importlib.machinery import PathFinder
 
 from lacuna.drawings import files_of, settings_of
 from lacuna.inventory import Artefact, all_artefacts
-from lacuna.names import METHODS, OWN, STANDARD, parse_model
+from lacuna.names import METHODS, parse_model
 from lacuna.settings import SCORES, Settings, canonical
+
+MEASURED_SIDE = 32  # pixels along each side of the images that a scale's throughput is about
+TORCHVISION_STRIDE = 4  # between the image and the first stage, in networks with trained weights of torchvision
 
 
 class Plan(Settings):
@@ -60,8 +63,7 @@ class Plan(Settings):
 
     def train_masks(self, dataset: str, model: str) -> list[str]:
         """The training images' foreground, for networks trained on attacks on regions; none for others."""
-        training = parse_model(model).training
-        attack = {} if training in (STANDARD, OWN) else self._named("trainings", training).get("attack", {})
+        attack = self.training_of(model).get("attack", {})
         return self._masks(dataset, "train") if attack and METHODS[attack["method"]].foreground else []
 
     def _masks(self, dataset: str, split: str) -> list[str]:
@@ -143,11 +145,19 @@ class Plan(Settings):
         """All that these tables and figures are made from (of all if none is named), each after its inputs."""
         return all_artefacts(self, exhibits or [*self.tables, *self.figures])
 
-    def seconds(self, model: str) -> int:
-        """Expected seconds to train a model at this scale: the scale's cost table, and a pass more per attack step."""
-        spec = parse_model(model)
-        attack = {} if spec.training in (STANDARD, OWN) else self._named("trainings", spec.training).get("attack", {})
-        return int(self.config.settings["seconds"][spec.arch]) * (1 + attack.get("steps", 0)) * (2 if spec.wide else 1)
+    def seconds(self, dataset: str, model: str) -> float:
+        """Expected seconds to train a model at this scale: its recipe's epochs, and a pass more per attack step."""
+        images = self.epochs(dataset, model) * self.config.datasets[dataset]["train"]
+        passes = 1 + self.training_of(model).get("attack", {}).get("steps", 0)
+        return float(images * passes * self.pass_seconds(dataset, model))
+
+    def pass_seconds(self, dataset: str, model: str) -> float:
+        """Expected seconds of a training step, per image: the scale's ``throughput``, and the images' pixels."""
+        spec, (_, height, width) = parse_model(model), self.config.datasets[dataset]["image"]
+        area = height * width / MEASURED_SIDE**2 * (2 if spec.wide else 1)
+        if self.training_of(model).get("pretrained"):
+            area /= TORCHVISION_STRIDE**2
+        return area / float(self.config.settings["throughput"][spec.arch])
 
 
 def own_file(reference: str) -> str | None:

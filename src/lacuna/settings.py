@@ -1,6 +1,7 @@
 """Everything that decides an artefact's bytes besides its inputs: the settings of the rules. No torch here."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from lacuna.codes import NO_SOURCE
@@ -160,15 +161,15 @@ class Settings(Known):
 
     def epochs(self, dataset: str, model: str) -> int:
         """Epochs that a model is trained for at this scale."""
-        spec = parse_model(model)
-        if spec.training not in (STANDARD, OWN) and "head" in self._named("trainings", spec.training):
+        if "head" in self.training_of(model):
             return 0  # the published network as it is
-        return self.usual_epochs(dataset, spec.arch)
-
-    def usual_epochs(self, dataset: str, arch: str) -> int:
-        """Epochs of the scale's recipe for an architecture, which its expected seconds are about."""
         recipe = self.config.settings["recipes"][dataset]
-        return int(recipe.get("epochs_of", {}).get(arch, recipe["epochs"]))
+        return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+
+    def training_of(self, model: str) -> Mapping[str, Any]:
+        """The definition behind the training in a model's name; empty for standard training and own networks."""
+        training = parse_model(model).training
+        return {} if training in (STANDARD, OWN) else self._named("trainings", training)
 
 
 def canonical(settings: Any) -> str:
