@@ -9,7 +9,7 @@ from lacuna.errors import LacunaError
 from lacuna.names import ARCHITECTURES
 from lacuna.plan import Plan
 from lacuna.presence import asked_for, refuse_missing, refuse_unknown
-from lacuna.runs import begin
+from lacuna.runs import begin, lift_rate_limit
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -26,6 +26,7 @@ try:
         begin(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
+lift_rate_limit(workflow.scheduling_settings)
 
 if DRY:
     ASKED = asked_for(PLAN, sys.argv[1:])

@@ -11,7 +11,7 @@ import pytest
 
 from lacuna.errors import LacunaError
 from lacuna.processes import myself
-from lacuna.runs import begin
+from lacuna.runs import begin, lift_rate_limit
 
 GONE, ELSEWHERE = {"pid": 0}, {"host": "elsewhere"}
 
@@ -35,6 +35,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def script(path: Path, text: str) -> None:
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
+
+
+@pytest.mark.parametrize(("said", "kept"), [([], None), (["--max-jobs-per-timespan", "5/10s"], (5, 10))])
+def test_snakemakes_own_limit_of_new_jobs_is_lifted_and_a_users_stays(
+    said: list[str], kept: tuple[int, int] | None
+) -> None:
+    from snakemake.cli import get_argument_parser
+    from snakemake.settings.types import SchedulingSettings
+
+    given = get_argument_parser().parse_args(said).max_jobs_per_timespan
+    settings = SchedulingSettings(max_jobs_per_timespan=given)
+    assert given is not None
+    lift_rate_limit(settings)
+    limit = settings.max_jobs_per_timespan
+    assert (limit and (limit.max_jobs, limit.timespan)) == kept
+    lift_rate_limit(None)  # where Snakemake runs a single job
 
 
 def note(folder: Path, **changes: Any) -> None:

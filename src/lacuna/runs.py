@@ -9,11 +9,13 @@ import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lacuna.errors import LacunaError
 from lacuna.processes import State, myself, parsed, state_of
 from lacuna.progress import Say, say_to_stderr
 
+OWN_LIMIT = (100, 1)  # jobs, seconds
 UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in the names of all jobs that Snakemake submits
 
 
@@ -42,6 +44,17 @@ def begin(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
             path.unlink(missing_ok=True)
     elif "alive" not in states and not unlock and any((folder / "locks").glob("*.lock")):
         say("This folder is locked: if no other snakemake runs in it, `snakemake --unlock`, then the same command.")
+
+
+def lift_rate_limit(scheduling: Any) -> None:
+    """Takes away Snakemake's own limit of 100 new jobs a second from its scheduling settings; a user's stays.
+
+    With a limit every evaluation of the waiting jobs sets a timer for another one, and every job that ends begins a
+    chain of its own (Snakemake 9.27): after two hundred jobs the main process does nothing else, and takes half a core.
+    """
+    limit = getattr(scheduling, "max_jobs_per_timespan", None)
+    if limit and (limit.max_jobs, limit.timespan) == OWN_LIMIT:
+        scheduling.max_jobs_per_timespan = None
 
 
 def _end(note: Path, process: int) -> None:
