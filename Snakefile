@@ -32,6 +32,7 @@ include: "rules/audit.smk"
 onstart:  # not in a dry run, and before the first job
     if not workflow.touch:
         stop_if_missing(workflow.dag.needrun_jobs())
+    lift_rate_limit(workflow.scheduler)
 
 
 rule all:

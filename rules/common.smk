@@ -26,7 +26,6 @@ try:
         begin(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
-lift_rate_limit(workflow.scheduling_settings)
 
 if DRY:
     ASKED = asked_for(PLAN, sys.argv[1:])

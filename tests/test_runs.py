@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,15 +43,13 @@ def test_snakemakes_own_limit_of_new_jobs_is_lifted_and_a_users_stays(
     said: list[str], kept: tuple[int, int] | None
 ) -> None:
     from snakemake.cli import get_argument_parser
-    from snakemake.settings.types import SchedulingSettings
+    from snakemake.scheduling.job_scheduler import JobRateLimiter
 
     given = get_argument_parser().parse_args(said).max_jobs_per_timespan
-    settings = SchedulingSettings(max_jobs_per_timespan=given)
-    assert given is not None
-    lift_rate_limit(settings)
-    limit = settings.max_jobs_per_timespan
+    scheduler = SimpleNamespace(job_rate_limiter=JobRateLimiter(given))
+    lift_rate_limit(scheduler)
+    limit = scheduler.job_rate_limiter
     assert (limit and (limit.max_jobs, limit.timespan)) == kept
-    lift_rate_limit(None)  # where Snakemake runs a single job
 
 
 def note(folder: Path, **changes: Any) -> None:

@@ -46,15 +46,15 @@ def begin(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
         say("This folder is locked: if no other snakemake runs in it, `snakemake --unlock`, then the same command.")
 
 
-def lift_rate_limit(scheduling: Any) -> None:
-    """Takes away Snakemake's own limit of 100 new jobs a second from its scheduling settings; a user's stays.
+def lift_rate_limit(scheduler: Any) -> None:
+    """Takes Snakemake's own limit of 100 new jobs a second from its scheduler, before it starts; a user's stays.
 
     With a limit every evaluation of the waiting jobs sets a timer for another one, and every job that ends begins a
     chain of its own (Snakemake 9.27): after two hundred jobs the main process does nothing else, and takes half a core.
     """
-    limit = getattr(scheduling, "max_jobs_per_timespan", None)
+    limit = getattr(scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == OWN_LIMIT:
-        scheduling.max_jobs_per_timespan = None
+        scheduler.job_rate_limiter = None
 
 
 def _end(note: Path, process: int) -> None:

@@ -143,3 +143,10 @@ def test_volatile_facts_stand_apart_and_commit_is_null_without_git(finished: "Tr
         assert not content["stable"].keys() & content["volatile"].keys()
         assert {"commit", "dirty", "host", "seconds"} <= content["volatile"].keys()
         assert content["volatile"]["commit"] is None
+
+
+def test_the_waiting_jobs_are_looked_at_when_a_job_ends_and_not_every_second(finished: "Tree") -> None:
+    said = finished.run("tables/table3.csv", "--forcerun", "cells", "--verbose")
+    ended = len(re.findall(r"^Finished jobid", said, re.M))
+    assert ended >= 3
+    assert said.count("Ready jobs: ") <= ended + 1
