@@ -154,10 +154,10 @@ def test_a_cancelled_job_is_submitted_again_with_more_time_and_memory_and_goes_o
     run = start()
     epoch = at_work(run)
     ((job, minutes, memory),) = cluster.jobs("%i %l %m")
-    assert (minutes, memory) == ("11:00", "2500M")
+    assert (minutes, memory) == ("1:00:00", "2500M")
     cluster.call("scancel", job)
     run.wait(lambda: another(cluster, job), "the second attempt")
-    assert another(cluster, job, "%l %m") == [["22:00", "5000M"]]
+    assert another(cluster, job, "%l %m") == [["2:00:00", "5000M"]]
     hold(tree, ALL)
     run.finish()
     assert went_on(tree) >= epoch
@@ -180,7 +180,7 @@ def test_a_preempted_job_and_one_over_its_time_limit_go_on(
 
     cluster.call("scontrol", "update", f"JobId={job}", "TimeLimit=1")
     run.wait(lambda: another(cluster, job), "the second attempt")
-    assert another(cluster, job, "%l") == [["22:00"]]
+    assert another(cluster, job, "%l") == [["2:00:00"]]
     hold(tree, ALL)
     run.finish()
     assert went_on(tree) >= epoch
