@@ -285,3 +285,15 @@ def test_a_network_without_masks_has_no_box_in_colour() -> None:
     assert not [box for box in boxes(figure) if box.get_facecolor()[:3] == pytest.approx(tint(MASKED))]
     assert figure.legends[0].get_texts()[0].get_text() == "masked layer: none"
     assert Residual.__name__ in [text.get_text() for text in figure.axes[0].texts]
+
+
+@pytest.mark.parametrize("lines", [1, 4, 9])
+def test_a_note_of_any_length_stands_below_the_legend_and_the_drawing(lines: int) -> None:
+    note = "\n".join(["what a scale's note says, " * 4] * lines)
+    figure = diagram(architecture(network("resnet18-bottom0.5-standard-s1m1"), GREY), "A title", note)
+    figure.draw_without_rendering()
+    (below,) = [text.get_window_extent() for text in figure.texts if "what a scale's note" in text.get_text()]
+    (legend,) = [legend.get_window_extent() for legend in figure.legends]
+    assert below.y0 >= 0
+    assert below.y1 <= legend.y0
+    assert legend.y1 <= min(box.get_window_extent().y0 for box in boxes(figure))

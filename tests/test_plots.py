@@ -27,6 +27,7 @@ from lacuna.reporting.plots.curves import curves
 from lacuna.reporting.plots.examples import choose, examples
 from lacuna.reporting.plots.masks import CHANNELS, describe, masks
 from lacuna.reporting.plots.noise import noise_points
+from lacuna.reporting.plots.shuffled import shuffled
 from lacuna.reporting.plots.tradeoff import tradeoff, tradeoff_points
 
 # Masks -----------------------------------------------------------------------------------------------------
@@ -219,3 +220,14 @@ def test_each_history_gets_its_line_and_panel(asked: Ask) -> None:
 def test_a_history_without_test_values_has_training_curves_only() -> None:
     accuracy, *_ = curves(history("standard").assign(test_loss=np.nan, test_accuracy=np.nan), "A title", "A note").axes
     assert [line.is_dashed() for line in accuracy.lines] == [True]
+
+
+def test_a_long_note_stands_below_the_predictions_on_shuffled_images() -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    seen = {"standard": ["dress", "bag"], "0.1-Bottom": ["dress", "bag"]}
+    drawn = shuffled({"clean": image, "shuffled": image}, "dress", seen, "A title", "what a scale's note says, " * 30)
+    drawn.draw_without_rendering()
+    captions = [text for axis in drawn.axes for text in axis.texts]
+    (note,) = [text for text in drawn.texts if "what a scale's note" in text.get_text()]
+    assert len(captions) == 4
+    assert note.get_window_extent().y1 <= min(text.get_window_extent().y0 for text in captions)

@@ -4,14 +4,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from lacuna.reporting.plots.pen import INK, LINE, Pen, Point
-from lacuna.reporting.plots.style import PAGE_WIDTH, finish, styled
+from lacuna.reporting.plots.style import PAGE_WIDTH, finish, note_height, styled
 from lacuna.reporting.plots.wiring import MAIN, MASKED, draw_unit, lane_width
 from lacuna.reporting.structure import Architecture, Block
 
 GUTTER = 0.2  # between columns
 TOP = 0.44  # of the first box below a column's heading
 BETWEEN = 0.22  # units of a column
-ABOVE, BELOW = 0.4, 0.95  # room for title; for legend and note
+ABOVE, BELOW = 0.4, 0.4  # room for title; for legend
 
 KEY = "mask n %: share of neurons kept. /2: stride 2. Sizes: channels x height x width. x n: n alike, drawn once."
 
@@ -31,13 +31,15 @@ def diagram(network: Architecture, title: str, note: str) -> Figure:
         ends.append(_column(pen, x, block, ends[-1] if ends else None, network))
         x += _width(block)
     bottom = draw_unit(pen, ends[-1][0] - MAIN / 2, ends[-1][1], network.head)
-    width, height = max(PAGE_WIDTH, x), max(bottom, *(y for _, y in ends)) + ABOVE + BELOW
+    width, note = max(PAGE_WIDTH, x), f"{KEY}\n{note}"
+    foot = note_height(note, width) + 0.1
+    height = max(bottom, *(y for _, y in ends)) + ABOVE + BELOW + foot
     figure.set_size_inches(width, height)
     axis.set(xlim=(0, width), ylim=(height - ABOVE, -ABOVE))
     axis.set_axis_off()
     patch = Patch(facecolor=MASKED, edgecolor=INK, label=legend_text(network))
-    figure.legend(handles=[patch], frameon=False, loc="center", bbox_to_anchor=(0.5, 0.7 / height))
-    return finish(figure, title, f"{KEY}\n{note}")
+    figure.legend(handles=[patch], frameon=False, loc="center", bbox_to_anchor=(0.5, (foot + 0.1) / height))
+    return finish(figure, title, note)
 
 
 def legend_text(network: Architecture) -> str:

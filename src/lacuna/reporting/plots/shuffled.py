@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from lacuna.reporting.plots.style import BLUE, PAGE_WIDTH, VERMILLION, finish, page, show, styled
+from lacuna.reporting.plots.style import BLUE, PAGE_WIDTH, VERMILLION, finish, note_height, page, show, styled
 
 
 @styled
@@ -17,8 +17,8 @@ def shuffled(
     ``images`` maps a panel's title to an image uint8 (C, H, W); ``predictions`` maps a network to its predicted
     labels, one per panel. ``[x]`` marks the wrong ones for readers without colours.
     """
-    size = PAGE_WIDTH / len(images)
-    figure = page(PAGE_WIDTH, size + 0.2 * len(predictions) + 1.1)
+    size, note = PAGE_WIDTH / len(images), f"True label: {label}. [x]: wrong prediction.\n{note}"
+    figure = page(PAGE_WIDTH, size + 0.2 * len(predictions) + 0.7 + note_height(note, PAGE_WIDTH))
     axes = figure.subplots(1, len(images), squeeze=False)[0]
     for i, (axis, (name, image)) in enumerate(zip(axes, images.items(), strict=True)):
         show(axis, image)
@@ -30,4 +30,4 @@ def shuffled(
             axis.annotate(
                 text, (0.5, 0), (0, -12 - 13 * line), "axes fraction", "offset points", ha="center", color=colour
             )
-    return finish(figure, title, f"True label: {label}. [x]: wrong prediction.\n{note}")
+    return finish(figure, title, note)

@@ -17,6 +17,7 @@ from matplotlib.transforms import Bbox
 FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
 LETTERS_PER_INCH = 16
+LINE_HEIGHT = 1.25 * FONT_SIZE / 72  # inches
 
 # Text stays text in an SVG: it can be searched and copied, and the file is a third of the size.
 STYLE: dict[Any, Any] = {
@@ -76,12 +77,21 @@ def with_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> SubF
     return below
 
 
+def wrapped(note: str, width: float) -> str:
+    """A note in lines that fit a figure of ``width`` inches."""
+    return "\n".join(textwrap.fill(line, int(width * LETTERS_PER_INCH)) for line in note.splitlines())
+
+
+def note_height(note: str, width: float) -> float:
+    """Inches that a note takes below a figure of ``width`` inches."""
+    return LINE_HEIGHT * len(wrapped(note, width).splitlines())
+
+
 def finish(figure: Figure, title: str, note: str) -> Figure:
     """Title above, note (scale, dataset, rules) below, both wrapped to the figure's width."""
-    letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
-    figure.suptitle(textwrap.fill(title, int(0.8 * letters)), fontsize=FONT_SIZE + 2)
-    lines = [textwrap.fill(line, letters) for line in note.splitlines()]
-    figure.supxlabel("\n".join(lines), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
+    width = figure.get_figwidth()
+    figure.suptitle(wrapped(title, 0.8 * width), fontsize=FONT_SIZE + 2)
+    figure.supxlabel(wrapped(note, width), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
     if figure.get_layout_engine():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
