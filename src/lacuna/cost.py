@@ -118,9 +118,13 @@ def attack_seconds(plan: Plan, dataset: str, attack: str, source: str) -> float:
     body = plan.attack(attack)
     images = plan.config.settings["images"][body["selection"]]
     passes = images * sum(_passes(budget) for budget in body["budgets"])
-    members = [] if source == NO_SOURCE else plan.exhibits.members(source)
-    known = (member for member in members if parse_model(member).training != OWN)
-    return passes * sum(plan.pass_seconds(dataset, member) for member in known)
+    return passes * (0 if source == NO_SOURCE else _pass_seconds(plan, dataset, source))
+
+
+def _pass_seconds(plan: Plan, dataset: str, target: str) -> float:
+    """Of all members of a source or target, those of the user's own for nothing."""
+    known = (member for member in plan.exhibits.members(target) if parse_model(member).training != OWN)
+    return sum(plan.pass_seconds(dataset, member) for member in known)
 
 
 def evaluate_seconds(plan: Plan, dataset: str, suite: str, target: str) -> float:
@@ -135,7 +139,7 @@ def evaluate_seconds(plan: Plan, dataset: str, suite: str, target: str) -> float
     attacks = [plan.attack(attack) for attack, _ in plan.suite_sources(suite, target)]
     counts = [(plan.config.settings["images"][body["selection"]], len(body["budgets"])) for body in attacks]
     images = max(count for count, _ in counts) + sum(count * budgets for count, budgets in counts)
-    return images * draws * plan.pass_seconds(dataset, target.partition("--")[0]) / 3
+    return images * draws * _pass_seconds(plan, dataset, target.partition("--")[0]) / 3
 
 
 def _passes(budget: Mapping[str, Any]) -> int:
