@@ -99,16 +99,21 @@ def minutes(first):
     return lambda wildcards, attempt: attempt * first
 
 
+def limit(minutes, expected, attempt):
+    """Minutes, and four times the seconds that are expected; more on each attempt."""
+    return attempt * (minutes + int(expected) // 15)
+
+
 def attack_minutes(wildcards, attempt):
-    """Time limit of an attack: two hours and four times what is expected, more on each attempt."""
+    """Time limit of an attack: two hours more than what its steps are expected to take."""
     names = wildcards.dataset, wildcards.attack, wildcards.source
-    return attempt * (120 + int(attack_seconds(PLAN, *names)) // 15)
+    return limit(120, attack_seconds(PLAN, *names), attempt)
 
 
 def evaluate_minutes(wildcards, attempt):
-    """Time limit of an evaluation: an hour and four times what smoothing takes, more on each attempt."""
+    """Time limit of an evaluation: an hour more than what smoothing is expected to take."""
     names = wildcards.dataset, wildcards.suite, wildcards.target
-    return attempt * (60 + int(evaluate_seconds(PLAN, *names)) // 15)
+    return limit(60, evaluate_seconds(PLAN, *names), attempt)
 
 
 def attack_megabytes(wildcards, attempt):
@@ -118,9 +123,8 @@ def attack_megabytes(wildcards, attempt):
 
 
 def train_minutes(wildcards, attempt):
-    """Time limit of a training: an hour and four times what is expected, more on each attempt."""
-    expected = PLAN.seconds(wildcards.dataset, wildcards.model)
-    return attempt * (60 + int(expected) // 15)
+    """Time limit of a training: an hour more than what its steps are expected to take."""
+    return limit(60, PLAN.seconds(wildcards.dataset, wildcards.model), attempt)
 
 
 def stop_if_missing(jobs):

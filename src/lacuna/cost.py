@@ -132,14 +132,15 @@ def evaluate_seconds(plan: Plan, dataset: str, suite: str, target: str) -> float
 
     A pass without gradient takes about a third of a training step.
     """
-    settings = json.loads(plan.evaluate_settings(dataset, suite, target))
-    if "smoothing" not in settings.get("defense", {}):
+    model, defended, _ = target.partition("--")
+    body = json.loads(plan.evaluate_settings(dataset, suite, target))["defense"] if defended else {}
+    if "smoothing" not in body:
         return 0
-    draws = sum(settings["defense"]["smoothing"][key] for key in ("n0", "n"))
+    draws = sum(body["smoothing"][key] for key in ("n0", "n"))
     attacks = [plan.attack(attack) for attack, _ in plan.suite_sources(suite, target)]
     counts = [(plan.config.settings["images"][body["selection"]], len(body["budgets"])) for body in attacks]
     images = max(count for count, _ in counts) + sum(count * budgets for count, budgets in counts)
-    return images * draws * _pass_seconds(plan, dataset, target.partition("--")[0]) / 3
+    return images * draws * _pass_seconds(plan, dataset, model) / 3
 
 
 def _passes(budget: Mapping[str, Any]) -> int:
