@@ -307,6 +307,18 @@ def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
         Plan(table3.load())
 
 
+@pytest.mark.parametrize(("configured", "own"), [(False, True), (True, False), (True, None)])
+def test_an_attacks_own_word_on_folding_goes_before_the_configurations(
+    table3: Project, configured: bool, own: bool | None
+) -> None:
+    if own is not None:
+        own_word = {"pgd16": {"fold_batch_norm": own}}
+        table3.edit("config/scales/demo.yaml", lambda content: content.setdefault("attacks", {}).update(own_word))
+    plan = Plan(load(table3.root, CHOSEN | {"fold_batch_norm": configured}))
+    settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
+    assert settings["fold_batch_norm"] is (configured if own is None else own)
+
+
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(plan: Plan, arch: str) -> None:
     model = f"{arch}-bottom0.5-standard-s1m1"

@@ -86,7 +86,8 @@ class Settings(Known):
                 "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
                 "network": None if source == NO_SOURCE else self.network_settings(dataset, source),
                 "seed": self.seeds[dataset][1],
-                "fold_batch_norm": self.config.fold_batch_norm and not self._factories(source),
+                "fold_batch_norm": body.get("fold_batch_norm", self.config.fold_batch_norm)
+                and not self._factories(source),
                 **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
             }
         )
