@@ -1,5 +1,6 @@
 """JSMA: how much changes, towards which class, and that batches decide nothing; against a slow version."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -7,6 +8,7 @@ from victims import CLASSES, draws, images, labelled, small
 
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.jsma import jsma
+from lacuna.attacks.toolbox import estimator
 from lacuna.errors import LacunaError
 
 torch.set_num_threads(1)
@@ -88,3 +90,18 @@ def test_training_mode_is_refused_and_parameters_are_as_before() -> None:
     assert not any(module.training for module in model.modules())
     with pytest.raises(LacunaError, match="evaluation mode"):
         jsma(model.train(), x, labels, gamma=0.1, draws=draws(x))
+
+
+def test_a_step_takes_one_backward_pass_whatever_classes_are_wanted() -> None:
+    model, x, labels = problem(0, 12)
+    victim, passes = estimator(model, x), list[int]()
+    last = list(model.children())[-1]  # the toolbox calls the parts of a sequence one by one
+    last.register_forward_hook(lambda *said: said[-1].register_hook(lambda _: passes.append(1)) and None)
+    wanted = ((labels + 1 + torch.arange(12) % 2) % CLASSES).numpy()
+    ours = victim.class_gradient(x.numpy(), wanted)
+    assert len(passes) == 1
+    theirs = super(type(victim), victim).class_gradient(x.numpy(), wanted)
+    assert len(passes) > 2
+    assert ours.shape == theirs.shape == (12, 1, *x.shape[1:])
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert victim.class_gradient(x.numpy(), 1).shape == ours.shape

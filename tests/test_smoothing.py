@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import binom, norm
 from torch import Tensor, nn
 
 from lacuna.defenses import Defended, defended
@@ -72,6 +72,25 @@ def test_answers_and_radii_are_those_of_the_binomial_sums(changes: dict[str, Any
     assert (classes == -1).any()
     assert radii.max() > 0
     assert torch.equal(Smoothed(settings, Half(), 5).decide(images), classes)
+
+
+@pytest.mark.parametrize("n", [1, 99, 100, 101, 450, 1000])
+@pytest.mark.parametrize("alpha", [0.001, 0.3])
+def test_deciding_gives_the_certified_classes_and_stops_once_the_rest_cannot_change_them(n: int, alpha: float) -> None:
+    settings, images = SETTINGS | {"n": n, "alpha": alpha}, pictures(25)
+    classes = Smoothed(settings, Half(), 2).certify(images)[0]
+    needed = next((k for k in range(n + 1) if binom.sf(k - 1, n, 0.5) <= alpha), n + 1)
+    stopped = 0
+    for image, answer in zip(images, classes.tolist(), strict=True):
+        model = Half()
+        assert Smoothed(settings, model, 2).decide(image[None]).tolist() == [answer]
+        said = model(torch.cat(model.seen[1:])).argmax(1)  # the first call asks for the number of classes
+        chosen = int(said[: settings["n0"]].bincount().argmax())
+        hits, seen = int((said[settings["n0"] :] == chosen).sum()), len(said) - settings["n0"]
+        assert (hits >= needed) == (answer >= 0)
+        assert hits >= needed or hits + n - seen < needed
+        stopped += seen < n
+    assert (stopped > 0) == (n > CHUNK)
 
 
 def test_a_certified_answer_is_that_of_the_true_probability() -> None:

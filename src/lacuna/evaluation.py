@@ -1,6 +1,6 @@
 """Predictions of one network, and the outcomes a suite of adversarial sets has on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -28,7 +28,7 @@ class Decides(Protocol):
         """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W)."""
 
     def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`decide`, and the l2 radius (N,) within which each answer is certain."""
+        """The same classes, and the l2 radius (N,) within which each answer is certain."""
 
 
 @torch.no_grad()
@@ -65,28 +65,28 @@ class Predictions:
 
     def of(self, name: str, images: Tensor) -> Tensor:
         """`predict` on images uint8 (N, C, H, W), or what was kept of it."""
-        if isinstance(self.model, Decides):
-            return self.certified(name, images)[0]
+        if isinstance(model := self.model, Decides):
+            return self._in_parts(name, images, lambda part: [model.decide(part)])[0]
         if name not in self.kept:
             torch.manual_seed(derive(0, "predictions", name))
             self._keep({name: predict(self.model, images, self.batch, self.say)})
         return self.kept[name]
 
     def certified(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them.
+        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them."""
+        assert isinstance(self.model, Decides)
+        classes, radii = self._in_parts(f"{name}, certified", images, self.model.certify)
+        return classes, radii
 
-        An image takes seconds, and a set hours, so that some images at a time are kept.
-        """
-        parts = [self._part(f"{name} {at}", images[at : at + PART]) for at in range(0, len(images), PART)]
-        classes, radii = zip(*parts, strict=True)
-        return torch.cat(classes), torch.cat(radii)
-
-    def _part(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-        if name not in self.kept:
-            assert isinstance(self.model, Decides)
-            classes, radii = self.model.certify(images)
-            self._keep({name: classes, f"{name}.radius": radii})
-        return self.kept[name], self.kept[f"{name}.radius"]
+    def _in_parts(self, name: str, images: Tensor, ask: Callable[[Tensor], Sequence[Tensor]]) -> list[Tensor]:
+        """What is said of the images, some at a time being kept: an image can take seconds, and a set hours."""
+        parts = []
+        for at in range(0, len(images), PART):
+            if f"{name} {at}.0" not in self.kept:
+                found = ask(images[at : at + PART])
+                self._keep({f"{name} {at}.{i}": said for i, said in enumerate(found)})
+            parts.append([self.kept[key] for i in range(2) if (key := f"{name} {at}.{i}") in self.kept])
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
 
     def _keep(self, found: dict[str, Tensor]) -> None:
         self.kept |= found

@@ -1,7 +1,8 @@
 """What attacks share: random numbers that do not depend on batches, and results with examples missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import torch
 from torch import Tensor
@@ -35,7 +36,11 @@ class Draws:
 
     def part(self, place: slice) -> "Draws":
         """The draws of some of the images."""
-        return Draws(self.seed, self.images[place])
+        return replace(self, images=self.images[place])
+
+    def where(self, chosen: Tensor) -> "Draws":
+        """The draws of the images for which ``chosen``, bool (B,), is true."""
+        return replace(self, images=tuple(compress(self.images, chosen.tolist())))
 
     def seeds(self, name: str) -> list[int]:
         """One seed per image, for draws called ``name``."""

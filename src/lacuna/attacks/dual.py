@@ -1,6 +1,6 @@
 """The attacks of the dual-perturbation paper: foreground and background with a budget each, and PGD in l2."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod, sqrt
 from typing import Any
@@ -96,6 +96,8 @@ def scaled(epsilon: float, x: Tensor, reference: int | None) -> float:
 class Search:
     """How a budget is searched: ``steps`` of ``step_scale`` epsilon / steps each, from each of ``restarts`` starts.
 
+    An image that fools the network needs no further start.
+
     With ``noise`` the cross-entropy is the mean over ``samples`` images with Gaussian noise of that standard
     deviation (pixel units), drawn anew at each step: expectation over transformation, against randomised smoothing.
     """
@@ -120,6 +122,11 @@ class Objective:
     weight: float = 0
     saliency: nn.Module | None = None
     foreground: Tensor | None = None
+
+    def where(self, chosen: Tensor) -> "Objective":
+        """That of the images for which ``chosen``, bool (B,), is true."""
+        foreground = None if self.foreground is None else self.foreground[chosen]
+        return replace(self, labels=self.labels[chosen], foreground=foreground)
 
     def gradient(self, x: Tensor, noisy: "Noise") -> Tensor:
         """Its gradient at the images, one backward pass per noisy image and one through the saliency model."""
@@ -160,22 +167,33 @@ class Noise:
 def ascended(
     norm: Norm, objective: Objective, x: Tensor, regions: list[Region], search: Search, draws: Draws | None
 ) -> Tensor:
-    """The best of the restarts, image by image, with the network in the mode it is in."""
-    best = None
-    for restart in range(search.restarts):
-        noisy = Noise(search, draws, f"noise {restart}")
-        start = random_start(x, regions, norm, draws, f"start {restart}")
-        made = ascend(partial(objective.gradient, noisy=noisy), x, start, regions, norm, search.steps)
-        best = made if best is None else _better(objective, best, made, noisy)
-    assert best is not None
+    """The best of the restarts, image by image, with the network in the mode it is in.
+
+    An image that fools the network is not attacked again; of the others the result of highest objective is kept.
+    """
+    best, noisy = _once(norm, objective, x, regions, search, draws, 0)
+    if search.restarts == 1:
+        return best
+    value, wrong = objective.value(best, noisy)
+    for restart in range(1, search.restarts):
+        if not (left := ~wrong).any():
+            break
+        part = objective.where(left), x[left], [region.where(left) for region in regions]
+        made, noisy = _once(norm, *part, search, draws.where(left) if draws else None, restart)
+        reached, fooled = part[0].value(made, noisy)
+        better = fooled | (reached > value[left])
+        places = left.nonzero()[better, 0]
+        best[places], value[places], wrong[places] = made[better], reached[better], fooled[better]
     return best
 
 
-def _better(objective: Objective, first: Tensor, second: Tensor, noisy: Noise) -> Tensor:
-    """For each image the one of two that fools the network; of equals the one of higher objective, else the first."""
-    (value, wrong), (other, other_wrong) = objective.value(first, noisy), objective.value(second, noisy)
-    better = (other_wrong & ~wrong) | ((other_wrong == wrong) & (other > value))
-    return torch.where(better.view(-1, 1, 1, 1), second, first)
+def _once(
+    norm: Norm, objective: Objective, x: Tensor, regions: list[Region], search: Search, draws: Draws | None, number: int
+) -> tuple[Tensor, Noise]:
+    """The result of one restart, and the noise as it left it."""
+    noisy = Noise(search, draws, f"noise {number}")
+    start = random_start(x, regions, norm, draws, f"start {number}")
+    return ascend(partial(objective.gradient, noisy=noisy), x, start, regions, norm, search.steps), noisy
 
 
 def _dual(

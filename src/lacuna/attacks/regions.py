@@ -1,7 +1,7 @@
 """Ascent in regions of an image that have a budget each: one loop for l-infinity and l2, for one region or two."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,10 @@ class Region:
     def part(self, tensor: Tensor) -> Tensor:
         """What of a tensor (B, C, H, W) lies in the region; zero elsewhere."""
         return tensor if self.mask is None else tensor * self.mask
+
+    def where(self, chosen: Tensor) -> "Region":
+        """The region of the images for which ``chosen``, bool (B,), is true."""
+        return self if self.mask is None else replace(self, mask=self.mask[chosen])
 
 
 @dataclass(frozen=True)
