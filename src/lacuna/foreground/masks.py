@@ -15,7 +15,7 @@ from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
 from lacuna.images import as_pixels
-from lacuna.progress import Progress, Say
+from lacuna.progress import Progress, Say, reported
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,9 @@ def foreground_masks(
 def _in_batches(
     find: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, device: str, batch: int, say: Say
 ) -> Tensor:
-    parts, progress = [], Progress("foreground", "image", len(images), say)
-    for start in range(0, len(images), batch):
-        part = slice(start, min(start + batch, len(images)))
-        parts.append(find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu())
-        progress.step(part.stop)
-    return torch.cat(parts)
+    places = [slice(start, start + batch) for start in range(0, len(images), batch)]
+    parts = (find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu() for part in places)
+    return torch.cat(list(reported(parts, Progress("foreground", "image", len(images), say))))
 
 
 def above_midrange(density: Tensor, threshold: str) -> Tensor:
