@@ -205,7 +205,12 @@ CHANGES: list[tuple[str, Any, str, str]] = [
     ("square", {"budgets": [{"epsilon": "0", "queries": 5}]}, "attacks.square.budgets[0].epsilon", "above 0"),
     ("square", {"budget": []}, "attacks.square.budget", "allowed: keys that every budget of the attack gets"),
     ("square", {}, "attacks.square", "at least 1 entry"),
-    ("square", {"selection": "transfer"}, "attacks.square.selection", "allowed: budget, budgets, method"),
+    (
+        "square",
+        {"selection": "transfer"},
+        "attacks.square.selection",
+        "allowed: budget, budgets, fold_batch_norm, method",
+    ),
 ]
 
 

@@ -299,6 +299,11 @@ def test_a_name_in_no_paper_is_refused(root: Path, ask: Callable[[Plan], object]
         ask(Plan(load(root, CHOSEN)))
 
 
+@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False), (True, True)])
+def test_switches_may_be_written_as_in_yaml_on_the_command_line(root: Path, said: object, meant: bool) -> None:
+    assert load(root, CHOSEN | {"fold_batch_norm": said}).fold_batch_norm is meant
+
+
 def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
     text = (table3.root / DEFECTIVE).read_text().replace("paper: defective", "paper: dual")
     text = text.replace("  table3:", "  dual-table3:").replace("table: table3", "table: dual-table3")

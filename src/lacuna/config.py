@@ -118,7 +118,8 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     allowed values for the first thing that is wrong, before anything runs.
     """
     read_yaml(root / "config/config.yaml", root)  # refuses a key written twice
-    check_schema(dict(chosen), "config", "config/config.yaml or --config", root)
+    chosen = {key: _as_in_yaml(value) for key, value in chosen.items()}
+    check_schema(chosen, "config", "config/config.yaml or --config", root)
     scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
     if chosen["scale"] not in scales:
         raise LacunaError(
@@ -138,6 +139,11 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     return Config(
         *switches, settings, datasets, papers, claims, chosen.get("seeds", 1), chosen.get("precision", FLOAT32)
     )
+
+
+def _as_in_yaml(value: Any) -> Any:
+    """``true`` and ``false`` of the command line, where Snakemake reads Python's spelling only."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:
