@@ -58,7 +58,7 @@ class Smoothed(nn.Module):
         toolbox.generator, x, left = self._generator(image), as_pixels(image[None])[0], self.settings["n"]
         chosen, found = int(_counts(self.network, x, self.settings["n0"], toolbox).argmax()), 0
         for counts in _chunks(self.network, x, left, toolbox):
-            found, left = found + int(counts[chosen]), left - int(counts.sum())
+            found, left = found + int(counts[chosen]), left - CHUNK  # below 0 after a smaller last chunk
             if found >= needed or found + left < needed:
                 break
         return chosen if found >= needed else ABSTAINED

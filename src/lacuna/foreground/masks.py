@@ -11,6 +11,7 @@ from torch import Tensor
 from lacuna.data.brought import brought_files
 from lacuna.data.folder import image_files, read_image, same_named
 from lacuna.data.places import BROUGHT
+from lacuna.device import in_batches
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
@@ -83,8 +84,10 @@ def foreground_masks(
 def _in_batches(
     find: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, device: str, batch: int, say: Say
 ) -> Tensor:
-    places = [slice(start, start + batch) for start in range(0, len(images), batch)]
-    parts = (find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu() for part in places)
+    def work(part: slice) -> Tensor:
+        return find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu()
+
+    parts = (found for _, found in in_batches(len(images), batch, work, say))
     return torch.cat(list(reported(parts, Progress("foreground", "image", len(images), say))))
 
 
