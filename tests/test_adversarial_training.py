@@ -16,7 +16,7 @@ from lacuna.errors import LacunaError
 from lacuna.images import as_pixels
 from lacuna.models import build_model
 from lacuna.names import parse_model
-from lacuna.training.adversarial import ascend, inner_loop, perturbation
+from lacuna.training.adversarial import ascend, grown, inner_loop, perturbation
 from lacuna.training.objective import Objective, smoothed_cross_entropy
 
 torch.set_num_threads(1)
@@ -155,6 +155,56 @@ def test_a_step_is_taken_on_the_adversarial_images_alone(training: str) -> None:
         assert torch.equal(model.state_dict()[name], tensor), name
     for ours, theirs in zip(model.parameters(), replay.parameters(), strict=True):
         assert torch.equal(ours.grad, theirs.grad)
+
+
+# Budgets that grow ---------------------------------------------------------------------------------------------------
+
+SEARCH = {"weight": 0, "steps": 3, "reference": 768}
+GROWING: dict[str, dict[str, Any]] = {
+    "pgd": MADRY,
+    "lspga": LSPGA,
+    "pgd_l2": {"method": "pgd_l2", "epsilon_l2": 0.75, "steps": 3},
+    "dual_l2": {"method": "dual_l2", "epsilon_foreground": 0.25, "epsilon_background": 2.5, **SEARCH},
+    "dual": {"method": "dual", "epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 0, "steps": 3},
+}
+LENGTHS = ("epsilon", "step", "epsilon_l2", "epsilon_foreground", "epsilon_background")
+
+
+def scaled(attack: dict[str, Any], factor: Fraction) -> dict[str, Any]:
+    """The attack with every length in the image multiplied, written as a definition writes it."""
+    texts = {key: f"{Fraction(attack[key].split('/')[0]) * factor}/255" for key in attack if "/255" in str(attack[key])}
+    lengths = {key: attack[key] * float(factor) for key in LENGTHS if isinstance(attack.get(key), float)}
+    return attack | {key: f"{float(Fraction(text[:-4]))}/255" for key, text in texts.items()} | lengths
+
+
+@pytest.mark.parametrize("method", GROWING)
+@pytest.mark.parametrize(("progress", "share"), [(0.125, "1/4"), (0.375, "3/4"), (0.5, "1"), (0.7, "1"), (1, "1")])
+def test_budgets_grow_linearly_during_the_warm_up(method: str, progress: float, share: str) -> None:
+    training = "th16" if method == "lspga" else "at"
+    model, (x, labels) = network(training), batch()
+    masks = torch.rand(len(x), 8, 8, generator=torch.Generator().manual_seed(1)) < 0.5
+    torch.manual_seed(4)
+    made = perturbation(GROWING[method] | {"warmup": 0.5})(model, x, labels, masks, progress)
+    torch.manual_seed(4)
+    expected = perturbation(scaled(GROWING[method], Fraction(share)))(model, x, labels, masks)
+    torch.testing.assert_close(made, expected, rtol=0, atol=1e-9)
+    assert not torch.equal(made, x)
+    torch.manual_seed(4)
+    unchanged = perturbation(GROWING[method])(model, x, labels, masks, progress)
+    assert torch.equal(unchanged, made) == (share == "1"), "without a warm-up progress decides nothing"
+
+
+@pytest.mark.parametrize("method", ["pgd", "pgd_l2", "dual_l2", "dual"])
+def test_a_warm_up_begins_with_the_clean_images(method: str) -> None:
+    model, (x, labels) = network("at"), batch()
+    masks = torch.rand(len(x), 8, 8) < 0.5
+    assert torch.equal(perturbation(GROWING[method] | {"warmup": 0.3})(model, x, labels, masks, 0), x)
+
+
+def test_what_is_no_length_in_the_image_does_not_grow() -> None:
+    attack = {"method": "lspga", "epsilon": 0.1, "logit_step": 1.0, "steps": 7, "warmup": 0.4}
+    assert grown(attack, 0.1) == attack | {"epsilon": pytest.approx(0.025)}
+    assert grown(attack, 0.4) is attack
 
 
 class NoWaiting(TorchDispatchMode):

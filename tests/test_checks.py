@@ -70,6 +70,8 @@ REFUSED: list[tuple[Change, str, str]] = [
     # trainings
     (drop("trainings.at.attack.step"), "trainings.at.attack", "has epsilon, random_start, steps; pgd takes"),
     (put("trainings.at.attack.epsilon", "0"), "trainings.at.attack.epsilon", "above 0"),
+    (put("trainings.at.attack.warmup", 0), "trainings.at.attack.warmup", "a number in (0, 1)"),
+    (put("trainings.at.attack.warmup", 1), "trainings.at.attack.warmup", "a number in (0, 1)"),
     (put("trainings.th16.attack.step", "1/255"), "trainings.th16.attack", "lspga takes epsilon, steps, logit_step"),
     (put("trainings.at.attack.method", "fgsm"), "trainings.at.attack.method", "pgd, lspga"),
     (put("trainings.sd", []), "trainings.sd", "allowed: how a training differs"),

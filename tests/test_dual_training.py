@@ -158,23 +158,23 @@ def test_masks_are_cropped_and_flipped_with_their_images(pad: int, flip: bool) -
     assert torch.equal(alone, augment(images, how, torch.Generator().manual_seed(5)))
 
 
-def test_training_gives_each_step_the_masks_of_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_gives_each_step_the_masks_of_its_images_and_what_lies_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = problem()
     images[:, 0] = torch.where(masks := foregrounds(images), 200, 100).to(torch.uint8)
     images[:, 0, :, :] = images[:, 0]
     seen, real = [], Objective.__call__
 
-    def watched(self: Objective, model: Any, x: Tensor, truth: Tensor, inside: Tensor | None = None) -> Any:
-        assert inside is not None
+    def watched(self: Objective, model: Any, x: Tensor, truth: Tensor, inside: Tensor, progress: float) -> Any:
         assert torch.equal(inside, (x[:, 0] * 255).round() == 200)
+        assert progress == pytest.approx(sum(seen) / (2 * len(images)))
         seen.append(len(x))
-        return real(self, model, x, truth, inside)
+        return real(self, model, x, truth, inside, progress)
 
     monkeypatch.setattr(Objective, "__call__", watched)
     model = small_network("vgg19-standard-s0")
     how = {"name": "net", "seed": 0, "state": Resumable(tmp_path / "s", "d"), "say": lambda _: None}
-    train(model, images, labels, recipe(epochs=1), masks=masks, training={"attack": DUAL_L2}, **how)
-    assert sum(seen) == len(images)
+    train(model, images, labels, recipe(epochs=2), masks=masks, training={"attack": DUAL_L2}, **how)
+    assert sum(seen) == 2 * len(images)
 
 
 # Noise, Adam ----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "db": {"drop_block": {"keep": 0.9, "size": 3}},
     "ls": {"label_smoothing": 0.1},
     "at": {"attack": {"method": "pgd", "epsilon": "8/255", "step": "2/255", "steps": 2, "random_start": True}},
+    "atlong": {"attack": {"method": "pgd_l2", "epsilon_l2": 0.5, "steps": 2, "warmup": 0.9}},
+    "atshort": {"attack": {"method": "pgd_l2", "epsilon_l2": 0.5, "steps": 2, "warmup": 0.5}},
     "th16": {"thermometer": 16, "attack": {"method": "lspga", "epsilon": "8/255", "logit_step": 1.0, "steps": 2}},
 }
 RECIPE: dict[str, Any] = {

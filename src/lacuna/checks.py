@@ -137,8 +137,8 @@ def _check_trainings(paper: Paper) -> None:
             if "masks" in attack and not METHODS[method].foreground:
                 where = f"{paper.file}, key trainings.{name}.attack.masks"
                 raise LacunaError(f"{where}: {method} has no use for masks; allowed with: {', '.join(_MASKED)}")
-            attack.pop("masks", None)
-            _check_budget(paper.file, f"trainings.{name}.attack", method, attack)
+            budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
+            _check_budget(paper.file, f"trainings.{name}.attack", method, budget)
 
 
 def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,37 +16,64 @@ from lacuna.attacks.regions import L2, LINF
 from lacuna.attacks.thermometer import ascend_levels
 from lacuna.names import METHODS, parse_pixels, pixel_parameters
 
-Perturb = Callable[[nn.Module, Tensor, Tensor, Tensor | None], Tensor]
 COARSE = 5  # cells along each side of the noise that random masks are cut from
+GROWING = ("epsilon", "step", "epsilon_l2", "epsilon_foreground", "epsilon_background")  # lengths, in pixel units
+
+
+class Perturb(Protocol):
+    """Images to train on, from those of a step, at a share of the training."""
+
+    def __call__(
+        self, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None, progress: float = 1
+    ) -> Tensor: ...
 
 
 def perturbation(attack: Mapping[str, Any]) -> Perturb:
-    """The inner maximisation that a training's ``attack`` describes: (model, x, labels, masks) -> images to train on.
+    """The inner maximisation that a training's ``attack`` describes.
 
     ``method`` is pgd, with epsilon, step, steps and perhaps random_start; lspga, with epsilon, logit_step and steps;
     or pgd_l2, dual or dual_l2 with the parameters of the attacks of these names, weight 0. Distances are texts in
     pixel units such as 8/255, l2 lengths and logit_step are numbers. The dual methods take the images' foreground,
-    bool (B, H, W), or with ``masks: random`` new masks of the same areas (`random_masks`).
+    bool (B, H, W), or with ``masks: random`` new masks of the same areas (`random_masks`). With ``warmup`` the budgets
+    grow (`grown`).
     """
     method, pixels = attack["method"], pixel_parameters(attack["method"])
     given = {key: float(parse_pixels(attack[key], key)) if key in pixels else attack[key] for key in attack}
-    if method == "lspga":
-        inner: Perturb = _unmasked(ascend_levels, given, "epsilon", "logit_step", "steps")
-    elif method == "pgd":
-        inner = _unmasked(ascend, {"random_start": False} | given, "epsilon", "step", "steps", "random_start")
-    else:
-        inner = partial(_in_regions, given)
-    return partial(_attacked, inner)
+    inner = {"lspga": _levels, "pgd": _ball}.get(method, _in_regions)
+    return partial(_attacked, inner, given)
 
 
-def _unmasked(function: Callable[..., Tensor], given: Mapping[str, Any], *keys: str) -> Perturb:
-    arguments = {key: given[key] for key in keys}
-    return lambda model, x, labels, _: function(model, x, labels, **arguments)
+def grown(attack: Mapping[str, Any], progress: float) -> Mapping[str, Any]:
+    """The attack at ``progress``, a share of the training: during ``warmup`` of it budgets and steps grow from 0.
+
+    The growth is linear, as in Qin et al. 2019. From random weights a network may never learn anything from images
+    that are changed by a large budget at once (Shaeiri et al. 2020).
+    """
+    if not (warmup := attack.get("warmup")) or progress >= warmup:
+        return attack
+    return {key: value * progress / warmup if key in GROWING else value for key, value in attack.items()}
 
 
-def _attacked(inner: Perturb, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None) -> Tensor:
+def _attacked(
+    inner: Callable[..., Tensor],
+    attack: Mapping[str, Any],
+    model: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    masks: Tensor | None = None,
+    progress: float = 1,
+) -> Tensor:
     with inner_loop(model):
-        return inner(model, x, labels, masks)
+        return inner(grown(attack, progress), model, x, labels, masks)
+
+
+def _levels(attack: Mapping[str, Any], model: nn.Module, x: Tensor, labels: Tensor, _: Tensor | None) -> Tensor:
+    return ascend_levels(model, x, labels, **{key: attack[key] for key in ("epsilon", "logit_step", "steps")})
+
+
+def _ball(attack: Mapping[str, Any], model: nn.Module, x: Tensor, labels: Tensor, _: Tensor | None) -> Tensor:
+    lengths = {key: attack[key] for key in ("epsilon", "step", "steps")}
+    return ascend(model, x, labels, random_start=attack.get("random_start", False), **lengths)
 
 
 def ascend(

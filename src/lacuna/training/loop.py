@@ -101,11 +101,12 @@ def _epoch(
     totals = torch.zeros(2, device=device)  # read once, so that steps do not wait for the device
     done = 0
     for chosen in batches(order, recipe["batch_size"]):
-        optimiser.param_groups[0]["lr"] = learning_rate(recipe, epoch + done / len(order))
+        now = epoch + done / len(order)
+        optimiser.param_groups[0]["lr"] = learning_rate(recipe, now)
         done += len(chosen)
         inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
         batch, inside = augment_both(images[chosen].to(device), inside, recipe, generator)
-        loss, logits = objective(model, as_pixels(batch), truth, inside)
+        loss, logits = objective(model, as_pixels(batch), truth, inside, now / recipe["epochs"])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

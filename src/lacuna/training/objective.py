@@ -27,15 +27,16 @@ class Objective:
         self.perturb = perturbation(training["attack"]) if "attack" in training else None
 
     def __call__(
-        self, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None
+        self, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None, progress: float = 1
     ) -> tuple[Tensor, Tensor]:
         """Mean loss, and logits (B, K), of images (B, C, H, W) in [0, 1] on the model as it is being trained.
 
-        ``masks`` bool (B, H, W) are the images' foregrounds, for attacks that need them.
+        ``masks`` bool (B, H, W) are the images' foregrounds, for attacks that need them; ``progress`` is the share of
+        the training that lies behind, for attacks whose budgets grow.
         """
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
             if self.perturb:
-                x = self.perturb(model, x, labels, masks)
+                x = self.perturb(model, x, labels, masks, progress)
             if self.sigma:
                 x = x + self.sigma * torch.randn_like(x)
             logits = model(x)
