@@ -97,6 +97,14 @@ def test_at_the_demo_scale_the_role_stands_beside_the_dataset_that_plays_it(root
     assert said["classes"][-1] == "ankle boot"
 
 
+def test_a_panel_of_curves_says_which_dataset_plays_its_part(plan: Plan, root: Path) -> None:
+    demo = settings(Plan(load(root, CHOSEN | {"scale": "demo"})), "figure14")
+    for said, heading in ((settings(plan, "figure14"), "{}"), (demo, "fashion-mnist-subset in place of {}")):
+        panels = [heading.format(name) for name in ("CIFAR-10", "CIFAR-10", "MNIST", "MNIST")]
+        assert [line["panel"] for line in said["lines"]] == panels
+        assert [line["network"] for line in said["lines"]] == ["standard", "0.5-Bottom"] * 2
+
+
 def test_a_figure_of_a_table_has_its_own_entry_and_no_more(plan: Plan) -> None:
     for figure in ("figure4", "figure5", "table3"):
         assert settings(plan, figure) == {"exhibit": f"defective-{figure}", **plan.figures[f"defective-{figure}"][1]}

@@ -158,7 +158,9 @@ def test_masks_are_cropped_and_flipped_with_their_images(pad: int, flip: bool) -
     assert torch.equal(alone, augment(images, how, torch.Generator().manual_seed(5)))
 
 
-def test_training_gives_each_step_the_masks_of_its_images_and_what_lies_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_gives_each_step_the_masks_of_its_images_and_what_lies_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     images, labels = problem()
     images[:, 0] = torch.where(masks := foregrounds(images), 200, 100).to(torch.uint8)
     images[:, 0, :, :] = images[:, 0]

@@ -139,7 +139,18 @@ def _code(plan: "Plan", row: Mapping[str, Any]) -> str:
     return str(row["code"]) if "code" in row else plan.codes(row["attack"])[row["budget"]]
 
 
+def _panels(plan: "Plan", body: Body, dataset: str) -> dict[str, Any]:
+    """The lines, the heading of a panel about the paper's dataset saying what plays its part."""
+    placed = [(line, plan.role(line["dataset"])) for line in body["lines"]]
+    return {"lines": [line | {"panel": _heading(line["panel"], line["dataset"], used)} for line, used in placed]}
+
+
+def _heading(panel: str, role: str, used: str) -> str:
+    return panel if used == role else f"{used} in place of {panel}"
+
+
 MORE: dict[str, Callable[["Plan", Body, str], dict[str, Any]]] = {
+    "curves": _panels,
     "shuffled": _shuffles,
     "gradients": _several,
     "foregrounds": _of_foreground,
