@@ -30,9 +30,10 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def tensors(self, name: str, **tensors: torch.Tensor) -> str:
-        path = str(self.folder / f"{name}.safetensors")
-        write_tensors(path, {key.replace("__", "."): t for key, t in tensors.items()}, Record("test", "{}"))
+    def tensors(self, name: str, facts: dict[str, Any] | None = None, **tensors: torch.Tensor) -> str:
+        path, record = str(self.folder / f"{name}.safetensors"), Record("test", "{}")
+        record.facts = facts or {}
+        write_tensors(path, {key.replace("__", "."): t for key, t in tensors.items()}, record)
         return path
 
     def frame(self, name: str, frame: pd.DataFrame) -> str:
@@ -180,12 +181,13 @@ def examples_files(store: Store) -> Asked:
 def masks_file(store: Store, side: int = 8) -> str:
     mask = torch.from_numpy(np.random.default_rng(3).random((40, side, side)) < 0.4)
     mask[0], mask[1] = False, True
-    return store.tensors("foreground", mask=mask, fraction=mask.float().mean((1, 2)))
+    facts = {"masks": "spectral residual, a stand-in for DeepGaze"}
+    return store.tensors("foreground", facts, mask=mask, fraction=mask.float().mean((1, 2)))
 
 
 def foreground_files(store: Store) -> Asked:
     settings, files = examples_files(store)
-    more = {"masks": {"kind": "nonzero"}, "saliency": {"kind": "spectral_residual"}}
+    more = {"saliency": {"kind": "spectral_residual"}}
     return settings | more, files | {"foreground": [masks_file(store)]}
 
 

@@ -227,6 +227,5 @@ def test_new_kinds_know_what_their_files_do_not_tell(new: Plan) -> None:
     assert (said["denoise"]["defense"], said["denoise"]["purifier"]) == (MEDIAN, "median3")
     assert said["gradients"]["networks"] == new.networks("cifar10", [STANDARD, MASKED])
     assert said["gradients"]["names"] == ["Clean", "masked"]
-    assert said["foregrounds"]["masks"] == FOREGROUND["masks"]
     assert said["unsuspicious"]["saliency"] == FOREGROUND["saliency"]
     assert said["ladder"]["rows"] == [{"label": "eps 16", "attack": "mifgsm_e16_a1_t20"}] * 2

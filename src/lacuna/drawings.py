@@ -153,7 +153,6 @@ MORE: dict[str, Callable[["Plan", Body, str], dict[str, Any]]] = {
     "curves": _panels,
     "shuffled": _shuffles,
     "gradients": _several,
-    "foregrounds": _of_foreground,
     "unsuspicious": _of_foreground,
     "denoise": _defense,
     "pipeline": _budget,

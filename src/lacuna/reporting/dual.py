@@ -4,7 +4,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from lacuna.artefacts import read_tensors
+from lacuna.artefacts import read_tensors, stable_part
 from lacuna.errors import LacunaError
 from lacuna.evaluation import predict
 from lacuna.gradients import loss_gradient, measure_gradients
@@ -14,19 +14,13 @@ from lacuna.reporting.plots import foregrounds, gradients, unsuspicious
 from lacuna.reporting.plots.examples import choose
 
 BATCH = 100
-MASKS = {  # by their kind
-    "nonzero": "all pixels above 0",
-    "saliency": "where a saliency model's map exceeds the middle of its range",
-    "segmentation": "the pixels that a segmentation network gives the image's class",
-    "folder": "provided with the dataset",
-}
 COLUMNS = 6  # images whose gradients are shown
 
 
 def read_foregrounds(settings: Settings, files: Files) -> Figure:
-    """Settings: classes, masks (the settings of the masks). Files: images (the test set), foreground (its masks)."""
+    """Settings: classes. Files: images (the test set), foreground (its masks, whose provenance says how they came)."""
     data, masks = read_tensors(files["images"][0]), read_tensors(files["foreground"][0])["mask"].numpy()
-    note = f"Masks: {MASKS[settings['masks']['kind']]}.\n{note_for(settings)}"
+    note = f"Masks: {stable_part(files['foreground'][0])['facts']['masks']}.\n{note_for(settings)}"
     images, labels = data["images"].numpy(), data["labels"].numpy()
     return foregrounds.foregrounds(images, labels, masks, settings["classes"], settings["title"], note)
 
