@@ -33,7 +33,7 @@ def test_distances_are_in_scientific_notation_in_every_rendering() -> None:
     text = markdown(cells, TITLE, PAPER)
     assert "ours | difference, in squared l2 distance per value" in text
     assert "Mean boundary score: Standard CNN 1.2e-05 (paper 7.3e-06)" in text
-    assert "Boundary scores are over 500 to 500 images" in text
+    assert "Boundary scores are over 500 images each" in text
     assert "percent" not in text
     assert "Wilson" not in text
     assert "percent" not in latex(cells, TITLE, PAPER)

@@ -7,6 +7,7 @@ import pandas as pd
 from jinja2 import Environment
 
 from lacuna.reporting.flags import flags_of, marks_of
+from lacuna.reporting.pattern import span
 from lacuna.sanity import FLAT, FLAT_SHARE, LARGER, LESS, LEVEL
 
 MEANINGS = {
@@ -150,14 +151,9 @@ def _notes(cells: pd.DataFrame) -> list[str]:
     seeds = cells["seeds"].max()
     means = f"Means of {seeds} trainings; a mark stands where any of them has it. " if seeds > 1 else ""
     return [
-        f"{means}Accuracies under attack are over {_range(attacked['n'])} images each, defense rates over "
-        f"{_range(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
+        f"{means}Accuracies under attack are over {span(attacked['n'])} images each, defense rates over "
+        f"{span(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
         f"A mark of a comparison stands where McNemar's exact test on the same images is below {100 * LEVEL:g} %.",
         f"Intervals of the defense rates, and all else about every cell: {cells['exhibit'].iloc[0]}.cells.csv.",
         f"Attacks in full, distances on the 0..255 scale: {codes}.",
     ]
-
-
-def _range(counts: pd.Series) -> str:
-    """``71 to 100``, or one number."""
-    return " to ".join(dict.fromkeys(f"{count:.0f}" for count in (counts.min(), counts.max())))

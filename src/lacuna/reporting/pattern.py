@@ -62,6 +62,11 @@ def plural(metric: str) -> str:
     return " ".join([*words[:-1], PLURALS.get(words[-1], words[-1])])
 
 
+def span(counts: pd.Series) -> str:
+    """``71 to 100``, or one number."""
+    return " to ".join(dict.fromkeys(f"{count:.0f}" for count in (counts.min(), counts.max())))
+
+
 def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
     """Whether two cells differ in the paper's direction, and whether their intervals are apart."""
     same = (a["value"] - b["value"]) * (a["printed"] - b["printed"]) > 0

@@ -7,7 +7,7 @@ from jinja2 import Environment
 
 from lacuna.metrics import DISTANCE, PERCENT
 from lacuna.reporting import checked
-from lacuna.reporting.pattern import plural, summary
+from lacuna.reporting.pattern import plural, span, summary
 
 UNITS = {
     PERCENT: "percent",
@@ -147,7 +147,7 @@ def _empty(cells: pd.DataFrame) -> list[str]:
 def _counts(cells: pd.DataFrame) -> str:
     attacked = cells[cells["metric"] != "test_accuracy"]
     n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural(metric) for metric in attacked["metric"]))
-    counts = f"{kinds.capitalize()} are over {n.min()} to {n.max()} images each; " if len(n) else ""
+    counts = f"{kinds.capitalize()} are over {span(n)} images each; " if len(n) else ""
     seeds = cells["seeds"].max()
     wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and not seeds > 1 else ""
     means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
