@@ -18,7 +18,7 @@ from lacuna.attacks.advdrop import advdrop
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.folding import folded
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests/support"))
 import literal_advdrop
 
 BOUND, STEPS = 20, 10

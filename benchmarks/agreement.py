@@ -15,10 +15,10 @@ from attacks import installed
 from common import OUT, network
 from torch import Tensor, nn
 
-from lacuna.artefacts import read_tensors
-from lacuna.evaluation import predict
-from lacuna.images import as_pixels, to_bytes
+from lacuna.evaluation.predictions import predict
+from lacuna.files.artefacts import read_tensors
 from lacuna.models.build import load_weights
+from lacuna.numerics.images import as_pixels, to_bytes
 
 FOLDER = "results/demo/fashion-mnist-subset"
 NETWORKS = {name: f"{FOLDER}/train/resnet18-standard-{name}.safetensors" for name in ("s0", "s1")}

@@ -12,8 +12,8 @@ import seaborn as sns
 import torch
 from torch import nn
 
+from lacuna.language.models import parse_model
 from lacuna.models import build_model
-from lacuna.names import parse_model
 
 OUT = Path("docs/benchmarks")
 Work = Callable[[], object]

@@ -13,7 +13,7 @@ import torch
 from common import Work, network, save, timed
 from torch import Tensor, nn
 
-from lacuna.images import as_pixels
+from lacuna.numerics.images import as_pixels
 from lacuna.training.objective import Objective
 
 BATCH, STEPS = 32, 7

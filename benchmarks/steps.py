@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from common import interleaved, network, save
 from torch import Tensor, nn
 
-from lacuna.images import as_pixels
+from lacuna.numerics.images import as_pixels
 from lacuna.training.adversarial import perturbation
 
 BATCH = 128

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import yaml
 
-from lacuna.artefacts import Record, atomic
-from lacuna.config import load
-from lacuna.plan import Plan
+from lacuna.config.load import load
+from lacuna.files.artefacts import Record, atomic
+from lacuna.plan.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = Path("config/papers/defective.yaml")

@@ -3,13 +3,13 @@
 import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
-from lacuna.config import load
+from lacuna.config.load import load
 from lacuna.cost import attack_memory, attack_seconds, estimate, evaluate_seconds
 from lacuna.errors import LacunaError
-from lacuna.names import ARCHITECTURES
-from lacuna.plan import Plan
-from lacuna.presence import asked_for, refuse_missing, refuse_unknown
-from lacuna.runs import begin, lift_rate_limit
+from lacuna.language.models import ARCHITECTURES
+from lacuna.plan.plan import Plan
+from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
+from lacuna.jobs.runs import begin, lift_rate_limit
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"

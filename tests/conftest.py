@@ -12,8 +12,8 @@ import pytest
 import yaml
 from excerpt import excerpt, excerpt_scale
 
-from lacuna.config import Config, load
-from lacuna.plan import Plan
+from lacuna.config.load import Config, load
+from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
     from drawing import Ask

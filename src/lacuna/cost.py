@@ -14,12 +14,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import provenance_path
-from lacuna.codes import NO_SOURCE
-from lacuna.config import load, read_yaml
+from lacuna.config.load import load, read_yaml
 from lacuna.errors import LacunaError
-from lacuna.names import OWN, parse_model
-from lacuna.plan import Plan
+from lacuna.files.artefacts import provenance_path
+from lacuna.language.codes import NO_SOURCE
+from lacuna.language.models import OWN, parse_model
+from lacuna.plan.plan import Plan
 
 # Parameters at full width (tests/test_models.py counts them); a width w multiplies them by about its square.
 PARAMETERS = {

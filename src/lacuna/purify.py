@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lacuna.errors import LacunaError
-from lacuna.images import to_bytes
+from lacuna.numerics.images import to_bytes
 
 MODES = {1: "L", 3: "RGB"}  # Pillow's names, by the number of channels
 Array = np.ndarray[Any, Any]

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import stable_part, write_text
-from lacuna.config import read_yaml
-from lacuna.contents import read_adversarial
+from lacuna.config.load import read_yaml
 from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
-from lacuna.reporting.inputs import note_of
-from lacuna.reporting.made import Made
-from lacuna.reporting.pairs import deal, page
+from lacuna.files.artefacts import stable_part, write_text
+from lacuna.files.contents import read_adversarial
+from lacuna.reporting.readers.inputs import note_of
+from lacuna.reporting.readers.made import Made
+from lacuna.reporting.study.pairs import deal, page
 
 
 def study(standard: str, defective: str, attack: str, pairs: int, seed: int, root: Path) -> str:

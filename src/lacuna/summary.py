@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lacuna.artefacts import TEXTS
-from lacuna.progress import clock
-from lacuna.reporting.pattern import summary
+from lacuna.files.artefacts import TEXTS
+from lacuna.jobs.progress import clock
+from lacuna.reporting.tables.pattern import summary
 
 
 def describe(path: Path, started: float | None = None) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import below, provenance_digest, provenance_path, sha256
 from lacuna.errors import LacunaError
+from lacuna.files.artefacts import below, provenance_digest, provenance_path, sha256
 
 
 def find(digits: str, results: Path) -> str:

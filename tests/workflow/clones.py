@@ -12,9 +12,9 @@ from subprocess import CompletedProcess
 import yaml
 from conftest import Tree, copy
 
-from lacuna.config import load
-from lacuna.inventory import Artefact
-from lacuna.plan import Plan
+from lacuna.config.load import load
+from lacuna.plan.inventory import Artefact
+from lacuna.plan.plan import Plan
 
 DATA = "results/demo/fashion-mnist-subset"
 CHECKPOINT = f"{DATA}/train/vgg19-standard-s1.safetensors"  # a target's: one outcome and the cells depend on it

@@ -9,7 +9,7 @@ import pytest
 from clones import CHECKPOINT, flip
 from conftest import REPOSITORY
 
-from lacuna.schema import check_schema
+from lacuna.config.schema import check_schema
 
 if TYPE_CHECKING:
     from conftest import Tree

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from lacuna.artefacts import read_frame, read_tensors
+from lacuna.files.artefacts import read_frame, read_tensors
 
 if TYPE_CHECKING:
     from conftest import Tree

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lacuna.artefacts import map_tensors
+from lacuna.files.artefacts import map_tensors
 
 if TYPE_CHECKING:
     from conftest import Tree

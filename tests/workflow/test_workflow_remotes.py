@@ -18,7 +18,7 @@ import yaml
 from clones import CELLS, CHECKPOINT, DATA, OUTCOME, RENDERED, Clone, begin, cloned, named
 from conftest import copy
 
-from lacuna.artefacts import Record, text_digest, write_text
+from lacuna.files.artefacts import Record, text_digest, write_text
 
 pytestmark = pytest.mark.workflow
 

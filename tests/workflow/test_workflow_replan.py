@@ -60,13 +60,13 @@ def test_shuffled_times_of_sources_and_results_plan_nothing(finished: "Tree", se
     ("name", "expected"),
     [
         ("workflow/scripts/table.py", RENDERED),
-        ("src/lacuna/reporting/tables.py", RENDERED),
-        ("src/lacuna/reporting/figures.py", DRAWN),
-        ("src/lacuna/cells.py", COMPUTED),
+        ("src/lacuna/reporting/tables/tables.py", RENDERED),
+        ("src/lacuna/reporting/readers/figures.py", DRAWN),
+        ("src/lacuna/numbers/cells.py", COMPUTED),
         ("data/printed/defective.csv", COMPUTED),
         ("workflow/scripts/evaluate.py", EVALUATED),
         ("src/lacuna/attacks/gradient.py", TRAINED),
-        ("src/lacuna/selection.py", SELECTED),
+        ("src/lacuna/evaluation/selection.py", SELECTED),
         ("src/lacuna/evaluation.py", SELECTED),
         ("src/lacuna/models/layers.py", TRAINED),
         ("src/lacuna/training/loop.py", TRAINED),
@@ -81,7 +81,12 @@ def test_a_comment_added_to_a_file_replans_its_stage_and_what_follows(
 
 
 def test_a_comment_added_where_no_number_is_decided_plans_nothing(finished: "Tree") -> None:
-    for name in ("workflow/scripts/publish.py", "src/lacuna/artefacts.py", "src/lacuna/plan.py", "rules/train.smk"):
+    for name in (
+        "workflow/scripts/publish.py",
+        "src/lacuna/files/artefacts.py",
+        "src/lacuna/plan/plan.py",
+        "rules/train.smk",
+    ):
         finished.append(name)
     for path in sorted((finished / "config").rglob("*.yaml")):
         finished.append(str(path.relative_to(finished.root)))

@@ -48,7 +48,7 @@ def slow_down(tree: "Tree") -> None:
     tree.replace("config/scales/demo.yaml", "epochs: 1", f"epochs: {EPOCHS}")
     tree.replace("config/scales/demo.yaml", "batch_size: 8", "batch_size: 64")
     tree.replace(
-        "src/lacuna/resumable.py",
+        "src/lacuna/files/states.py",
         "        self.saved = time.monotonic()\n        self",
         f"{HOLD}        self.saved = time.monotonic()\n        self",
     )

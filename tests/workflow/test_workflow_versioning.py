@@ -11,7 +11,7 @@ import pytest
 from clones import CELLS, CHECKPOINT, COMPUTED, DATA, OUTCOME, RENDERED, Clone, begin, cloned, flip, named, shuffle
 from conftest import Tree, copy
 
-from lacuna.artefacts import text_digest
+from lacuna.files.artefacts import text_digest
 
 pytestmark = pytest.mark.workflow
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_tensors
-from lacuna.device import prepare_torch
-from lacuna.job import job
+from lacuna.files.artefacts import Record, write_tensors
+from lacuna.jobs.job import job
 from lacuna.models.build import parameter_count
-from lacuna.networks import adopted_network
+from lacuna.models.networks import adopted_network
+from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

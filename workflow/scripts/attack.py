@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.artefacts import Record, write_tensors
 from lacuna.attacks.grid import Attacked, attack_grid, files_of, like_of
-from lacuna.contents import read_dataset, read_foreground, read_selection
-from lacuna.device import prepare_torch
+from lacuna.files.artefacts import Record, write_tensors
+from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.foreground.saliency import saliency_model
-from lacuna.job import job
-from lacuna.networks import trained_network
+from lacuna.jobs.job import job
+from lacuna.models.networks import trained_network
+from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import write_text
 from lacuna.audit.gather import gather, line
 from lacuna.audit.page import page
-from lacuna.config import load
-from lacuna.job import job
-from lacuna.plan import Plan
+from lacuna.config.load import load
+from lacuna.files.artefacts import write_text
+from lacuna.jobs.job import job
+from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,12 +3,12 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, provenance_digest, write_frame
-from lacuna.cells import table_cells
-from lacuna.codes import place_of
-from lacuna.contents import read_printed
-from lacuna.job import job
-from lacuna.metrics import folders, read_lines
+from lacuna.files.artefacts import Record, provenance_digest, write_frame
+from lacuna.files.contents import read_printed
+from lacuna.jobs.job import job
+from lacuna.language.codes import place_of
+from lacuna.numbers.cells import table_cells
+from lacuna.numbers.metrics import folders, read_lines
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lacuna.artefacts import Record, write_frame, write_text
-from lacuna.claims import load_claims
-from lacuna.contents import read_cells, read_printed
-from lacuna.job import job
-from lacuna.metrics import read_lines, samples_of
-from lacuna.reporting.claims import markdown
-from lacuna.verdicts import judge
+from lacuna.claims.relations import load_claims
+from lacuna.claims.verdicts import judge
+from lacuna.files.artefacts import Record, write_frame, write_text
+from lacuna.files.contents import read_cells, read_printed
+from lacuna.jobs.job import job
+from lacuna.numbers.metrics import read_lines, samples_of
+from lacuna.reporting.tables.claim_page import markdown
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,10 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_split
 from lacuna.data.sources import open_splits, source_files
-from lacuna.job import job
-from lacuna.progress import Progress, reported
+from lacuna.files.artefacts import Record, write_split
+from lacuna.jobs.job import job
+from lacuna.jobs.progress import Progress, reported
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_frame
-from lacuna.contents import read_adversarial, read_dataset
-from lacuna.defenses import defended
-from lacuna.device import near, prepare_torch
-from lacuna.evaluation import Predictions, adversarial_outcomes, answers, clean_outcomes, join_outcomes
-from lacuna.job import job
-from lacuna.networks import trained_network
-from lacuna.resumable import Resumable
+from lacuna.evaluation.defenses import defended
+from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, join_outcomes
+from lacuna.evaluation.predictions import Predictions, answers
+from lacuna.files.artefacts import Record, write_frame
+from lacuna.files.contents import read_adversarial, read_dataset
+from lacuna.files.states import Resumable
+from lacuna.jobs.job import job
+from lacuna.models.networks import trained_network
+from lacuna.numerics.device import near, prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

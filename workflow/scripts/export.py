@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic
-from lacuna.contents import read_adversarial
-from lacuna.export import write_npz, write_png
-from lacuna.job import job
+from lacuna.files.artefacts import atomic
+from lacuna.files.contents import read_adversarial
+from lacuna.files.export import write_npz, write_png
+from lacuna.jobs.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,10 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic
-from lacuna.job import job
-from lacuna.reporting.figures import figure
+from lacuna.files.artefacts import atomic
+from lacuna.jobs.job import job
 from lacuna.reporting.plots.style import save
+from lacuna.reporting.readers.figures import figure
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

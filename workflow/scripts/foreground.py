@@ -3,11 +3,11 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_tensors
-from lacuna.contents import read_dataset
-from lacuna.device import prepare_torch
+from lacuna.files.artefacts import Record, write_tensors
+from lacuna.files.contents import read_dataset
 from lacuna.foreground.masks import foreground_masks
-from lacuna.job import job
+from lacuna.jobs.job import job
+from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

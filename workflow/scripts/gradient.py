@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lacuna.artefacts import Record, write_frame
-from lacuna.contents import read_dataset, read_foreground
-from lacuna.device import prepare_torch
-from lacuna.gradients import loss_gradient, measure_gradients
-from lacuna.job import job
-from lacuna.networks import trained_network
+from lacuna.evaluation.gradients import loss_gradient, measure_gradients
+from lacuna.files.artefacts import Record, write_frame
+from lacuna.files.contents import read_dataset, read_foreground
+from lacuna.jobs.job import job
+from lacuna.models.networks import trained_network
+from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

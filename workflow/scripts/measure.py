@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lacuna.artefacts import Record, write_frame
-from lacuna.contents import read_adversarial, read_dataset, read_foreground
-from lacuna.device import prepare_torch
+from lacuna.evaluation.quality import BATCH, measure, reason
+from lacuna.files.artefacts import Record, write_frame
+from lacuna.files.contents import read_adversarial, read_dataset, read_foreground
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.score import foreground_scores
-from lacuna.job import job
-from lacuna.quality import BATCH, measure, reason
+from lacuna.jobs.job import job
+from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,8 +3,8 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import atomic, provenance_path, verify
-from lacuna.job import job
+from lacuna.files.artefacts import atomic, provenance_path, verify
+from lacuna.jobs.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

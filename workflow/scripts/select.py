@@ -4,13 +4,13 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_frame
-from lacuna.contents import read_dataset
-from lacuna.device import near, prepare_torch
-from lacuna.evaluation import predict
-from lacuna.job import job
-from lacuna.networks import trained_network
-from lacuna.selection import select_images
+from lacuna.evaluation.predictions import predict
+from lacuna.evaluation.selection import select_images
+from lacuna.files.artefacts import Record, write_frame
+from lacuna.files.contents import read_dataset
+from lacuna.jobs.job import job
+from lacuna.models.networks import trained_network
+from lacuna.numerics.device import near, prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,10 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import write_text
-from lacuna.contents import read_cells
-from lacuna.job import job
-from lacuna.reporting.tables import latex, markdown, wide
+from lacuna.files.artefacts import write_text
+from lacuna.files.contents import read_cells
+from lacuna.jobs.job import job
+from lacuna.reporting.tables.tables import latex, markdown, wide
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

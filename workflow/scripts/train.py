@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.artefacts import Record, write_tensors, write_text
-from lacuna.contents import read_dataset, read_foreground
 from lacuna.data.normalisation import normalisation
-from lacuna.device import near, prepare_torch
-from lacuna.job import job
+from lacuna.files.artefacts import Record, write_tensors, write_text
+from lacuna.files.contents import read_dataset, read_foreground
+from lacuna.files.states import Resumable
+from lacuna.jobs.job import job
+from lacuna.language.models import FLOAT32, PRETRAINED, parse_model
 from lacuna.models.build import mask_report, parameter_count
+from lacuna.models.networks import new_network
 from lacuna.models.pretrained import start
-from lacuna.names import FLOAT32, PRETRAINED, parse_model
-from lacuna.networks import new_network
-from lacuna.resumable import Resumable
+from lacuna.numerics.device import near, prepare_torch
 from lacuna.training.history import as_csv
 from lacuna.training.loop import train
 

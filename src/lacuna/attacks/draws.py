@@ -7,7 +7,7 @@ from itertools import compress
 import torch
 from torch import Tensor
 
-from lacuna.seeding import derive
+from lacuna.numerics.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Made:
     """What an attack made: images (B, C, H, W) in [0, 1], and ``valid`` bool (B,), False where it found no example.
 
     The image of an example that was not found is the clean one. ``extras``, int64 (B,) each, is what else an attack
-    says of every image: named in `lacuna.names.EXTRAS`.
+    says of every image: named in `lacuna.language.attacks.EXTRAS`.
     """
 
     images: Tensor

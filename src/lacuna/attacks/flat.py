@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.victim import frozen
-from lacuna.device import in_batches
-from lacuna.images import as_pixels
-from lacuna.progress import Say
+from lacuna.jobs.progress import Say
+from lacuna.numerics.device import in_batches
+from lacuna.numerics.images import as_pixels
 
 
 def flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, say: Say) -> Tensor:

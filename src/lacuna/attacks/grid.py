@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.artefacts import stable_part
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.flat import flat
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import AdversarialSet, adversarial_images
-from lacuna.contents import read_adversarial
 from lacuna.data.brought import names_of
 from lacuna.errors import LacunaError
-from lacuna.evaluation import predict
-from lacuna.progress import Say
-from lacuna.resumable import Resumable
-from lacuna.seeding import derive
+from lacuna.evaluation.predictions import predict
+from lacuna.files.artefacts import stable_part
+from lacuna.files.contents import read_adversarial
+from lacuna.files.states import Resumable
+from lacuna.jobs.progress import Say
+from lacuna.numerics.seeding import derive
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lacuna.attacks.draws import Draws, Made
-from lacuna.quality import similarity
+from lacuna.evaluation.quality import similarity
 
 DOUBLINGS = 8  # a perturbation of one 8-bit level, 256 times as large, is at the end of the pixel range
 BISECTIONS = 40
@@ -29,7 +29,7 @@ def matched_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Made:
 
 
 def matched_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Made:
-    """The same for a wanted SSIM (B,) to the clean image, as `lacuna.quality` measures it.
+    """The same for a wanted SSIM (B,) to the clean image, as `lacuna.evaluation.quality` measures it.
 
     SSIM falls in jumps and need not fall everywhere: the image is at one of its crossings of the wanted value, on the
     nearer side of the jump.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.draws import Draws, Made
 from lacuna.attacks.victim import frozen
-from lacuna.images import as_pixels
+from lacuna.numerics.images import as_pixels
 
 BLENDS = 50  # steps of the line search from the image to the noise that a walk starts at; foolbox's default there
 ROUNDING = 1e-5  # of logits: foolbox refuses a start that another batch size would make correct

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.victim import frozen
 from lacuna.errors import LacunaError
-from lacuna.networks import imported
+from lacuna.models.networks import imported
 
 
 def own_attack(reference: str) -> Callable[..., Tensor]:

@@ -22,13 +22,13 @@ from lacuna.attacks.own import own_attack
 from lacuna.attacks.square import GROUP, square
 from lacuna.attacks.thermometer import lspga
 from lacuna.attacks.transforms import gaussian, shuffle, stylised
-from lacuna.device import in_batches
 from lacuna.errors import LacunaError
-from lacuna.images import as_pixels, to_bytes
-from lacuna.names import EXTRAS, parse_pixels, pixel_parameters
-from lacuna.progress import Progress, Say
-from lacuna.resumable import Resumable
-from lacuna.seeding import derive
+from lacuna.files.states import Resumable
+from lacuna.jobs.progress import Progress, Say
+from lacuna.language.attacks import EXTRAS, parse_pixels, pixel_parameters
+from lacuna.numerics.device import in_batches
+from lacuna.numerics.images import as_pixels, to_bytes
+from lacuna.numerics.seeding import derive
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.artefacts import TEXTS, provenance_path, read_frame, stable_part
 from lacuna.audit.files import plain
+from lacuna.claims.verdicts import identities, printed_numbers
 from lacuna.errors import LacunaError
-from lacuna.metrics import PERCENT, digits, samples_of
-from lacuna.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
-from lacuna.verdicts import identities, printed_numbers
+from lacuna.files.artefacts import TEXTS, provenance_path, read_frame, stable_part
+from lacuna.numbers.metrics import PERCENT, digits, samples_of
+from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
 STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"

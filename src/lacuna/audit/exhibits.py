@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.artefacts import read_frame
 from lacuna.audit.files import Files, behind_figure, not_copied, not_rendered, plain, worst
-from lacuna.claims import text
-from lacuna.inventory import exhibit_artefacts
-from lacuna.plan import Plan
-from lacuna.reporting.tables import latex, markdown, wide
+from lacuna.claims.relations import text
+from lacuna.files.artefacts import read_frame
+from lacuna.plan.inventory import exhibit_artefacts
+from lacuna.plan.plan import Plan
+from lacuna.reporting.tables.tables import latex, markdown, wide
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lacuna.artefacts import provenance_path, text_digest
-from lacuna.inventory import Artefact, chain, claims_artefact, exhibit_artefacts
-from lacuna.plan import Plan
+from lacuna.files.artefacts import provenance_path, text_digest
+from lacuna.plan.inventory import Artefact, chain, claims_artefact, exhibit_artefacts
+from lacuna.plan.plan import Plan
 from lacuna.versioning.verify import as_recorded, examine, other_code
 
 PROBLEMS = ("tampered", "stale", "missing")  # the worst first
@@ -124,7 +124,7 @@ def _text(value: Any) -> str | None:
 
 
 def _digits(record: dict[str, Any]) -> str:
-    """What `lacuna.artefacts.provenance_digest` gives, of a record that was read already."""
+    """What `lacuna.files.artefacts.provenance_digest` gives, of a record that was read already."""
     return text_digest(json.dumps(record["stable"], sort_keys=True))[:16]
 
 

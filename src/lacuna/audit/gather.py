@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lacuna.artefacts import Record
 from lacuna.audit.baseline import compare
-from lacuna.audit.claims import claims
 from lacuna.audit.exhibits import figure, table
 from lacuna.audit.files import PROBLEMS, Files
-from lacuna.plan import Plan
-from lacuna.verdicts import CONTRADICTED, HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
+from lacuna.audit.judgements import claims
+from lacuna.claims.verdicts import CONTRADICTED, HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
+from lacuna.files.artefacts import Record
+from lacuna.plan.plan import Plan
 
 FORMAT = 1  # of audit.json; another number where a reader of the old one would misread it
 VERDICTS = (SUPPORTED, HOLDS_HERE, INCONCLUSIVE, CONTRADICTED, NOT_APPLICABLE, NOT_RUN)

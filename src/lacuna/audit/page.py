@@ -10,9 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lacuna.audit.gather import VERDICTS, line
-from lacuna.metrics import PERCENT
-from lacuna.progress import clock
-from lacuna.reporting.tables import UNITS, number
+from lacuna.jobs.progress import clock
+from lacuna.numbers.metrics import PERCENT
+from lacuna.reporting.tables.tables import UNITS, number
 from lacuna.trace import short
 
 LEVELS = 10  # shades of the heat map, from 0

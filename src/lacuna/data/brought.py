@@ -12,7 +12,7 @@ from lacuna.errors import LacunaError
 def brought_files(source: Mapping[str, Any], classes: list[str] | int, split: str) -> list[Listed]:
     """The image files of a split, train or test; see `folder_files` and `partition_files`."""
     if source["kind"] == "partitions":
-        assert not isinstance(classes, int)  # lacuna.checks
+        assert not isinstance(classes, int)  # lacuna.config.parts
         return partition_files(source, classes, split)
     return folder_files(source, classes, split)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lacuna.artefacts import atomic, sha256
 from lacuna.errors import LacunaError
+from lacuna.files.artefacts import atomic, sha256
 
 DOWNLOADS = Path("results/downloads")
 REGISTRY = Path("data/registry.csv")

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.artefacts import sha256
 from lacuna.data.brought import brought_files, order_of
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registered
@@ -19,6 +18,7 @@ from lacuna.data.folder import Listed, read_image
 from lacuna.data.photographs import photograph_files, read_photographs
 from lacuna.data.places import BROUGHT, partitions_path
 from lacuna.errors import LacunaError
+from lacuna.files.artefacts import sha256
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 PIECE = 2**24  # bytes of images read at a time

@@ -11,12 +11,12 @@ from torch import Tensor
 from lacuna.data.brought import brought_files
 from lacuna.data.folder import image_files, read_image, same_named
 from lacuna.data.places import BROUGHT
-from lacuna.device import in_batches
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
-from lacuna.images import as_pixels
-from lacuna.progress import Progress, Say, reported
+from lacuna.jobs.progress import Progress, Say, reported
+from lacuna.numerics.device import in_batches
+from lacuna.numerics.images import as_pixels
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lacuna.images import as_pixels
+from lacuna.numerics.images import as_pixels
 
 
 def foreground_score(density: Tensor, mask: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.models import ARCHITECTURES, ModelSpec
 from lacuna.models.densenet import DenseNet
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
 from lacuna.models.pretrained import torchvision_network
@@ -17,8 +18,7 @@ from lacuna.models.resnet import ResNet, he_normal
 from lacuna.models.senet import SENet
 from lacuna.models.thermometer import Thermometer
 from lacuna.models.vgg import VGG
-from lacuna.names import ARCHITECTURES, ModelSpec
-from lacuna.seeding import derive
+from lacuna.numerics.seeding import derive
 
 MINIMUM_WIDTH = 4
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.models import ModelSpec
 from lacuna.models.layers import Shape
-from lacuna.names import ModelSpec
 
 
 def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Fraction) -> nn.Module:
@@ -27,7 +27,10 @@ def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Frac
 
 
 def start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
-    """Gives a network of `lacuna.names.PRETRAINED` the weights that its training begins with; says which, in words."""
+    """Gives a network the weights that its training begins with; says which, in words.
+
+    ``arch`` is one of `lacuna.language.models.PRETRAINED`.
+    """
     weights, head = training.get("pretrained"), training.get("head")
     if not weights:
         return "from scratch, a 3 x 3 stem"

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.models import REGULARISED
 from lacuna.models.layers import Shape, Site
-from lacuna.names import REGULARISED
 
 # In every residual block of these stages: on the first convolution after its BN, on the second before it (released
 # code, ResNet-18). In WRN-32-4 block 3 is the last stage, the paper's "3rd block" (4.1.1).

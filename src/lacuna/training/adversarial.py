@@ -14,7 +14,7 @@ from lacuna.attacks.dual import Objective, Search, ascended, dual_regions, scale
 from lacuna.attacks.gradient import signed_ascent
 from lacuna.attacks.regions import L2, LINF
 from lacuna.attacks.thermometer import ascend_levels
-from lacuna.names import METHODS, parse_pixels, pixel_parameters
+from lacuna.language.attacks import METHODS, parse_pixels, pixel_parameters
 
 COARSE = 5  # cells along each side of the noise that random masks are cut from
 GROWING = ("epsilon", "step", "epsilon_l2", "epsilon_foreground", "epsilon_background")  # lengths, in pixel units

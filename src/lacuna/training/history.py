@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.device import device_of
-from lacuna.images import as_pixels
+from lacuna.numerics.device import device_of
+from lacuna.numerics.images import as_pixels
 
 # Rates and losses as they are, accuracies in percent. Training columns are means over the epoch's steps, on the images
 # trained on (augmented, or adversarial); test columns are of the network after the epoch, on the clean test set.

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.device import MORE_MEMORY, device_of
 from lacuna.errors import LacunaError
-from lacuna.images import as_pixels
-from lacuna.names import FLOAT32
-from lacuna.progress import Progress, Say
-from lacuna.resumable import Resumable
-from lacuna.seeding import derive
+from lacuna.files.states import Resumable
+from lacuna.jobs.progress import Progress, Say
+from lacuna.language.models import FLOAT32
+from lacuna.numerics.device import MORE_MEMORY, device_of
+from lacuna.numerics.images import as_pixels
+from lacuna.numerics.seeding import derive
 from lacuna.training.history import measure
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import augment_both, learning_rate

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.names import FLOAT32
+from lacuna.language.models import FLOAT32
 from lacuna.training.adversarial import perturbation
 
 

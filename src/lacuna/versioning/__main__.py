@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from lacuna.artefacts import write_text
 from lacuna.errors import LacunaError
-from lacuna.progress import say_to_stderr
+from lacuna.files.artefacts import write_text
+from lacuna.jobs.progress import say_to_stderr
 from lacuna.versioning.aliases import aliases
 from lacuna.versioning.store import Store, scales_with
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from lacuna.plan import Plan
+from lacuna.plan.plan import Plan
 
 HEADER = """\
 # Aliases for those who are used to `dvc repro`: Snakemake alone decides what has to be made. Written by `make aliases`

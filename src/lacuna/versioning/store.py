@@ -4,12 +4,12 @@ import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from lacuna.artefacts import below, provenance_path
-from lacuna.config import load, read_yaml
+from lacuna.config.load import load, read_yaml
 from lacuna.errors import LacunaError
-from lacuna.inventory import Artefact
-from lacuna.plan import Plan
-from lacuna.progress import Say
+from lacuna.files.artefacts import below, provenance_path
+from lacuna.jobs.progress import Say
+from lacuna.plan.inventory import Artefact
+from lacuna.plan.plan import Plan
 from lacuna.versioning import calls
 from lacuna.versioning.verify import Finding, as_recorded, examine, other_code
 

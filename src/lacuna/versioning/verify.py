@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from lacuna.artefacts import provenance_path, sha256, stable_part, text_digest, verify
 from lacuna.errors import LacunaError, TamperedError
-from lacuna.inventory import Artefact
-from lacuna.settings import canonical
+from lacuna.files.artefacts import provenance_path, sha256, stable_part, text_digest, verify
+from lacuna.plan.inventory import Artefact
+from lacuna.plan.settings import canonical
 
 State = Literal["agrees", "absent", "disagrees", "unconfirmed"]
 

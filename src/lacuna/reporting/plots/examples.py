@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from lacuna.errors import LacunaError
-from lacuna.reporting.made import Made
 from lacuna.reporting.plots.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, finish, page, show, styled
+from lacuna.reporting.readers.made import Made
 
 RULE = (
     "Columns: of each class the first image of the selection whose adversarial examples fool every source. Above a "

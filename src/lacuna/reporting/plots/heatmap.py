@@ -7,8 +7,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lacuna.reporting.flags import flags_of, marks_of
 from lacuna.reporting.plots.style import finish, page, styled
+from lacuna.reporting.tables.marks import flags_of, marks_of
 
 WIDTH, LINE = 9.5, 0.32  # inches; of the page, of a row
 HEADS = 1.0  # inches for the names of columns

@@ -1,0 +1,272 @@
+"""What JSON Schema cannot say of datasets, scales, models and attacks: names that must exist, what goes together."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from lacuna.errors import LacunaError
+from lacuna.language.attacks import METHODS, Method, attack_code, parse_pixels, pixel_parameters
+from lacuna.language.codes import NO_SOURCE
+from lacuna.language.exhibits import CLEAN_SUITE
+from lacuna.language.models import ARCHITECTURES, ENSEMBLE, OWN, PRETRAINED, REGULARISED, SELF, STANDARD, parse_model
+
+OWN_NAME = f"{OWN}-"
+# What may stand for a model besides a network of this project, as a sentence calls it.
+KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, NO_SOURCE: NO_SOURCE}
+
+
+def known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
+    """Raises `LacunaError` where a name is none of the allowed ones."""
+    if name not in allowed:
+        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(set(allowed)))}")
+
+
+def once(file: str, key: str, names: list[Any]) -> None:
+    """Raises `LacunaError` naming what stands twice in a list."""
+    for name in names:
+        if names.count(name) > 1:
+            shown = name if isinstance(name, str) else " / ".join(name)
+            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's file, with its attacks as the scale changes them, and what it must agree with.
+
+    ``content`` has every kind of part, if only empty.
+    """
+
+    file: str
+    content: Mapping[str, Any]
+    scale_file: str
+    settings: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+
+    def origin(self, attack: str) -> str:
+        """The file in which to mend an attack's budgets."""
+        return self.scale_file if attack in self.settings.get("attacks", {}) else self.file
+
+    def codes(self, attack: str) -> list[str]:
+        """The codes of an attack's budgets, in their order."""
+        body = self.content["attacks"][attack]
+        return [attack_code(body["method"], budget) for budget in body["budgets"]]
+
+
+def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
+    """What must agree: square images, one mean and std per channel, one folder per class, named classes for a CSV."""
+    for name, dataset in datasets.items():
+        channels, height, width = dataset["image"]
+        if height != width:
+            raise LacunaError(f"{file}, key {name}.image: {dataset['image']} is not allowed; allowed: a square")
+        for key in ("mean", "std"):
+            values = dataset["normalisation"].get(key)
+            if values is not None and len(values) != channels:
+                where = f"{file}, key {name}.normalisation.{key}"
+                raise LacunaError(
+                    f"{where}: {values} is not allowed; allowed: one number above 0 per channel ({channels})"
+                )
+        _check_classes(f"{file}, key {name}", dataset)
+
+
+def _check_classes(where: str, dataset: Mapping[str, Any]) -> None:
+    source, classes = dataset["source"], dataset["classes"]
+    if source["kind"] == "partitions" and isinstance(classes, int):
+        raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
+    if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
+        raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
+    if dataset.get("train_at_least", 1) > dataset["train"]:
+        raise LacunaError(f"{where}.train_at_least is above train; allowed: at most {dataset['train']}")
+
+
+def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
+    """A scale's file against the datasets: roles, recipes, width and costs."""
+    for role, dataset in settings["datasets"].items():
+        known(file, f"datasets.{role}", dataset, datasets)
+        known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
+    if Fraction(settings["width"]) <= 0:
+        raise LacunaError(f"{file}, key width: '{settings['width']}' is not allowed; allowed: a fraction above 0")
+    for dataset, recipe in settings["recipes"].items():
+        known(file, "recipes", dataset, datasets)
+        milestones = recipe["schedule"].get("milestones", [])
+        if milestones != sorted(set(milestones)) or any(epoch >= recipe["epochs"] for epoch in milestones):
+            where = f"{file}, key recipes.{dataset}.schedule.milestones"
+            limit = f"epochs in rising order, below epochs ({recipe['epochs']})"
+            raise LacunaError(f"{where}: {milestones} is not allowed; allowed: {limit}")
+        for arch in recipe.get("epochs_of", {}):
+            known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
+    for arch in ARCHITECTURES:
+        if arch not in settings["throughput"]:
+            raise LacunaError(f"{file}: key throughput.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
+
+
+def check_papers(papers: Mapping[str, Paper]) -> None:
+    """Of every paper's file: its name, models, trainings, attacks and suites; and the selections of the scale."""
+    selections = [name for paper in papers.values() for name in paper.content["selections"]]
+    for name, paper in papers.items():
+        for selection in paper.settings["images"]:
+            known(paper.scale_file, "images", selection, selections)
+        if (stated := paper.content["paper"]) != name:
+            raise LacunaError(f"{paper.file}, key paper: '{stated}' is not the file's name; allowed: {name}")
+        _check_trainings(paper)
+        _check_models(paper, papers)
+        _check_attacks(paper)
+        _check_suites(paper)
+
+
+_MASKED = [name for name, method in METHODS.items() if method.foreground]
+
+
+def _check_trainings(paper: Paper) -> None:
+    for name, training in paper.content["trainings"].items():
+        if attack := dict(training.get("attack", {})):
+            method = attack.pop("method")
+            if "masks" in attack and not METHODS[method].foreground:
+                where = f"{paper.file}, key trainings.{name}.attack.masks"
+                raise LacunaError(f"{where}: {method} has no use for masks; allowed with: {', '.join(_MASKED)}")
+            budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
+            _check_budget(paper.file, f"trainings.{name}.attack", method, budget)
+
+
+def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
+    """Every model mentioned can be built: its name parses, and what it refers to is defined somewhere."""
+    own = [name for other in papers.values() for name in other.content["networks"]]
+    trainings = {name: body for other in papers.values() for name, body in other.content["trainings"].items()}
+    for key, model, kinds in _mentioned(paper.content):
+        kind = model if model in KINDS else next((kind for kind in KINDS if model.startswith(kind)), "")
+        if kind and kind not in kinds:
+            allowed = ", ".join(["a network", *(KINDS[other] for other in kinds)])
+            raise LacunaError(f"{paper.file}, key {key}: '{model}' is not allowed; allowed: {allowed}")
+        if kind in (OWN_NAME, ENSEMBLE):
+            known(paper.file, key, model, own if kind == OWN_NAME else paper.content["ensembles"])
+        elif not kind:
+            _check_network(f"{paper.file}, key {key}", model, trainings)
+
+
+def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
+    """A network of this project: its name parses, and its training has a place in its architecture."""
+    try:
+        spec = parse_model(model, [STANDARD, *sorted(trainings)])
+    except LacunaError as error:
+        raise LacunaError(f"{where}: {error}") from None
+    defined = trainings.get(spec.training, {})
+    if spec.arch not in REGULARISED and {"spatial_dropout", "drop_block"} & defined.keys():
+        allowed = ", ".join(REGULARISED)
+        raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
+    if "pretrained" in defined and (spec.arch not in PRETRAINED or spec.keep or spec.wide):
+        allowed = f"{', '.join(PRETRAINED)} without masks"
+        raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
+
+
+def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Every place of a paper's file that names a model, the name, and what may stand there besides a network."""
+    tested = (OWN_NAME, ENSEMBLE)
+    for name, body in content["selections"].items():
+        yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
+    for name, body in content["attacks"].items():
+        if "source" in body.get("like", {}):
+            yield f"attacks.{name}.like.source", body["like"]["source"], tested
+    for name, body in content["suites"].items():
+        yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
+    for name, members in content["ensembles"].items():
+        yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
+    for name, body in content["tables"].items():
+        for side in ("rows", "columns"):
+            parts = [(i, part["model"]) for i, part in enumerate(body[side]) if "model" in part]
+            yield from ((f"tables.{name}.{side}[{i}].model", model, tested) for i, model in parts)
+    for name, body in content["figures"].items():
+        yield from ((f"figures.{name}.model", body["model"], (OWN_NAME,)) for _ in range("model" in body))
+        yield from ((f"figures.{name}.models", model, tested) for model in body.get("models", []))
+        for i, line in enumerate(body.get("lines", [])):  # histories: networks that are trained here
+            yield f"figures.{name}.lines[{i}].model", line["model"], ()
+        for i, row in enumerate(body.get("rows", [])):
+            yield f"figures.{name}.rows[{i}].source", row["source"], (*tested, NO_SOURCE)
+
+
+def _listed(key: str, models: list[str], kinds: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    return ((f"{key}[{i}]", model, kinds) for i, model in enumerate(models))
+
+
+def _check_attacks(paper: Paper) -> None:
+    selections = paper.content["selections"]
+    for name, attack in paper.content["attacks"].items():
+        key = f"attacks.{name}"
+        known(paper.file, f"{key}.selection", attack["selection"], selections)
+        if made_without(attack["method"]) and selections[attack["selection"]]["rule"] == "right_on_source":
+            where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
+            raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
+        _check_like(paper, name, attack)
+        for i, budget in enumerate(attack["budgets"]):
+            _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget)
+        once(paper.origin(name), f"{key}.budgets", paper.codes(name))
+
+
+def _check_like(paper: Paper, name: str, attack: Mapping[str, Any]) -> None:
+    """The set that an attack's changes are scaled to: it exists, and is of the same images."""
+    key, matched = f"attacks.{name}", any("match" in budget for budget in attack["budgets"])
+    if matched != ("like" in attack):
+        what = "like is missing; match needs it" if matched else "like is not known; only match needs it"
+        raise LacunaError(f"{paper.file}: key {key}.{what}")
+    if not matched:
+        return
+    like, attacks = attack["like"], paper.content["attacks"]
+    known(paper.file, f"{key}.like.attack", like["attack"], attacks)
+    if like["budget"] >= len(budgets := attacks[like["attack"]]["budgets"]):
+        where = f"{paper.file}, key {key}.like.budget: {like['budget']}"
+        raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(budgets) - 1}, the budgets of {like['attack']}")
+    if attacks[like["attack"]]["selection"] != attack["selection"]:
+        where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
+        raise LacunaError(f"{where} is not that of {like['attack']}; allowed: {attacks[like['attack']]['selection']}")
+    if made_without(attack["method"]) and "source" not in like:
+        raise LacunaError(
+            f"{paper.file}: key {key}.like.source is missing; {attack['method']} has no source of its own"
+        )
+
+
+def _check_suites(paper: Paper) -> None:
+    for name, suite in paper.content["suites"].items():
+        key = f"suites.{name}"
+        if name == CLEAN_SUITE:
+            raise LacunaError(f"{paper.file}: key {key} is reserved for clean images; allowed: any other name")
+        for i, attack in enumerate(suite["attacks"]):
+            known(paper.file, f"{key}.attacks[{i}]", attack, paper.content["attacks"])
+            for j, source in enumerate(suite["sources"]):
+                check_source(paper, f"{key}.sources[{j}]", source, attack)
+        once(paper.file, f"{key}.attacks", [code for attack in suite["attacks"] for code in paper.codes(attack)])
+
+
+def made_without(method: str) -> bool:
+    """Whether an attack method makes its sets without a network."""
+    return method in METHODS and not METHODS[method].network
+
+
+def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
+    """Sets made without a network have the source none, and only those."""
+    method = paper.content["attacks"][attack]["method"]
+    if (source == NO_SOURCE) != made_without(method):
+        allowed = NO_SOURCE if made_without(method) else "networks"
+        raise LacunaError(f"{paper.file}, key {key}: '{source}' does not go with {method}; allowed: {allowed}")
+
+
+_REGIONAL = {"epsilon_foreground", "epsilon_background"}  # may be zero: a region that stays
+
+
+def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
+    known = METHODS.get(method, Method(optional=("epsilon", "arguments")))
+    choice = [" or ".join(known.one_of)] if known.one_of else []
+    takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
+    lacking, chosen = set(known.required) - set(budget), set(known.one_of) & set(budget)
+    if lacking or set(budget) - set(known.parameters) - {"match"} or len(chosen) != bool(known.one_of):
+        has = ", ".join(sorted(budget)) or "nothing"
+        raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
+    for name in sorted(pixel_parameters(method) & set(budget)):
+        where = f"{file}, key {key}.{name}"
+        if not isinstance(budget[name], str):
+            raise LacunaError(f"{where}: {budget[name]} is not allowed; allowed: pixel units in quotes, such as 4/255")
+        if parse_pixels(budget[name], where) == 0 and name not in _REGIONAL:
+            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
+    for name in sorted(_REGIONAL & set(budget)) if known.l2 else ():
+        if isinstance(budget[name], str):
+            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: an l2 length")
+    if "random_start" in known.parameters and budget.get("restarts", 1) > 1 and not budget.get("random_start"):
+        raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")

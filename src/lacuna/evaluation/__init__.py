@@ -1,0 +1,1 @@
+"""What networks say: predictions, outcomes, selections, defenses, image quality, gradients."""

@@ -1,0 +1,61 @@
+"""Outcomes: what a target said about clean images and about every adversarial set of a suite."""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lacuna.evaluation.predictions import Answers
+from lacuna.language.attacks import EXTRAS
+
+SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
+
+
+def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
+    """Outcomes on clean images: attack ``none``, no source, one line per image id asked, at distance 0."""
+    ids = clean.asked
+    known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
+    frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
+    frame = frame.assign(valid=True, distance=np.zeros(len(ids), np.float32), **dict.fromkeys(EXTRAS, -1))
+    return frame.assign(attack="none", source="", adversarial=frame["clean"], **dict.fromkeys(SOURCE, -1))
+
+
+def adversarial_outcomes(
+    attack: str, source: str, tensors: dict[str, Tensor], clean: Tensor, adversarial: Tensor
+) -> pd.DataFrame:
+    """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
+
+    ``valid`` is False where the attack found no example; ``distance`` is the squared l2 distance to the clean image
+    divided by the number of values, pixels in [0, 1]; the `EXTRAS` are -1 where the attack says nothing, and
+    ``source_flat`` (`lacuna.attacks.flat`) where the source has no gradient.
+    """
+    images, none = tensors["image"], torch.full_like(tensors["image"], -1)
+    return pd.DataFrame(
+        {
+            "attack": attack,
+            "source": source,
+            "image": images.numpy(),
+            "label": tensors["label"].numpy(),
+            "clean": clean[images].numpy(),
+            "adversarial": adversarial.numpy(),
+            "source_clean": tensors["source_clean"].numpy(),
+            "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
+            "source_flat": tensors["source_flat"].numpy(),
+            "valid": tensors[f"{attack}.valid"].numpy(),
+            "distance": tensors[f"{attack}.distance"].numpy(),
+            **{extra: tensors.get(f"{attack}.{extra}", none).numpy() for extra in EXTRAS},
+            "radius": np.full(len(images), np.nan, np.float32),
+        }
+    )
+
+
+COLUMNS = [
+    *("attack", "source", "image", "label", "clean", "adversarial"),
+    *(*SOURCE, "valid", "distance", *EXTRAS, "radius"),
+]
+
+
+def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """All outcomes of one target and suite in one frame, columns in the documented order."""
+    whole = pd.concat(frames, ignore_index=True)[COLUMNS]
+    return whole.astype({"attack": "category", "source": "category"})

@@ -1,0 +1,162 @@
+"""How adversarial images look beside clean ones: quality measures of pyiqa, file sizes, distinct colours.
+
+Images are uint8 (N, C, H, W) with one channel or three; every measure gives float64 (N,) on the CPU.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lacuna.errors import LacunaError
+from lacuna.numerics.images import as_pixels
+from lacuna.purify import jpeg_bytes, picture
+
+PYIQA = {  # measure -> pyiqa's name, smallest side it takes
+    "psnr": ("psnr", 1),  # decibels, over all channels; 80 for equal images
+    "ssim": ("ssimc", 11),  # mean over the channels, not of the luma
+    "ms_ssim": ("ms_ssim", 161),  # of the luma
+    "gmsd": ("gmsd", 8),  # of the luma; 0 for equal images, lower is better
+    "fsim": ("fsim", 8),  # with colour (FSIMc)
+    "vif": ("vif", 33),  # asymmetric: can exceed 1 where the second image has more contrast
+    "lpips": ("lpips", 32),  # AlexNet; needs weights that pyiqa fetches; lower is better
+}
+BATCH = 32
+JPEG_QUALITY = 75  # of file sizes; Pillow's default, 4:2:0
+PATCH = 16  # side of the patch whose colours are counted
+SHEET = 64  # least number of images in a contact sheet: of one small image's file, most is header
+Measure = Callable[[Tensor, Tensor], Tensor]
+
+
+def measure(name: str, clean: Tensor, adversarial: Tensor) -> Tensor:
+    """A measure of `MEASURES`, or NaN for every image where `reason` says why it cannot be had."""
+    if len(clean) != len(adversarial) or clean.shape[1:] != adversarial.shape[1:]:
+        raise ValueError(f"clean images {tuple(clean.shape)} do not go with {tuple(adversarial.shape)}")
+    if clean.shape[1] not in (1, 3):
+        raise LacunaError(f"{name}: images have {clean.shape[1]} channels; allowed: 1 or 3")
+    if reason(name, (clean.shape[-2], clean.shape[-1]), str(clean.device)):
+        return torch.full((len(clean),), math.nan, dtype=torch.float64)
+    return MEASURES[name](clean, adversarial)
+
+
+def reason(name: str, size: tuple[int, int], device: str = "cpu") -> str | None:
+    """Why a measure cannot be had for images of ``size``, in one sentence; None where it can."""
+    metric, smallest = PYIQA.get(name, ("", 1))
+    if min(size) < smallest:
+        return f"{name} needs images of at least {smallest} x {smallest}, these are {size[0]} x {size[1]}"
+    loaded = _metric(metric, device) if metric else None
+    return f"{name} cannot be had: {loaded}" if isinstance(loaded, str) else None
+
+
+@cache
+def _metric(metric: str, device: str) -> Any:
+    """pyiqa's metric, or why there is none (weights that cannot be fetched)."""
+    import pyiqa
+
+    try:
+        return pyiqa.create_metric(metric, device=torch.device(device))
+    except (OSError, RuntimeError, ValueError) as error:
+        return f"pyiqa gave {type(error).__name__} ({' '.join(str(error).split())[:120]})"
+
+
+def _pyiqa(name: str) -> Measure:
+    return lambda clean, adversarial: similarity(name, as_pixels(clean), as_pixels(adversarial))
+
+
+@torch.no_grad()
+def similarity(name: str, reference: Tensor, distorted: Tensor) -> Tensor:
+    """A measure of `PYIQA`, float64 (B,) on the CPU, of images (B, 1 or 3, H, W) in [0, 1] on any device.
+
+    pyiqa takes the distorted image first, then the reference, in three channels.
+    """
+    metric, parts = _metric(PYIQA[name][0], str(reference.device)), []
+    if isinstance(metric, str):
+        raise LacunaError(f"{name} cannot be had: {metric}")
+    for start in range(0, len(reference), BATCH):
+        pair = (images[start : start + BATCH].expand(-1, 3, -1, -1) for images in (distorted, reference))
+        parts.append(metric(*pair).flatten().double().cpu())
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
+
+
+def file_bytes(images: Tensor, kind: str) -> Tensor:
+    """Size in bytes of each image as a file: ``png`` as Pillow writes it, or ``jpeg`` of quality 75, 4:2:0."""
+    return torch.tensor([len(_file(image, kind)) for image in images.cpu().numpy()], dtype=torch.float64)
+
+
+def _file(image: "np.ndarray[Any, Any]", kind: str) -> bytes:
+    if kind == "jpeg":
+        return jpeg_bytes(image, JPEG_QUALITY)
+    file = io.BytesIO()
+    picture(image).save(file, "PNG")
+    return file.getvalue()
+
+
+def contact_sheet(images: Tensor, columns: int) -> Tensor:
+    """One image uint8 (C, H', W') of all, row by row, each padded by its edge to multiples of 8, the rest black.
+
+    So that the blocks of a JPEG do not straddle images, and are those of the attack.
+    """
+    count, channels, height, width = images.shape
+    padded = F.pad(images.float(), (0, -width % 8, 0, -height % 8), mode="replicate").to(torch.uint8)
+    rows = -(-count // columns)
+    tiles = torch.cat([padded, padded.new_zeros(rows * columns - count, *padded.shape[1:])])
+    grid = tiles.view(rows, columns, channels, *padded.shape[2:]).permute(2, 0, 3, 1, 4)
+    return grid.reshape(channels, rows * padded.shape[2], columns * padded.shape[3])
+
+
+def contact_sheet_bytes(images: Tensor, columns: int) -> dict[str, int]:
+    """Sizes in bytes, ``png`` and ``jpeg``, of one file with all images. Raises ValueError for fewer than 64."""
+    if len(images) < SHEET:
+        raise ValueError(f"a contact sheet of {len(images)} images says little; allowed: at least {SHEET}")
+    sheet = contact_sheet(images, columns).cpu().numpy()
+    return {kind: len(_file(sheet, kind)) for kind in ("png", "jpeg")}
+
+
+def patch_of(size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the patch whose colours are counted: 16 x 16, or less, in the middle of the image."""
+    height, width = (min(PATCH, side) for side in size)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return slice(top, top + height), slice(left, left + width)
+
+
+def colours(images: Tensor) -> Tensor:
+    """How many distinct colours (levels, for one channel) are in the patch in the middle of each image."""
+    rows, columns = patch_of((images.shape[-2], images.shape[-1]))
+    pixels = images[:, :, rows, columns].flatten(2).transpose(1, 2).cpu()
+    return torch.tensor([len(image.unique(dim=0)) for image in pixels], dtype=torch.float64)
+
+
+def _ratio(kind: str) -> Measure:
+    return lambda clean, adversarial: file_bytes(adversarial, kind) / file_bytes(clean, kind)
+
+
+def _sheet_ratio(kind: str) -> Measure:
+    """The same value for every image: size of the contact sheet of all against that of the clean ones."""
+
+    def ratio(clean: Tensor, adversarial: Tensor) -> Tensor:
+        if len(clean) < SHEET:
+            return torch.full((len(clean),), math.nan, dtype=torch.float64)
+        columns = math.isqrt(len(clean) - 1) + 1
+        sizes = [contact_sheet_bytes(images, columns)[kind] for images in (adversarial, clean)]
+        return torch.full((len(clean),), sizes[0] / sizes[1], dtype=torch.float64)
+
+    return ratio
+
+
+MEASURES: dict[str, Measure] = {
+    **{name: _pyiqa(name) for name in PYIQA},
+    "png_bytes": lambda clean, adversarial: file_bytes(adversarial, "png"),
+    "jpeg_bytes": lambda clean, adversarial: file_bytes(adversarial, "jpeg"),
+    "png_ratio": _ratio("png"),
+    "jpeg_ratio": _ratio("jpeg"),
+    "sheet_png_ratio": _sheet_ratio("png"),
+    "sheet_jpeg_ratio": _sheet_ratio("jpeg"),
+    "colours": lambda clean, adversarial: colours(adversarial),
+    "colours_clean": lambda clean, adversarial: colours(clean),
+}

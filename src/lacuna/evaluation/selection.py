@@ -1,0 +1,30 @@
+"""Which images an attack runs on."""
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lacuna.errors import LacunaError
+from lacuna.numerics.seeding import derive
+
+
+def select_images(
+    labels: Tensor, predictions: dict[str, Tensor], images: int, selection: str, seed: int
+) -> pd.DataFrame:
+    """The first ``images`` ids of a seeded permutation that every network in ``predictions`` classifies correctly;
+    without networks, of all images.
+
+    Labels and predictions are int64 (N,). Returns columns image and label in the order drawn. Raises
+    `LacunaError` where too few images qualify. The paper does not publish its list (Section 4.1.1, appendix A.7);
+    one list for all sources is this project's default reading.
+    """
+    generator = torch.Generator().manual_seed(derive(seed, "selection", selection))
+    order = torch.randperm(len(labels), generator=generator)
+    right = torch.stack([torch.ones_like(labels, dtype=torch.bool), *map(labels.eq, predictions.values())]).all(0)
+    ids = order[right[order]][:images]
+    if len(ids) < images:
+        raise LacunaError(
+            f"selection {selection}: {len(ids)} of {len(labels)} test images are right on "
+            f"{' and '.join(predictions)}, {images} are asked; lower images.{selection.partition('-')[0]} of the scale"
+        )
+    return pd.DataFrame({"image": ids.numpy(), "label": labels[ids].numpy()})

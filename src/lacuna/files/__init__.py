@@ -1,0 +1,1 @@
+"""Files and their provenance. Nothing here decides a number."""

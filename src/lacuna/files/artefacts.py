@@ -1,0 +1,273 @@
+"""Writes and reads every artefact: atomically, with provenance beside it, and verified on each read."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lacuna.errors import LacunaError, TamperedError
+from lacuna.files.owner import confirm, temporary_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+LIBRARIES = (
+    *("adversarial-robustness-toolbox", "eagerpy", "foolbox", "lacuna", "numpy", "pandas", "pillow", "pyarrow"),
+    *("safetensors", "scipy", "statsmodels", "torch", "torchvision"),
+)
+
+# How pandas reads a CSV: only what is empty is missing; a column or a row may be called None.
+TEXTS: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+AGAIN = "delete it and run again"  # what to do about an artefact that is not right; its rule then makes it again
+
+_UMASK = os.umask(0)  # it can only be read by setting it
+os.umask(_UMASK)
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Hexadecimal sha256 of a text, for example of canonical settings."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def provenance_path(path: Path | str) -> Path:
+    """Where an artefact's provenance lies: ``<file>.prov.json``."""
+    return Path(f"{path}.prov.json")
+
+
+@contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """A temporary path in a folder beside ``path``, renamed to it on success and removed on failure.
+
+    The folder is this write's own, for what libraries put beside a file while they write it (safetensors does).
+    It is on the disk before it is renamed, so that a crash leaves the old file or the new one. Raises `LacunaError`
+    where this process was the file's owner and another is now.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = target.with_name(temporary_name(target, f"{platform.node()}-{os.getpid()}"))
+    folder.mkdir(exist_ok=True)
+    temporary = folder / target.name
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        confirm(path)
+        os.replace(temporary, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def below(folder: Path, ending: str) -> list[Path]:
+    """Files with this ending below a folder, sorted, whatever is being written there meanwhile."""
+    places = ((Path(at), names) for at, _, names in os.walk(folder) if not Path(at).name.startswith("."))
+    return sorted(at / name for at, names in places for name in names if name.endswith(ending))
+
+
+@dataclass
+class Record:
+    """What goes into an artefact's provenance besides its own sha256. Make it before anything is read.
+
+    ``stage`` is the rule; ``settings`` is canonical JSON; ``inputs`` are the artefacts read, ``code`` the modules
+    that run; ``facts`` are further stable numbers, such as parameter counts; ``volatile`` is what may differ
+    between equal runs (device, seconds); ``started`` is a Unix time.
+    """
+
+    stage: str
+    settings: str
+    inputs: list[str] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    volatile: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        # At the start: a commit or an edit while the job runs does not change what it runs.
+        self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
+        self.digests = {name: _input(name) for name in sorted(self.inputs)}
+        self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+
+    def everything(self) -> str:
+        """Digest of all that decides the result: settings, inputs, code and versions. What is resumed must share it."""
+        parts = {"inputs": self.digests, "code": self.volatile["code"], "versions": self.versions}
+        return text_digest(self.settings + json.dumps(parts, sort_keys=True))
+
+    def write(self, path: str) -> None:
+        """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete and goes if this fails."""
+        stable = {
+            "artefact": path,
+            "stage": self.stage,
+            "settings": json.loads(self.settings),
+            "settings_digest": text_digest(self.settings),
+            "inputs": self.digests,
+            "versions": self.versions,
+            "facts": self.facts,
+            "sha256": sha256(path),
+        }
+        volatile = {
+            "host": platform.node(),
+            "seconds": round(time.time() - self.started, 2),
+            **self.volatile,
+        }
+        text = json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n"
+        try:
+            write_text(str(provenance_path(path)), text)
+        except BaseException:
+            Path(path).unlink(missing_ok=True)
+            raise
+
+
+def _input(name: str) -> str:
+    try:
+        return sha256(name)
+    except FileNotFoundError:
+        raise LacunaError(f"{name} is not there, and is needed; run again with it as the target") from None
+
+
+def _commit() -> dict[str, Any]:
+    """The commit and whether tracked files differ from it; nulls where there is no git."""
+    try:
+        return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def stable_part(path: Path | str) -> dict[str, Any]:
+    """The stable part of an artefact's provenance. Raises `LacunaError` where it is missing or not readable."""
+    try:
+        return dict(json.loads(provenance_path(path).read_text())["stable"])
+    except FileNotFoundError:
+        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); {AGAIN}") from None
+    except (KeyError, TypeError, ValueError):
+        raise TamperedError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
+
+
+def provenance_digest(path: Path | str) -> str:
+    """First 16 digits of the sha256 of the stable part: what a cell's ``provenance`` column holds."""
+    return text_digest(json.dumps(stable_part(path), sort_keys=True))[:16]
+
+
+def verify(path: Path | str) -> None:
+    """Raises `TamperedError` unless the artefact's bytes are those its provenance recorded, `LacunaError` if gone."""
+    recorded = stable_part(path).get("sha256")
+    if not Path(path).is_file():
+        raise LacunaError(f"{path} is gone though its provenance is there; run again with it as the target")
+    if sha256(path) != recorded:
+        raise TamperedError(
+            f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); {AGAIN}"
+        )
+
+
+def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:
+    """Writes named tensors as safetensors, and their provenance."""
+    from safetensors.torch import save_file
+
+    with atomic(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    record.write(path)
+
+
+def write_split(
+    path: str, labels: "Tensor", shape: tuple[int, ...], pieces: "Iterable[Tensor]", record: Record
+) -> None:
+    """Writes a dataset's images, a piece at a time as in `lacuna.files.tensorfile.save_split`, and their provenance."""
+    from lacuna.files.tensorfile import save_split
+
+    with atomic(path) as temporary:
+        save_split(temporary, labels, shape, pieces)
+    record.write(path)
+
+
+def map_tensors(path: str) -> "dict[str, Tensor]":
+    """As `read_tensors`, but through a read-only memory map: no more than what is used is in memory."""
+    from safetensors import SafetensorError
+
+    from lacuna.files import tensorfile
+
+    verify(path)
+    try:
+        return finite(path, tensorfile.map_tensors(path), AGAIN)
+    except (SafetensorError, ValueError, KeyError):
+        raise LacunaError(f"{path} is not a safetensors file; {AGAIN}") from None
+
+
+def read_tensors(path: str) -> "dict[str, Tensor]":
+    """Named tensors of a verified artefact.
+
+    Raises `LacunaError` where its bytes are not the recorded ones, are no safetensors file (nothing else is ever
+    read, so nothing in a file is run), or hold a number that is not finite.
+    """
+    verify(path)
+    return finite(path, parsed_tensors(path, AGAIN), AGAIN)
+
+
+def parsed_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
+    """Named tensors of a safetensors file; a `LacunaError` ends with ``mend``, what the user can do."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, ValueError, KeyError):
+        raise LacunaError(f"{path} is not a safetensors file; {mend}") from None
+
+
+def finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[str, Tensor]":
+    """The tensors; raises `LacunaError` naming the first that holds NaN or infinity."""
+    for name, tensor in sorted(tensors.items()):
+        if tensor.is_floating_point() and not (tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all():
+            raise LacunaError(f"{path}: tensor '{name}' holds numbers that are not finite; {mend}")
+    return tensors
+
+
+def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
+    """Writes a table as Parquet or CSV, by the path's ending, and its provenance."""
+    with atomic(path) as temporary:
+        if path.endswith(".parquet"):
+            frame.to_parquet(temporary, index=False)
+        else:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+    record.write(path)
+
+
+def read_frame(path: str) -> "pd.DataFrame":
+    """A table of a verified artefact; empty CSV fields are empty strings or NaN by column type."""
+    verify(path)
+    return parsed_frame(path, AGAIN)
+
+
+def parsed_frame(path: str, mend: str) -> "pd.DataFrame":
+    """A table from Parquet or CSV, by the path's ending; a `LacunaError` ends with ``mend``, what the user can do."""
+    import pandas as pd  # half a second that jobs on tensors need not pay
+
+    try:
+        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **TEXTS)
+    except (ValueError, TypeError, KeyError, NotImplementedError, OSError):
+        kind = "Parquet" if path.endswith(".parquet") else "CSV"
+        raise LacunaError(f"{path} is not a {kind} file; {mend}") from None
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a text file atomically, without provenance (renderings of artefacts that have it)."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

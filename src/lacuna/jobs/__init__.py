@@ -1,0 +1,1 @@
+"""What surrounds a job and a run: logs, ownership, progress, errors as one sentence. Nothing here decides a number."""

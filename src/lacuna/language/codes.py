@@ -1,0 +1,71 @@
+"""Codes of networks as in the printed tables (data/printed/): target, variant, source."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lacuna.language.models import OWN, ModelSpec, parse_model
+
+NO_SOURCE = "none"  # source of sets that are made without a network
+_ARCHITECTURES = {"wrn32": "wrn32_4"}
+_TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "thermometer_32"}
+
+# Measures of clean images' loss gradients (lacuna.evaluation.gradients): no attack, no source, but foreground masks.
+GRADIENT_METRICS = ("gradient_in_foreground", "foreground_area", "gradient_roughness", "gradient_sparseness")
+LOSS_GRADIENT = "gradient.loss"  # first part of their place
+MEASURED = ("measure.", "gradient.")  # begin the first part of the place of measures; the stage, before what it is of
+
+Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
+
+
+def arch_code(arch: str) -> str:
+    """Code of an architecture: its name, but ``wrn32_4``, as the paper calls it, for wrn32."""
+    return _ARCHITECTURES.get(arch, arch)
+
+
+def network_of(model: str, ensembles: Ensembles) -> ModelSpec:
+    """Specification of a network, or of the first member of an ensemble."""
+    return parse_model(ensembles[model][0] if model in ensembles else model)
+
+
+def variant_code(model: str, source: str, ensembles: Ensembles) -> str:
+    """Code of a target's variant: ``standard_sd``, ``thermometer_16``, ``bottom_x2_ensemble``, ...
+
+    ``bottom_dif`` is a masked target whose masks are not those of its masked source (Table 8).
+    """
+    spec = network_of(model, ensembles)
+    if spec.training in ("standard", OWN):
+        code = spec.variant
+    else:
+        whole = _TRAININGS.get(spec.training)
+        code = whole if whole and spec.variant == "standard" else f"{spec.variant}_{whole or spec.training}"
+    if model in ensembles:
+        return f"{code}_ensemble"
+    return f"{code}_dif" if _masks_differ(spec, source, ensembles) else code
+
+
+def _masks_differ(spec: ModelSpec, source: str, ensembles: Ensembles) -> bool:
+    if source in ("", NO_SOURCE) or source in ensembles or not spec.masked:
+        return False
+    made_on = parse_model(source)
+    return made_on.masked and made_on.mask_seed != spec.mask_seed
+
+
+def source_code(source: str, ensembles: Ensembles | None = None) -> str:
+    """Code of a source: the architecture, ``bottom_0.5`` for a masked one; empty without a network.
+
+    An ensemble named ensemble-except-vgg19 is ``ensemble_except_vgg19``.
+    """
+    if source in ("", NO_SOURCE):
+        return ""
+    if source in (ensembles or {}):
+        return source.replace("-", "_")
+    spec = parse_model(source)
+    return arch_code(spec.arch) if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
+
+
+def place_of(cell: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a cell's lines are: (suite, target); (``measure.<attack>``, source) for measures of adversarial images,
+    (``gradient.loss``, target) for those of gradients."""
+    if cell.get("measured"):
+        return f"measure.{cell['measured']}", cell["source"]
+    return LOSS_GRADIENT if cell["metric"] in GRADIENT_METRICS else cell["suite"], cell["target"]

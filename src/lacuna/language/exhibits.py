@@ -1,0 +1,143 @@
+"""From a table's YAML to its cells: which network, under which attack on which source. No torch here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from lacuna.language.attacks import MEASURES, METHODS, Method, attack_code
+from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, place_of
+from lacuna.language.models import ENSEMBLE, SELF
+
+Body = Mapping[str, Any]
+CLEAN_SUITE = "clean"
+# Of clean images: no attack and no source.
+CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
+IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
+CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", "bounded_accuracy")  # lacuna.numbers.flags
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table.
+
+    ``target`` is the network (or ensemble) and the defense before it; ``suite`` is where its outcomes are; ``attack``
+    is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
+    images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at;
+    ``radius`` is the l2 radius of a certified or bounded accuracy, pixels in [0, 1]; a bounded accuracy's is stated
+    for an image of ``reference`` values.
+    """
+
+    row: str
+    column: str
+    metric: str
+    model: str
+    suite: str
+    attack: str = "none"
+    source: str = ""
+    defense: str = ""
+    pair: tuple[str, ...] = ()
+    measured: str = ""
+    radius: float = 0
+    reference: int = 0
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where its lines are, as `lacuna.language.codes.place_of`."""
+        return place_of(vars(self) | {"target": self.target})
+
+    @property
+    def target(self) -> str:
+        """Name of what is evaluated: the network, and the defense before it if there is one."""
+        return f"{self.model}--{self.defense}" if self.defense else self.model
+
+
+def role_of(body: Body) -> str:
+    """The role of the dataset that a figure is about, where it is not a table's; the first line's for curves."""
+    return str(body["dataset"] if "dataset" in body else body["lines"][0]["dataset"])
+
+
+def joined(row: Body, column: Body) -> dict[str, Any]:
+    """What a row and a column say of their cell together; where both speak, the row."""
+    return {**column, **row}
+
+
+class Exhibits:
+    """The parts of the papers' files that cells are made of, by name."""
+
+    def __init__(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
+        self.parts = parts
+        for asked in ("codes", "names"):  # asked for again by every cell
+            setattr(self, asked, cache(getattr(self, asked)))
+
+    def members(self, model: str) -> list[str]:
+        """The networks a source or target consists of: an ensemble's, none for sets made without a network."""
+        if model == NO_SOURCE:
+            return []
+        return list(self.parts["ensembles"][model]) if model.startswith(ENSEMBLE) else [model]
+
+    def cells(self, body: Body) -> Iterator[Cell]:
+        """The cells of a table in printed order, row by row."""
+        for row in body["rows"]:
+            for column in body["columns"]:
+                yield self._cell(body, row, column)
+
+    def checks(self, body: Body) -> list[dict[str, str]]:
+        """Every cell's checks (lacuna.numbers.flags): its ball, the code of a larger budget, the attack's loss.
+
+        Empty for cells without either; no list where no column has one.
+        """
+        found = [self._checks(row, column) for row in body["rows"] for column in body["columns"]]
+        return found if any(found) else []
+
+    def _checks(self, row: Body, column: Body) -> dict[str, str]:
+        part = joined(row, column)
+        if part["metric"] in CLEAN_METRICS or not set(CHECKS) & part.keys():
+            return {}
+        suite = part["suite"]
+        attack = self.parts["attacks"][self.codes(suite)[self.code(suite, part.get("attack"))]]
+        larger = self.code(suite, part["larger"]) if "larger" in part else ""
+        return {"ball": part.get("ball", ""), "larger": larger, "loss": METHODS.get(attack["method"], Method()).loss}
+
+    def _cell(self, body: Body, row: Body, column: Body) -> Cell:
+        part = joined(row, column)
+        metric, model, defense = part["metric"], part["model"], part.get("defense", "")
+        cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
+        if metric == "certified_accuracy":
+            return replace(cell, radius=float(part["radius"]))
+        if metric == "bounded_accuracy":
+            return replace(cell, radius=float(part["radius"]), reference=int(part["reference"]))
+        if metric == "conditional_accuracy":
+            return replace(cell, pair=(cell.target, part["pair"]))
+        return replace(cell, measured=self.codes(cell.suite)[cell.attack]) if metric in MEASURES else cell
+
+    def _attacked(self, body: Body, part: Mapping[str, str]) -> tuple[str, str, str]:
+        """Suite, attack's code and source; clean images are part of every suite, so the table's first serves."""
+        if part["metric"] in CLEAN_METRICS:
+            suites = [c["suite"] for c in (*body["columns"], *body["rows"]) if "suite" in c]
+            return part.get("suite") or next(iter(suites), CLEAN_SUITE), "none", ""
+        source = part["model"] if part["source"] == SELF else part["source"]
+        return part["suite"], self.code(part["suite"], part.get("attack")), source
+
+    def code(self, suite: str, attack: str | None) -> str:
+        """The attack's code a cell means: written out, or by the name of an attack that has one budget, or name[i]."""
+        named = self.names(suite)
+        return next(iter(named)) if attack is None else named[attack]
+
+    def names(self, suite: str) -> dict[str, str]:
+        """What a cell may call a suite's attacks, each with the code it means.
+
+        A code; the name of an attack that has one budget; name[i] for the budgets of one that has several, which
+        stays the same where a scale changes them.
+        """
+        codes = self.codes(suite)
+        named = {code: code for code in codes}
+        for name in dict.fromkeys(codes.values()):
+            own = [code for code, attack in codes.items() if attack == name]
+            named |= {name: own[0]} if len(own) == 1 else {f"{name}[{i}]": code for i, code in enumerate(own)}
+        return named
+
+    def codes(self, suite: str) -> dict[str, str]:
+        """Every attack code of a suite, with the attack it belongs to."""
+        attacks = {name: self.parts["attacks"][name] for name in self.parts["suites"][suite]["attacks"]}
+        return {attack_code(a["method"], budget): name for name, a in attacks.items() for budget in a["budgets"]}

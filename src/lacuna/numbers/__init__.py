@@ -1,0 +1,1 @@
+"""From outcomes to cells: metrics, statistics and flags. No torch."""

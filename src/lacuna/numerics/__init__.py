@@ -1,0 +1,1 @@
+"""Device, seeds, and pixels as bytes and as floats."""

@@ -1,0 +1,157 @@
+"""What a configuration names: exhibits, networks, attacks, suites, selections, and where files lie. No torch here."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lacuna.config.load import Config
+from lacuna.errors import LacunaError
+from lacuna.language.attacks import attack_code
+from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, role_of
+from lacuna.language.models import OWN, SELF, parse_model
+
+
+class Known:
+    """Looks up, for one configuration, what a name stands for.
+
+    Each training seed has a folder of its own below results/<scale>/, as if it were a dataset.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.seeds = _seeds(config)
+        self.config = config = _with_folders(config, self.seeds)
+        self.tables = {name: (paper, body) for paper, c in config.papers.items() for name, body in c["tables"].items()}
+        self.figures = {
+            name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
+        }
+        self._stages = _by_name(config)
+        self.exhibits = Exhibits(self._stages)
+        self._cells: dict[str, tuple[Cell, ...]] = {}
+
+    def path(self, dataset: str, stage: str, name: str) -> str:
+        """Where an artefact of this configuration's scale lies."""
+        return f"results/{self.config.scale}/{dataset}/{stage}/{name}"
+
+    def role(self, name: str) -> str:
+        """The dataset that plays a role of the papers at this scale."""
+        return str(self.config.settings["datasets"][name])
+
+    def dataset_of(self, exhibit: str) -> str:
+        """The dataset that plays the exhibit's role at this scale; a table's and its figure's are one."""
+        body = self.tables[exhibit][1] if exhibit in self.tables else self.figures[exhibit][1]
+        return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
+
+    def replicas(self, dataset: str) -> list[str]:
+        """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
+        return [dataset, *(_replica(dataset, self.config.seed + i) for i in range(1, self.config.seeds))]
+
+    def cells(self, table: str) -> tuple[Cell, ...]:
+        """The cells of a table in printed order, row by row."""
+        if table not in self._cells:
+            self._cells[table] = tuple(self.exhibits.cells(self.tables[table][1]))
+        return self._cells[table]
+
+    def attack(self, name: str) -> dict[str, Any]:
+        """An attack as its paper's file describes it, or as the scale changes it."""
+        return self._named("attacks", name)
+
+    def codes(self, attack: str) -> list[str]:
+        """The codes of an attack's budgets, in their order."""
+        body = self.attack(attack)
+        return [attack_code(body["method"], budget) for budget in body["budgets"]]
+
+    def notes(self, exhibit: str) -> list[str]:
+        """Sentences below an exhibit: its own or its table's, then those on its paper at this scale."""
+        paper, body = self.tables[exhibit] if exhibit in self.tables else self.figures[exhibit]
+        table = self.tables[body["table"]][1] if "table" in body else body
+        return [*table.get("notes", []), *self.config.settings.get("notes", {}).get(paper, [])]
+
+    def suite_sources(self, suite: str, target: str) -> list[tuple[str, str]]:
+        """(attack, source) of every adversarial set that a target meets in a suite; none for clean images.
+
+        In a suite of white-box attacks the source is the target's own network.
+        """
+        if suite == CLEAN_SUITE:
+            return []
+        body, model = self._named("suites", suite), target.partition("--")[0]
+        sources = [model if source == SELF else source for source in body["sources"]]
+        return [(attack, source) for attack in body["attacks"] for source in sources]
+
+    def selection_of(self, attack: str, source: str) -> str:
+        """Name of the selection an attack runs on: one list for all sources, or the source's own."""
+        name = self.attack(attack)["selection"]
+        rule = self._stages["selections"][name]["rule"]
+        return f"{name}-{source}" if rule == "right_on_source" else name
+
+    def selection_sources(self, selection: str) -> list[str]:
+        """The networks whose clean predictions decide a selection; none where all images are taken."""
+        name, _, source = selection.partition("-")
+        return [source] if source else list(self._named("selections", name).get("sources", []))
+
+    def history_tests(self, dataset: str, model: str) -> list[str]:
+        """The test images, for the networks whose curves a figure shows; none for others, which saves the passes."""
+        lines = [line for _, body in self.figures.values() for line in body.get("lines", [])]
+        shown = any((self.role(line["dataset"]), line["model"]) == (dataset, model) for line in lines)
+        return [self.path(dataset, "dataset", "test.safetensors")] if shown else []
+
+    @property
+    def claimed(self) -> list[str]:
+        """The papers whose claims are written down."""
+        return [paper for paper in self.config.papers if paper in self.config.claims]
+
+    def _claim_tables(self, paper: str) -> list[str]:
+        return [table for table, (owner, _) in self.tables.items() if owner == paper]
+
+    def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
+        folders = {table: self.replicas(self.dataset_of(table)) for table in self._claim_tables(paper)}
+        places = ((name, *cell.place) for t, names in folders.items() for name in names for cell in self.cells(t))
+        return list(dict.fromkeys(places))
+
+    def _named(self, kind: str, name: str) -> dict[str, Any]:
+        if name not in self._stages[kind]:
+            raise LacunaError(
+                f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}"
+            )
+        return dict(self._stages[kind][name])
+
+    def _foreground(self, dataset: str) -> dict[str, Any]:
+        """A dataset's foreground; raises `LacunaError` where it has none."""
+        data = self.config.datasets[dataset]
+        if "foreground" not in data:
+            raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
+        return dict(data["foreground"])
+
+    def _factories(self, model: str) -> list[str]:
+        own = [name for name in self.exhibits.members(model) if parse_model(name).training == OWN]
+        return [self._named("networks", name)["factory"] for name in own]
+
+
+def _replica(dataset: str, seed: int) -> str:
+    return f"{dataset}-seed{seed}"
+
+
+def _seeds(config: Config) -> dict[str, tuple[str, int]]:
+    """Dataset and seed behind each folder below results/<scale>/."""
+    further = [(name, config.seed + i) for name in config.datasets for i in range(1, config.seeds)]
+    if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
+        raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
+    return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
+
+
+def _with_folders(config: Config, seeds: Mapping[str, tuple[str, int]]) -> Config:
+    """The configuration in which the folder of each training seed stands for its dataset."""
+    recipes = config.settings["recipes"]
+    whole = {folder: recipes[name] for folder, (name, _) in seeds.items() if name in recipes}
+    datasets = {folder: config.datasets[name] for folder, (name, _) in seeds.items()}
+    return replace(config, datasets=datasets, settings={**config.settings, "recipes": whole})
+
+
+def _by_name(config: Config) -> dict[str, dict[str, Any]]:
+    names = ("selections", "attacks", "suites", "networks", "defenses", "ensembles", "trainings")
+    kinds: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for paper, content in config.papers.items():
+        for kind, known in kinds.items():
+            if twice := sorted(known.keys() & content.get(kind, {}).keys()):
+                raise LacunaError(f"config/papers/{paper}.yaml: {kind}.{twice[0]} is also defined by another paper")
+            known.update(content.get(kind, {}))
+    return kinds

@@ -1,0 +1,1 @@
+"""What figures share on their way from files to plots."""

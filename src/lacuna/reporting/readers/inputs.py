@@ -1,0 +1,60 @@
+"""What the readers of figures share: files, sets of examples, networks, and the note that every figure ends with."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lacuna.files.artefacts import read_frame, read_tensors
+from lacuna.reporting.readers.made import Made
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Inputs of a figure by name, each a list of paths: cells, images, adversarial, outcomes, checkpoints, histories,
+# foreground.
+Files = Mapping[str, Sequence[str]]
+Settings = Mapping[str, Any]
+Reader = Callable[[Settings, Files], Figure]
+
+
+def note_of(scale: str, dataset: str, reproduces: bool) -> str:
+    """How the line below every figure begins: where its data come from, whether it may be compared with the paper's."""
+    warning = "" if reproduces else ": no reproduction of the paper's figure"
+    return f"Scale {scale}, dataset {dataset}{warning}."
+
+
+def note_for(settings: Settings) -> str:
+    """The note of a figure that is not drawn from cells, from its scale, dataset and paper_dataset."""
+    same = settings["dataset"] == settings["paper_dataset"]
+    note = note_of(settings["scale"], settings["dataset"], settings["scale"] == "paper" and same)
+    return " ".join([note, *settings.get("notes", [])])
+
+
+def cells_of(settings: Settings, files: Files) -> tuple[pd.DataFrame, str]:
+    """The cells of a table, and the note they give: printed values without a difference cannot be compared."""
+    cells = read_frame(files["cells"][0])
+    incomparable = cells["printed"].notna() & cells["value"].notna() & cells["difference"].isna()
+    scale, dataset = cells["scale"].iloc[0], cells["dataset"].iloc[0]
+    ours = "flags" in cells  # a table that no paper has
+    note = note_of(scale, dataset, ours or (scale == "paper" and not incomparable.any()))
+    return cells, " ".join([note, *settings.get("notes", [])])
+
+
+def sets_of(settings: Settings, files: Files) -> list[Made]:
+    """The adversarial examples of each of the settings' rows, {label, attack}, attack a code; one file per row."""
+    return [
+        Made.read(read_tensors(path), row["attack"], row["label"])
+        for row, path in zip(settings["rows"], files["adversarial"], strict=True)
+    ]
+
+
+def networks_of(settings: Sequence[dict[str, Any]], checkpoints: Sequence[str]) -> "Iterator[nn.Module]":
+    """Trained networks, or ensembles, in order; ``checkpoints`` holds those of the first, then of the second, ..."""
+    from lacuna.models.networks import trained_network
+
+    paths = iter(checkpoints)
+    for one in settings:
+        yield trained_network(one, list(islice(paths, len(one.get("members", [one])))), "cpu")

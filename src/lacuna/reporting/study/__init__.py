@@ -1,0 +1,1 @@
+"""A user study: pairs of images on a page of its own, and its template."""

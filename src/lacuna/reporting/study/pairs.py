@@ -1,0 +1,53 @@
+"""Pairs of adversarial examples for people to judge, and the page that shows them (Defective CNN, appendix A.4)."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from lacuna.errors import LacunaError
+from lacuna.reporting.readers.made import Made
+
+_PAGES = Environment(loader=PackageLoader("lacuna.reporting.study", ""), autoescape=True, undefined=StrictUndefined)
+
+
+def deal(standard: Made, defective: Made, classes: Sequence[str], pairs: int, seed: int) -> list[dict[str, Any]]:
+    """``pairs`` random pairs of adversarial examples of the same image, each fooling its source, sides random.
+
+    A pair has image (its id), label (the true one), left and right; a side has source, predicted (its source's label)
+    and uri (the image as a data URI). The same seed deals the same pairs. Raises `LacunaError` where too few images
+    fool both sources.
+    """
+    truth, others = standard.fooled(), defective.fooled()
+    common = [image for image in truth if image in others]
+    if len(common) < pairs:
+        raise LacunaError(f"{len(common)} images fool both {standard.name} and {defective.name}, {pairs} are asked")
+    draw = np.random.default_rng(seed)
+    dealt = []
+    for image in draw.choice(common, pairs, replace=False).tolist():
+        sides = [_side(one, image, classes) for one in (standard, defective)]
+        left = int(draw.integers(2))
+        dealt.append({"image": image, "label": classes[truth[image]], "left": sides[left], "right": sides[1 - left]})
+    return dealt
+
+
+def _side(one: Made, image: int, classes: Sequence[str]) -> dict[str, str]:
+    images, predicted = one.at(np.array([image]))
+    return {"source": one.name, "predicted": classes[int(predicted[0])], "uri": data_uri(images[0])}
+
+
+def data_uri(image: np.ndarray) -> str:
+    """An image uint8 (C, H, W), C 1 or 3, as a PNG inside a data URI."""
+    buffer = io.BytesIO()
+    pixels = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def page(pairs: Sequence[dict[str, Any]], title: str, note: str, name: str, seed: int) -> str:
+    """One self-contained HTML page: no network, usable by keyboard, choices offered as ``<name>.csv``."""
+    return _PAGES.get_template("study.html.j2").render(pairs=pairs, title=title, note=note, name=name, seed=seed)

@@ -1,0 +1,1 @@
+"""Tables and pages of claims, rendered from cells. No torch."""

@@ -1,0 +1,159 @@
+"""A table with flags as Markdown and LaTeX: one part per panel, and what each mark means."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment
+
+from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS, LEVEL
+from lacuna.reporting.tables.marks import flags_of, marks_of
+from lacuna.reporting.tables.pattern import span
+
+MEANINGS = {
+    FLAT: (
+        f"at more than {100 * FLAT_SHARE:g} % of the images the cross-entropy has no gradient at all on the attack's "
+        "source (zero_gradients has the share), so an attack that follows it is blind there"
+    ),
+    LARGER: "the same attack with twice the budget leaves more images right, though it may do all that the smaller may",
+    LESS: (
+        "an attack with the same budget that sees scores or decisions only, or was made on another network, leaves "
+        "fewer images right (beaten_by names it), so this number is too high"
+    ),
+}
+
+_MARKDOWN = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True).from_string(
+    """\
+# {{ exhibit }}: {{ title }}
+
+{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**.
+
+Each cell: accuracy over all images in percent (95 % interval); after the bar, where there is one, the defense rate over
+the images that every row gets right when clean. Letters are marks: such a number must not be read as robustness.
+{% for part in parts %}
+
+## {{ part.panel[:1] | upper }}{{ part.panel[1:] }}
+
+| {{ part.head | join(" | ") }} |
+|{{ "---|" * (part.head | length) }}
+{% for row in part.rows %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+{% endfor %}
+
+## Marks
+
+{% for flag, letter in flags.items() %}
+* **{{ letter }}**, {{ flag }}: {{ meanings[flag] }}.
+{% else %}
+* No cell is marked.
+{% endfor %}
+
+{% for line in notes %}
+* {{ line }}
+{% endfor %}
+"""
+)
+
+_LATEX = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True).from_string(
+    r"""
+\begin{table}
+\caption{ {{- caption -}} }
+{% for part in parts %}
+\begin{tabular}{l{{ "r" * ((part.head | length) - 1) }}}
+\toprule
+\multicolumn{ {{- part.head | length -}} }{l}{ {{- part.panel -}} } \\
+\midrule
+{{ part.head | join(" & ") }} \\
+\midrule
+{% for row in part.rows %}
+{{ row | join(" & ") }} \\
+{% endfor %}
+\bottomrule
+\end{tabular}
+
+{% endfor %}
+\end{table}
+""".lstrip()
+)
+
+
+def markdown(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str], panels: Mapping[str, str]) -> str:
+    """The table for people, with ``notes`` below; ``panels`` maps each column to the part it stands in."""
+    flags = flags_of(cells)
+    texts = [_text(cell, marks) for cell, marks in zip(cells.to_dict("records"), marks_of(cells, flags), strict=True)]
+    first = cells.iloc[0]
+    return _MARKDOWN.render(
+        **{key: first[key] for key in ("exhibit", "scale", "dataset")},
+        title=title,
+        paper=paper,
+        parts=_parts(cells, texts, panels, str),
+        flags=flags,
+        meanings=MEANINGS,
+        notes=[*notes, *_notes(cells)],
+    )
+
+
+def latex(
+    cells: pd.DataFrame,
+    title: str,
+    paper: str,
+    notes: Sequence[str],
+    panels: Mapping[str, str],
+    escape: Callable[[str], str],
+) -> str:
+    """The table for a paper: accuracies, with the letters raised; scale, dataset and the marks stand in the caption."""
+    flags = flags_of(cells)
+    values = zip(cells["value"], marks_of(cells, flags), strict=True)
+    texts = [_number(value) + (rf"\textsuperscript{{{marks}}}" if marks else "") for value, marks in values]
+    first = cells.iloc[0]
+    marked = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items()) or "no cell is marked"
+    caption = (
+        f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; accuracy in percent. Marks: {marked}."
+    )
+    caption = " ".join([caption, *notes])
+    return _LATEX.render(caption=escape(caption), parts=_parts(cells, texts, panels, escape))
+
+
+def _parts(
+    cells: pd.DataFrame, texts: Sequence[str], panels: Mapping[str, str], shown: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Per panel its name, its head, and its rows of texts, in the order of the cells; clean accuracy comes first."""
+    text = {
+        (cell.row, cell.column): text for cell, text in zip(cells[["row", "column"]].itertuples(), texts, strict=True)
+    }
+    rows, parts = list(dict.fromkeys(cells["row"])), []
+    clean = list(dict.fromkeys(cells.loc[cells["attack"] == "none", "column"]))
+    for panel in dict.fromkeys(panels[column] for column in cells["column"]):  # settings come with sorted keys
+        columns = dict.fromkeys([*clean, *(c for c in dict.fromkeys(cells["column"]) if panels[c] == panel)])
+        lines = [[shown(row), *(text.get((row, column), "-") for column in columns)] for row in rows]
+        parts.append({"panel": shown(panel), "head": ["", *map(shown, columns)], "rows": lines})
+    return parts
+
+
+def _text(cell: Mapping[Any, Any], marks: str) -> str:
+    """``12.0 (7.4-18.9) / 20.0 **ab**``."""
+    if pd.isna(cell["value"]):
+        return "-"
+    beside = "" if pd.isna(cell["sdr_common"]) else rf" \| {_number(cell['sdr_common'])}"
+    interval = f"({_number(cell['ci_low'])} to {_number(cell['ci_high'])})"
+    return f"{_number(cell['value'])} {interval}{beside}" + (f" **{marks}**" if marks else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.1f}"
+
+
+def _notes(cells: pd.DataFrame) -> list[str]:
+    attacked = cells[cells["attack"] != "none"]
+    shown = attacked.drop_duplicates("attack")
+    codes = "; ".join(f"{column}: `{code}`" for column, code in zip(shown["column"], shown["attack"], strict=True))
+    seeds = cells["seeds"].max()
+    means = f"Means of {seeds} trainings; a mark stands where any of them has it. " if seeds > 1 else ""
+    return [
+        f"{means}Accuracies under attack are over {span(attacked['n'])} images each, defense rates over "
+        f"{span(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
+        f"A mark of a comparison stands where McNemar's exact test on the same images is below {100 * LEVEL:g} %.",
+        f"Intervals of the defense rates, and all else about every cell: {cells['exhibit'].iloc[0]}.cells.csv.",
+        f"Attacks in full, distances on the 0..255 scale: {codes}.",
+    ]

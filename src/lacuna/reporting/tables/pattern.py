@@ -1,0 +1,102 @@
+"""How the pattern of a table compares with the paper's, where the numbers themselves cannot be compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from lacuna.numbers.metrics import DISTANCE
+from lacuna.numbers.statistics import rank_correlation
+
+PLURALS = {"accuracy": "accuracies", "rate": "rates", "score": "scores"}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Agreement with the printed table.
+
+    ``pairs`` compare two rows of one architecture in one column; ``agree`` counts those that differ in the
+    paper's direction, ``clear`` those whose 95 % intervals do not overlap, ``clear_agree`` both.
+    """
+
+    cells: int
+    rank_correlation: float
+    pairs: int
+    agree: int
+    clear: int
+    clear_agree: int
+
+
+def compare(cells: pd.DataFrame) -> Pattern | None:
+    """The pattern over all but clean cells that have a printed value; None where there are none."""
+    rated = _attacked(cells)
+    rated = rated[rated["printed"].notna() & rated["value"].notna()]
+    if rated.empty:
+        return None
+    pairs = [
+        _pair(a, b)
+        for _, group in rated.groupby(["target", "column"], sort=False)
+        for a, b in combinations(group.to_dict("records"), 2)
+        if a["printed"] != b["printed"]
+    ]
+    return Pattern(
+        cells=len(rated),
+        rank_correlation=rank_correlation(rated["value"], rated["printed"]),
+        pairs=len(pairs),
+        agree=sum(same for same, _ in pairs),
+        clear=sum(clear for _, clear in pairs),
+        clear_agree=sum(same and clear for same, clear in pairs),
+    )
+
+
+def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of every metric but the clean test accuracy."""
+    return cells[cells["metric"] != "test_accuracy"]
+
+
+def plural(metric: str) -> str:
+    """A metric in words: ``defense rates``."""
+    words = metric.split("_")
+    return " ".join([*words[:-1], PLURALS.get(words[-1], words[-1])])
+
+
+def span(counts: pd.Series) -> str:
+    """``71 to 100``, or one number."""
+    return " to ".join(dict.fromkeys(f"{count:.0f}" for count in (counts.min(), counts.max())))
+
+
+def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
+    """Whether two cells differ in the paper's direction, and whether their intervals are apart."""
+    same = (a["value"] - b["value"]) * (a["printed"] - b["printed"]) > 0
+    return same, a["ci_low"] > b["ci_high"] or b["ci_low"] > a["ci_high"]
+
+
+def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
+    """Mean metric, ours and printed, per variant and keep probability, over cells that have both."""
+    rated = _attacked(cells)
+    rated = rated[rated["printed"].notna() & rated["value"].notna()].copy()
+    keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) or p == "" else f" {p}")
+    rated["network"] = rated["variant"] + keep
+    return rated.groupby("network", sort=False)[["value", "printed"]].mean()
+
+
+def summary(cells: pd.DataFrame) -> list[str]:
+    """Two or three sentences on the pattern, for a terminal and for the Markdown table."""
+    pattern = compare(cells)
+    if pattern is None:
+        return ["No cell has a printed value to compare with."]
+    attacked = _attacked(cells)
+    metrics = list(dict.fromkeys(attacked["metric"]))
+    kinds = ", ".join(plural(metric) for metric in metrics)
+    form, unit = (".1e", "") if set(attacked["unit"]) == {DISTANCE} else (".1f", " in percent")
+    means = "; ".join(
+        f"{name} {row.value:{form}} (paper {row.printed:{form}})" for name, row in means_by_variant(cells).iterrows()
+    )
+    return [
+        f"Mean {', '.join(metric.replace('_', ' ') for metric in metrics)}{unit}: {means}.",
+        f"Two rows of one architecture differ in the paper's direction in {pattern.agree} of {pattern.pairs} pairs; "
+        f"of the {pattern.clear} pairs whose 95 % intervals do not overlap, in {pattern.clear_agree}.",
+        f"Spearman rank correlation with the {pattern.cells} printed {kinds}: {pattern.rank_correlation:.2f}.",
+    ]

@@ -1,0 +1,179 @@
+"""A table as CSV, Markdown and LaTeX, from its cells."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from jinja2 import Environment
+
+from lacuna.numbers.metrics import DISTANCE, PERCENT
+from lacuna.reporting.tables import checked
+from lacuna.reporting.tables.pattern import plural, span, summary
+
+UNITS = {
+    PERCENT: "percent",
+    DISTANCE: "squared l2 distance per value (median over images)",
+    "score": "score (mean over images)",
+    "decibel": "decibel (mean over images)",
+    "bytes": "bytes (mean over images)",
+    "of clean": "share of the clean image's bytes (mean over images)",
+    "colours": "colours in a patch (mean over images)",
+}
+_FORMATS = {DISTANCE: ".2e", "score": ".3f", "of clean": ".3f", "bytes": ".0f", "colours": ".1f"}
+
+_TEXT = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+
+_MARKDOWN = _TEXT.from_string("""\
+# {{ exhibit }}: {{ title }}
+
+{{ paper }}. Scale **{{ scale }}**, dataset **{{ dataset }}**. {{ cell }} in {{ unit }}.
+{% if not comparable %}
+Scale, dataset or attack are not the paper's: **this is no reproduction of {{ theirs }}**.
+{% endif %}
+
+| {{ head | join(" | ") }} |
+|{{ "---|" * (head | length) }}
+{% for row in rows %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+
+{% for line in notes %}
+* {{ line }}
+{% endfor %}
+""")
+
+_LATEX = _TEXT.from_string(
+    r"""
+\begin{table}
+\caption{ {{- caption -}} }
+\begin{tabular}{ll{{ "r" * ((head | length) - 2) }}}
+\toprule
+{{ head | join(" & ") }} \\
+\midrule
+{% for row in rows %}
+{{ row | join(" & ") }} \\
+{% endfor %}
+\bottomrule
+\end{tabular}
+\end{table}
+""".lstrip()
+)
+
+
+_LATEX_ESCAPES = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {c: f"\\{c}" for c in "&%$#_{}"}
+)
+
+
+def wide(cells: pd.DataFrame) -> pd.DataFrame:
+    """Rows and columns as the paper prints them; first columns target, row, last dataset, scale.
+
+    Percentages with two decimals, distances in scientific notation, other units as they need. Empty: the target of a
+    table that names none, a value over no image, and a row without that column.
+    """
+    frame = _pivot(cells, _texts(cells, "value"), missing="")
+    return frame.assign(dataset=cells["dataset"].iloc[0], scale=cells["scale"].iloc[0])
+
+
+def number(value: float | None, unit: str = PERCENT, sign: str = "") -> str:
+    """A value as the papers print it, by its unit; empty where there is none. ``sign`` is ``+`` for differences."""
+    return "" if value is None or pd.isna(value) else format(value, f"{sign}{_FORMATS.get(unit, '.2f')}")
+
+
+def _texts(cells: pd.DataFrame, column: str, sign: str = "") -> pd.Series:
+    values = [number(value, unit, sign) for value, unit in zip(cells[column], cells["unit"], strict=True)]
+    return pd.Series(values, index=cells.index, dtype=object)
+
+
+def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
+    """One text per cell, in the order of first appearance of rows and columns, with columns target and row first.
+
+    A cell that stands twice (a row printed twice) is shown once; ``missing`` stands where a row lacks a column. Where
+    columns have targets of their own a row names all of its targets.
+    """
+    places = cells[["target", "row", "column"]].astype(object).fillna("").assign(text=texts)
+    places = places.drop_duplicates(["target", "row", "column"])
+    if not places.duplicated(["row", "column"]).any():
+        places["target"] = places.groupby("row", sort=False)["target"].transform(_each_once)
+    keyed = places.set_index(["target", "row", "column"])["text"]
+    rows = pd.MultiIndex.from_frame(places[["target", "row"]].drop_duplicates())
+    columns = list(dict.fromkeys(cells["column"]))
+    return keyed.unstack("column").reindex(index=rows, columns=columns).fillna(missing).reset_index()
+
+
+def _each_once(targets: "pd.Series[str]") -> str:
+    return ", ".join(dict.fromkeys(filter(None, targets)))
+
+
+def markdown(
+    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+) -> str:
+    """The table for people: paper | ours | difference, notes, and what its pattern says; with flags, in ``panels``."""
+    if "flags" in cells:
+        return checked.markdown(cells, title, paper, notes, panels or {})
+    first, printed = cells.iloc[0], cells["printed"].notna()
+    frame = _pivot(cells, _three(cells) if printed.any() else _texts(cells, "value"), missing="-")
+    comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
+    return _MARKDOWN.render(
+        exhibit=first["exhibit"],
+        title=title,
+        paper=paper,
+        scale=first["scale"],
+        dataset=first["dataset"],
+        unit=_units(cells),
+        cell="Each cell: paper | ours | difference," if printed.any() else "Each cell: ours,",
+        theirs="the printed numbers" if printed.any() else "its results",
+        comparable=comparable if printed.any() else first["scale"] == "paper",
+        head=frame.columns,
+        rows=frame.to_numpy().tolist(),
+        notes=[*notes, *_empty(cells), *summary(cells), _counts(cells)],
+    )
+
+
+def _three(cells: pd.DataFrame) -> pd.Series:
+    """Paper, ours and difference in one text per cell."""
+    paper, ours = _texts(cells, "printed").replace("", "-"), _texts(cells, "value")
+    return paper + " \\| " + ours + " \\| " + _texts(cells, "difference", "+").replace("", "-")
+
+
+def _empty(cells: pd.DataFrame) -> list[str]:
+    """A sentence on columns without any number, such as a measure whose weights cannot be had."""
+    counted = cells.groupby("column", sort=False)["value"].count()
+    if not (without := list(counted.index[counted == 0])):
+        return []
+    return [f"No number could be had for {', '.join(without)}; the record of its measures or outcomes says why."]
+
+
+def _counts(cells: pd.DataFrame) -> str:
+    attacked = cells[cells["metric"] != "test_accuracy"]
+    n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural(metric) for metric in attacked["metric"]))
+    counts = f"{kinds.capitalize()} are over {span(n)} images each; " if len(n) else ""
+    seeds = cells["seeds"].max()
+    wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and not seeds > 1 else ""
+    means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
+    where = f"{cells['exhibit'].iloc[0]}.cells.csv"
+    return f"{means}{counts}n, 95 % {wilson}intervals and provenance of every cell are in {where}."
+
+
+def _units(cells: pd.DataFrame) -> str:
+    """The units of a table in words."""
+    return ", ".join(dict.fromkeys(UNITS[unit] for unit in cells["unit"]))
+
+
+def latex(
+    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+) -> str:
+    """The table for a paper, with booktabs rules; scale, dataset and notes stand in the caption."""
+    if "flags" in cells:
+        return checked.latex(cells, title, paper, notes, panels or {}, escape)
+    frame = _pivot(cells, _texts(cells, "value"), missing="-")
+    first = cells.iloc[0]
+    about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
+    caption = " ".join([about, *notes])
+    rows = [[escape(text) for text in row] for row in frame.to_numpy().tolist()]
+    return _LATEX.render(caption=escape(caption), head=[escape(name) for name in frame.columns], rows=rows)
+
+
+def escape(text: str) -> str:
+    """A text for LaTeX, special characters escaped."""
+    return str(text).translate(_LATEX_ESCAPES)

@@ -1,0 +1,64 @@
+"""From the digits of a cell to everything behind it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from lacuna.errors import LacunaError
+from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_tensors
+from lacuna.plan.plan import own_file
+from lacuna.trace import describe, find
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> tuple[str, str, str]:
+    """A dataset, a checkpoint made from it, and outcomes made from both."""
+    data, weights, outcomes = (str(tmp_path / name) for name in ("d.safetensors", "w.safetensors", "o.csv"))
+    write_tensors(data, {"x": torch.arange(4)}, Record("dataset", '{"title":"t"}'))
+    write_tensors(weights, {"w": torch.ones(2)}, Record("train", '{"seed":7}', [data]))
+    write_frame(outcomes, pd.DataFrame({"a": [1]}), Record("evaluate", "{}", [data, weights]))
+    return data, weights, outcomes
+
+
+def test_the_digits_lead_to_the_artefact_and_all_it_was_made_from(chain: tuple[str, str, str], tmp_path: Path) -> None:
+    data, weights, outcomes = chain
+    assert find(provenance_digest(outcomes), tmp_path) == outcomes
+    lines = list(describe(outcomes))
+    assert [line.split()[0] for line in lines if tmp_path.name in line] == [outcomes, data, weights, data]
+    assert sum("as made" in line for line in lines) == 3
+    assert any('{"seed": 7}' in line for line in lines)
+    assert lines[-1].endswith("(above)")
+
+
+def test_changed_and_missing_files_are_marked(chain: tuple[str, str, str]) -> None:
+    data, weights, outcomes = chain
+    Path(weights).write_bytes(b"other")
+    Path(data).unlink()
+    text = "\n".join(describe(outcomes))
+    assert f"{data}  GONE" in text
+    assert text.count("CHANGED SINCE IT WAS MADE") == 2
+
+
+@pytest.mark.parametrize("digits", ["", "12", "0" * 16])
+def test_digits_that_lead_nowhere_are_one_sentence(chain: tuple[str, str, str], tmp_path: Path, digits: str) -> None:
+    with pytest.raises(LacunaError) as error:
+        find(digits, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_broken_provenance_elsewhere_does_not_hide_others(chain: tuple[str, str, str], tmp_path: Path) -> None:
+    (tmp_path / "a.csv.prov.json").write_text("{")
+    assert find(provenance_digest(chain[2]), tmp_path) == chain[2]
+
+
+def test_own_code_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack/__init__.py").write_text("raise RuntimeError")
+    (tmp_path / "pack/part.py").write_text("raise RuntimeError")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert own_file("pack.part:thing") == "pack/part.py"
+    assert own_file("torch.nn:Linear") is None
+    assert own_file("no.such:thing") is None

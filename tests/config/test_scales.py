@@ -1,0 +1,102 @@
+"""The scales that come along, as they are."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lacuna.config.load import load
+from lacuna.language.models import ARCHITECTURES
+from lacuna.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Project
+
+
+@pytest.mark.parametrize("scale", ["demo", "laptop", "paper"])
+@pytest.mark.parametrize("mask_place", ["released_code", "paper"])
+def test_every_scale_loads(project: Project, scale: str, mask_place: str) -> None:
+    config = project.load(scale=scale, seed=3, mask_place=mask_place)
+    assert (config.scale, config.seed, config.mask_place) == (scale, 3, mask_place)
+    assert set(config.settings["throughput"]) == set(ARCHITECTURES)
+    assert "table3" in config.papers["defective"]["tables"]
+
+
+def test_the_default_is_the_demo_on_embedded_data(project: Project) -> None:
+    config = project.load()
+    assert (config.scale, config.mask_place) == ("demo", "released_code")
+    assert set(config.settings["datasets"].values()) == {"fashion-mnist-subset", "photographs"}
+
+
+def test_the_paper_scale_is_the_recipe_of_the_paper(project: Project) -> None:
+    settings = project.load(scale="paper").settings
+    assert Fraction(settings["width"]) == 1
+    assert settings["images"]["transfer"] == 5000
+    assert settings["datasets"]["cifar10"] == "cifar10"
+    recipe = settings["recipes"]["cifar10"]
+    assert (recipe["epochs"], recipe["batch_size"]) == (350, 128)
+    assert (recipe["learning_rate"], recipe["momentum"], recipe["weight_decay"]) == (0.1, 0.9, 5e-4)
+    assert recipe["schedule"] == {"name": "multistep", "milestones": [150, 250], "factor": 0.1}
+    assert "epochs_of" not in recipe
+
+
+@pytest.fixture(scope="module")
+def paper(root: Path) -> Plan:
+    return Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
+
+
+def test_the_paper_scale_attacks_transferred_examples_as_printed(paper: Plan) -> None:
+    """Defective Convolutional Networks, Sections 4.1.1, 4.3 and A.7."""
+    codes = {
+        "pgd16": ["pgd_e16_a1_t20"],
+        "pgd_more": ["pgd_e16_a2_t10", "pgd_e32_a1_t40"],
+        "fgsm": ["fgsm_e8", "fgsm_e16", "fgsm_e32"],
+        "cw40": ["cw_k40"],
+        "cw20": ["cw_k20"],
+        "pgd8": ["pgd_e8_a2_t7"],
+        "pgd8_all": ["pgd_e8_a2_t7"],
+        "pgd_grey": ["pgd_e16_a1_t20"],
+        "fgsm_white": ["fgsm_e1", "fgsm_e2", "fgsm_e4"],
+        "noise": [f"gaussian_s{sigma}" for sigma in (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)],
+    }
+    assert {name: paper.codes(name) for name in codes} == codes
+    for name in ("cw40", "cw20"):
+        (budget,) = paper.attack(name)["budgets"]
+        assert (budget["steps"], budget["binary_search_steps"]) == (1000, 30)
+    (mnist,) = paper.attack("pgd_mnist")["budgets"]
+    assert (mnist["epsilon"], mnist["step"], mnist["steps"]) == ("0.3", "0.01", 40)
+    images = paper.config.settings["images"]
+    assert (images["transfer"], images["transfer_cw"], images["all_images"]) == (5000, 1000, 10_000)
+
+
+def test_the_paper_scale_trains_and_attacks_with_dual_perturbation_as_printed(paper: Plan) -> None:
+    """Towards Robustness against Unsuspicious Adversarial Examples, Section 5.1, Figures 3 to 5."""
+    for role in ("imagenet10", "stl10", "segment6"):
+        assert paper.epochs(role, "resnet34-atdual-s0") == 20
+    trainings = paper.config.papers["dual"]["trainings"]
+    pgd, dual = trainings["atpgd"]["attack"], trainings["atdual"]["attack"]
+    assert (pgd["method"], pgd["epsilon_l2"], pgd["steps"]) == ("pgd_l2", 2, 50)
+    assert [dual[key] for key in ("epsilon_foreground", "epsilon_background", "weight", "steps")] == [2, 20, 0, 50]
+    assert {trainings[name]["pretrained"] for name in ("clean", "atpgd", "atdual")} == {"IMAGENET1K_V1"}
+    for name in ("dual_foreground", "dual_background", "dual_pgd", "dual_plain", "dual_weights"):
+        assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {100}, name
+    for name in ("dual_inf_foreground", "dual_inf_background", "dual_inf_pgd"):
+        assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {20}, name
+    assert [budget["gamma"] for budget in paper.attack("dual_jsma")["budgets"]] == [0.025, 0.05, 0.075, 0.1]
+    energy = trainings["atenergy"]["attack"]["epsilon_l2"]
+    assert energy == pytest.approx((dual["epsilon_foreground"] ** 2 + dual["epsilon_background"] ** 2) ** 0.5, abs=1e-4)
+
+
+def test_the_paper_scale_attacks_with_advdrop_as_printed(paper: Plan) -> None:
+    """AdvDrop, Section 4.1 and Table 1."""
+    for name, steps in {"advdrop_paper": 50, "advdrop_code": 50, "advdrop_paper_targeted": 500}.items():
+        budgets = paper.attack(name)["budgets"]
+        assert [(budget["bound"], budget["steps"]) for budget in budgets] == [(20, steps), (60, steps), (100, steps)]
+    assert paper.config.settings["images"]["advdrop"] == 2000
+    victim = paper.network_settings(paper.role("imagenet"), "resnet50-v1-s0")
+    assert (victim["training"]["pretrained"], victim["training"]["head"]) == ("IMAGENET1K_V1", "kept")
+    assert paper.epochs("imagenet", "resnet50-v1-s0") == 0

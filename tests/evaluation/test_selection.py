@@ -1,0 +1,82 @@
+"""Which images an attack runs on."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from lacuna.errors import LacunaError
+from lacuna.evaluation.selection import select_images
+
+
+def guesses(seed: int, count: int = 400, networks: int = 4, classes: int = 10) -> tuple[Tensor, dict[str, Tensor]]:
+    """Labels, and predictions of several networks that are each right on about 85 %."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, classes, (count,), generator=generator)
+    predictions = {}
+    for i in range(networks):
+        wrong = torch.rand(count, generator=generator) < 0.15
+        predictions[f"net{i}"] = torch.where(wrong, (labels + 1 + i) % classes, labels)
+    return labels, predictions
+
+
+@pytest.mark.parametrize("networks", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_selected_images_are_right_on_all_networks_and_carry_their_labels(seed: int, networks: int) -> None:
+    labels, predictions = guesses(seed, networks=networks)
+    chosen = select_images(labels, predictions, 100, "transfer", seed)
+    assert list(chosen.columns) == ["image", "label"]
+    assert chosen["image"].is_unique
+    assert len(chosen) == 100
+    for image, label in chosen.itertuples(index=False):
+        assert label == labels[image]
+        assert all(predicted[image] == label for predicted in predictions.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_that_qualify_can_be_selected_and_fewer_are_the_first_of_them(seed: int) -> None:
+    labels, predictions = guesses(seed)
+    qualified = [i for i, label in enumerate(labels) if all(p[i] == label for p in predictions.values())]
+    everything = select_images(labels, predictions, len(qualified), "transfer", seed)
+    assert sorted(everything["image"]) == qualified
+    some = select_images(labels, predictions, 57, "transfer", seed)
+    assert some.equals(everything.head(57))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_is_a_permutation_that_depends_on_seed_and_name_only(seed: int) -> None:
+    labels, _ = guesses(seed)
+    right = {"net": labels}
+    order = select_images(labels, right, 400, "transfer", seed)["image"].tolist()
+    assert sorted(order) == list(range(400))
+    assert 0.4 < sum(a < b for a, b in pairwise(order)) / 399 < 0.6
+    torch.manual_seed(seed + 1)
+    assert select_images(labels, right, 400, "transfer", seed)["image"].tolist() == order
+    for name, other in (("transfer-vgg19-standard-s0", seed), ("transfer", seed + 1)):
+        assert select_images(labels, right, 400, name, other)["image"].tolist() != order
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_images_that_a_network_gets_wrong_leave_the_order_of_the_others_alone(seed: int) -> None:
+    labels, predictions = guesses(seed)
+    order = select_images(labels, {"net": labels}, 400, "transfer", seed)["image"].tolist()
+    chosen = select_images(labels, predictions, 150, "transfer", seed)["image"].tolist()
+    assert [image for image in order if image in set(chosen)] == chosen
+
+
+@pytest.mark.parametrize(
+    ("selection", "key"), [("transfer", "images.transfer"), ("clean-vgg19-standard-s0", "images.clean")]
+)
+def test_too_few_images_is_one_sentence_with_the_key_to_change(selection: str, key: str) -> None:
+    labels, predictions = guesses(0)
+    qualified = sum(all(p[i] == label for p in predictions.values()) for i, label in enumerate(labels))
+    with pytest.raises(LacunaError) as error:
+        select_images(labels, predictions, qualified + 1, selection, 0)
+    message = str(error.value)
+    assert "\n" not in message
+    assert f"{key} of the scale" in message
+    assert f"{qualified} of 400" in message
+    assert f"{qualified + 1} are asked" in message
+    assert selection in message
+    assert all(name in message for name in predictions)

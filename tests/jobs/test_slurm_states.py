@@ -1,0 +1,95 @@
+"""slurm/bin/sacct: what the executor is told of its jobs, whichever of queue and accounting answers."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lacuna.language.models import ARCHITECTURES
+
+ROOT = Path(__file__).resolve().parents[2]
+ASKED = ["-X", "--parsable2", "--clusters", "all", "--noheader", "--format=JobIdRaw,State"]
+ASKED += ["--starttime", "2026-01-01T00:00", "--endtime", "now", "--name", "lacuna_1"]
+AWAY = "echo 'Unable to contact' >&2; exit 1"
+
+
+def script(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def told(folder: Path, queue: str, accounts: str, asked: list[str] = ASKED) -> tuple[int, list[str]]:
+    """Exit status and lines, where squeue and the real sacct are these scripts."""
+    script(folder / "bin/squeue", queue)
+    script(folder / "bin/sacct", accounts)
+    variables = os.environ | {"PATH": f"{ROOT / 'slurm/bin'}:{folder / 'bin'}:/usr/bin:/bin"}
+    done = subprocess.run(["sacct", *asked], env=variables, capture_output=True, text=True)
+    return done.returncode, [line for line in done.stdout.splitlines() if line]
+
+
+def states(folder: Path, queue: str, accounts: str) -> dict[str, str]:
+    """States by job, as the executor reads them: a later line counts."""
+    status, lines = told(folder, queue, accounts)
+    assert status == 0
+    return dict(line.split("|") for line in lines)  # type: ignore[arg-type]
+
+
+def test_without_accounting_the_queue_answers(tmp_path: Path) -> None:
+    disabled = "echo 'Slurm accounting storage is disabled' >&2; exit 1"
+    assert states(tmp_path, "echo '7_1|RUNNING'; echo '8|COMPLETED'", disabled) == {"7_1": "RUNNING", "8": "COMPLETED"}
+
+
+def test_while_the_controller_is_away_the_accounts_answer(tmp_path: Path) -> None:
+    assert states(tmp_path, AWAY, "echo '8|COMPLETED'") == {"8": "COMPLETED"}
+
+
+def test_of_both_the_queue_counts_and_the_accounts_know_what_left_it(tmp_path: Path) -> None:
+    found = states(tmp_path, "echo '8|RUNNING'", "echo '7|COMPLETED'; echo '8|PENDING'")
+    assert found == {"7": "COMPLETED", "8": "RUNNING"}
+
+
+@pytest.mark.parametrize("accounts", [AWAY, "exit 1"])
+def test_where_nobody_answers_the_executor_is_told_to_ask_again(tmp_path: Path, accounts: str) -> None:
+    assert told(tmp_path, AWAY, accounts) == (1, [])
+
+
+def test_a_run_without_jobs_is_an_answer(tmp_path: Path) -> None:
+    assert told(tmp_path, "true", AWAY) == (0, [])
+
+
+def test_a_cancelled_job_has_the_state_that_the_executor_knows(tmp_path: Path) -> None:
+    assert states(tmp_path, AWAY, "echo '8|CANCELLED by 1000'; echo '9|OUT_OF_MEMORY'") == {
+        "8": "CANCELLED",
+        "9": "OUT_OF_MEMORY",
+    }
+
+
+@pytest.mark.parametrize(("again", "state"), [("echo 8", "PENDING"), ("true", "CANCELLED")])
+def test_a_preempted_job_waits_if_it_was_requeued_and_failed_otherwise(tmp_path: Path, again: str, state: str) -> None:
+    queue = f'case "$*" in *--jobs=8*) {again} ;; *) echo "8|PREEMPTED" ;; esac'
+    assert states(tmp_path, queue, AWAY) == {"8": state}
+
+
+def test_the_accounts_are_asked_for_tasks_of_arrays_by_the_numbers_that_the_executor_knows(tmp_path: Path) -> None:
+    asked = f'echo "$*" > {tmp_path}/asked; echo "7_2|RUNNING"'
+    assert states(tmp_path, AWAY, asked) == {"7_2": "RUNNING"}
+    assert (
+        "--format=JobID,State --starttime 2026-01-01T00:00 --endtime now --name lacuna_1"
+        in (tmp_path / "asked").read_text()
+    )
+
+
+def test_other_questions_go_to_the_real_one(tmp_path: Path) -> None:
+    assert told(tmp_path, AWAY, 'echo "real $*"; exit 3', ["-j", "8", "-n"]) == (3, ["real -j 8 -n"])
+    assert told(tmp_path, AWAY, AWAY, ["-j", "8.0", "--format=Reason", "--noheader"]) == (0, [])
+
+
+def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path) -> None:
+    profile = yaml.safe_load((root / "slurm/profile.yaml").read_text())["set-resources"]
+    asking = {rule.partition("_")[0] for rule, asked in profile.items() if "with_gpu" in asked}
+    scripts = (root / "workflow/scripts").glob("*.py")
+    assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
+    assert {f"train_{arch}" for arch in ARCHITECTURES} <= profile.keys()

@@ -1,0 +1,361 @@
+"""What the workflow asks the plan: the cells, files and settings of Table 3, at every scale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from lacuna.config.load import load
+from lacuna.errors import LacunaError
+from lacuna.language.models import ARCHITECTURES, parse_model
+from lacuna.numbers.cells import identity
+from lacuna.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+SCALES = {"demo": "fashion-mnist-subset", "laptop": "cifar10", "paper": "cifar10"}
+CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
+SOURCES = [f"{arch}-standard-s0" for arch in ARCHITECTURES if arch not in ("resnet34", "wrn32")]  # those of Table 3
+DEFECTIVE, DEMO = "config/papers/defective.yaml", "config/scales/demo.yaml"
+DATASET = "fashion-mnist-subset"
+MODEL = "resnet18-bottom0.5-standard-s1m1"
+
+
+@pytest.fixture(params=SCALES)
+def plan(request: pytest.FixtureRequest, root: Path) -> Plan:
+    return Plan(load(root, CHOSEN | {"scale": request.param}))
+
+
+def settings_of(plan: Plan) -> dict[str, str]:
+    """Every settings text that Table 3 and its figure need, by what it is for."""
+    dataset = plan.dataset_of("table3")
+    targets = list(dict.fromkeys(cell.model for cell in plan.cells("table3")))
+    return {
+        "dataset": plan.dataset_settings(dataset),
+        **{f"train {model}": plan.train_settings(dataset, model) for model in [*SOURCES, *targets]},
+        "select": plan.select_settings(dataset, "transfer"),
+        **{f"attack {source}": plan.attack_settings(dataset, "pgd16", source) for source in SOURCES},
+        **{f"evaluate {model}": plan.evaluate_settings(dataset, "pgd16", model) for model in targets},
+        "cells": plan.cells_settings("table3"),
+        "table": plan.table_settings("table3"),
+        "figure": plan.figure_settings("defective-table3"),
+    }
+
+
+def changed(before: Plan, after: Plan) -> set[str]:
+    """Stages whose settings differ."""
+    old, new = settings_of(before), settings_of(after)
+    assert old.keys() == new.keys()
+    return {key.split()[0] for key in old if old[key] != new[key]}
+
+
+CODES = ["row", "column", "target", "keep_prob", "variant", "source", "attack", "metric"]
+
+
+@pytest.mark.parametrize("number", range(1, 17))
+def test_the_cells_of_every_table_are_the_printed_ones_in_printed_order(number: int, root: Path) -> None:
+    plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
+    printed = pd.read_csv(root / plan.printed_file(f"table{number}"), dtype=str, keep_default_na=False)
+    printed = printed[printed["table"] == str(number)][CODES].drop_duplicates()  # Table 5 prints 0.5-Bottom twice
+    settings = json.loads(plan.cells_settings(f"table{number}"))
+    ours = pd.DataFrame([identity(cell, settings["ensembles"]) for cell in settings["cells"]])[CODES]
+    if number == 2:  # printed as "-"
+        ours = ours[~(ours["row"].str.startswith("Thermometer") & (ours["column"] == "FGSM"))]
+    if number == 8:  # the paper does not name the architecture
+        ours["target"] = ""
+    assert ours.to_numpy().tolist() == printed.to_numpy().tolist()
+
+
+def test_the_demo_has_the_printed_rows_and_columns(root: Path) -> None:
+    demo, paper = (Plan(load(root, CHOSEN | {"scale": scale})) for scale in ("demo", "paper"))
+    assert demo.tables.keys() == paper.tables.keys()
+    for table in demo.tables:
+        assert [(c.row, c.column, c.model) for c in demo.cells(table)] == [
+            (c.row, c.column, c.model) for c in paper.cells(table)
+        ]
+
+
+def test_table_3_is_made_from_one_outcome_file_per_target(plan: Plan) -> None:
+    paths = plan.outcomes("table3")
+    assert len(paths) == len(set(paths)) == 15
+    folder = plan.path(plan.dataset_of("table3"), "evaluate", "pgd16")
+    assert paths == [f"{folder}/{cell.model}.parquet" for cell in list(plan.cells("table3"))[::6]]
+
+
+def test_table_3_needs_15_targets_and_5_sources_which_are_never_targets(plan: Plan) -> None:
+    targets = {cell.model for cell in plan.cells("table3")}
+    sources = {cell.source for cell in plan.cells("table3")} - {""}
+    assert (len(targets), sources) == (15, set(SOURCES))
+    assert len(targets | sources) == 20
+    assert all(parse_model(source).seed == 0 for source in sources)
+    assert all(parse_model(target).seed == 1 for target in targets)
+
+
+def test_clean_cells_have_no_source_and_no_attack(plan: Plan) -> None:
+    clean = [cell for cell in plan.cells("table3") if cell.metric == "test_accuracy"]
+    assert len(clean) == 15
+    assert {(cell.source, cell.attack) for cell in clean} == {("", "none")}
+
+
+@pytest.mark.parametrize(("scale", "dataset"), SCALES.items())
+def test_everything_made_lies_below_its_scale_and_dataset(root: Path, scale: str, dataset: str) -> None:
+    plan = Plan(load(root, CHOSEN | {"scale": scale}))
+    assert plan.dataset_of("table3") == plan.dataset_of("defective-table3") == dataset
+    made = [
+        *plan.outcomes("table3"),
+        *plan.suite_sets(dataset, "pgd16", MODEL),
+        *plan.checkpoints(dataset, MODEL),
+        *plan.select_checkpoints(dataset, "transfer"),
+        *plan.table_files("table3"),
+        *plan.figure_files("defective-table3"),
+        *plan.figure_inputs("defective-table3")["cells"],
+        plan.attack_selection(dataset, "pgd16", SOURCES[0]),
+    ]
+    assert all(path.startswith(f"results/{scale}/{dataset}/") for path in made)
+    assert len(set(made)) == len(made) - 1  # the figure shows the published cells
+
+
+def test_a_suite_is_one_adversarial_set_per_source(plan: Plan) -> None:
+    dataset = plan.dataset_of("table3")
+    folder = plan.path(dataset, "attack", "pgd16")
+    assert plan.suite_sets(dataset, "pgd16", MODEL) == [f"{folder}/{source}.safetensors" for source in SOURCES]
+    assert json.loads(plan.evaluate_settings(dataset, "pgd16", MODEL))["sources"] == SOURCES
+
+
+def test_the_suite_of_clean_images_needs_no_adversarial_set(plan: Plan) -> None:
+    assert plan.suite_sets(plan.dataset_of("table3"), "clean", MODEL) == []
+
+
+def test_settings_are_canonical_and_the_same_on_every_call(plan: Plan) -> None:
+    first, second = settings_of(plan), settings_of(Plan(plan.config))
+    assert first == second
+    for text in first.values():
+        assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
+def test_settings_do_not_depend_on_the_order_of_keys_in_a_file(project: Project) -> None:
+    before = settings_of(Plan(project.load()))
+    for name in (DEFECTIVE, DEMO, "config/datasets.yaml"):
+        project.edit(name, lambda content: [content.update({key: content.pop(key)}) for key in reversed(list(content))])
+    text = (project.root / DEFECTIVE).read_text()
+    assert next(iter(yaml.safe_load(text))) == "figures"
+    assert settings_of(Plan(project.load())) == before
+
+
+def set_epsilon(content: Any) -> None:
+    content["attacks"]["pgd16"]["budgets"][0]["epsilon"] = "8/255"
+
+
+def set_width(content: Any) -> None:
+    content["width"] = "1/4"
+
+
+def set_images(content: Any) -> None:
+    content["images"]["transfer"] = 100
+
+
+def set_throughput(content: Any) -> None:
+    content["throughput"]["vgg19"] = 1
+
+
+def set_plot_title(content: Any) -> None:
+    content["figures"]["defective-table3"]["title"] = "another"
+
+
+NETWORK_STAGES = {"train", "select", "attack", "evaluate"}
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "stages"),
+    [
+        (DEFECTIVE, set_epsilon, {"attack", "cells"}),
+        (DEFECTIVE, set_plot_title, {"figure"}),
+        (DEMO, set_images, {"select"}),
+        (DEMO, set_width, NETWORK_STAGES),
+        (DEMO, set_throughput, set()),
+    ],
+    ids=["epsilon", "plot title", "images", "width", "throughput"],
+)
+def test_a_change_touches_only_the_stages_that_depend_on_it(
+    table3: Project, file: str, change: Callable[[Any], None], stages: set[str]
+) -> None:
+    before = Plan(table3.load())
+    table3.edit(file, change)
+    assert changed(before, Plan(table3.load())) == stages
+
+
+@pytest.mark.parametrize("chosen", [{"seed": 1}, {"mask_place": "paper"}], ids=str)
+def test_another_seed_or_mask_place_is_another_network(root: Path, chosen: dict[str, Any]) -> None:
+    stages = changed(Plan(load(root, CHOSEN)), Plan(load(root, CHOSEN | chosen)))
+    assert stages >= NETWORK_STAGES
+    assert stages.isdisjoint({"dataset", "table", "figure"})
+
+
+def test_precision_is_about_training_and_the_reference_leaves_no_trace(root: Path) -> None:
+    plans = [Plan(load(root, CHOSEN | chosen)) for chosen in ({}, {"precision": "float32"}, {"precision": "bfloat16"})]
+    assert changed(plans[0], plans[1]) == set()
+    assert changed(plans[1], plans[2]) == {"train"}
+
+
+def test_a_new_row_changes_nothing_but_the_cells(project: Project) -> None:
+    row = {"row": "0.1-Bottom", "model": "resnet18-bottom0.1-standard-s1m1"}
+    before = Plan(project.load())
+    project.edit(DEFECTIVE, lambda content: content["tables"]["table3"]["rows"].append(row))
+    after = Plan(project.load())
+    old, new = settings_of(before), settings_of(after)
+    assert {key for key in old if old[key] != new[key]} == {"cells"}
+    assert new.keys() - old.keys() == {f"train {row['model']}", f"evaluate {row['model']}"}
+    assert after.outcomes("table3")[:-1] == before.outcomes("table3")
+
+
+def test_the_attack_settings_hold_the_grid_and_the_source(plan: Plan) -> None:
+    settings = json.loads(plan.attack_settings(plan.dataset_of("table3"), "pgd16", SOURCES[0]))
+    assert settings["method"] == "pgd"
+    assert settings["budgets"] == {"pgd_e16_a1_t20": {"epsilon": "16/255", "step": "1/255", "steps": 20}}
+    assert settings["network"]["model"] == SOURCES[0]
+
+
+def test_a_grid_of_budgets_is_one_attack_and_one_outcome_file(table3: Project) -> None:
+    def change(content: Any) -> None:
+        content["attacks"]["pgd16"]["budgets"].append({"epsilon": "32/255", "step": "1/255", "steps": 40})
+        for i, column in enumerate(content["tables"]["table3"]["columns"][:5]):
+            column["attack"] = ["pgd_e16_a1_t20", "pgd_e32_a1_t40"][i % 2]
+
+    before = Plan(table3.load()).outcomes("table3")
+    table3.edit(DEFECTIVE, change)
+    plan = Plan(table3.load())
+    assert [cell.attack for cell in plan.cells("table3")][:2] == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
+    assert plan.outcomes("table3") == before
+    settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
+    assert sorted(settings["budgets"]) == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
+
+
+@pytest.mark.parametrize("role", ["standard-s0", "standard-s1", "bottom0.5-standard-s1m1", "bottom0.3-standard-s1m1"])
+def test_epochs_are_those_of_the_architecture_in_every_role(project: Project, role: str) -> None:
+    project.edit(DEMO, lambda content: content["recipes"][DATASET].update(epochs=9, epochs_of={"resnet50": 5}))
+    plan = Plan(project.load())
+    recipes = {a: json.loads(plan.train_settings(DATASET, f"{a}-{role}"))["recipe"] for a in ARCHITECTURES}
+    assert {arch: recipe["epochs"] for arch, recipe in recipes.items()} == dict.fromkeys(ARCHITECTURES, 9) | {
+        "resnet50": 5
+    }
+    assert not any("epochs_of" in recipe for recipe in recipes.values())
+
+
+def test_reading_epochs_leaves_the_configuration_as_it_was(root: Path) -> None:
+    plan = Plan(load(root, CHOSEN))
+    first = plan.train_settings(DATASET, "resnet50-standard-s1")
+    assert plan.train_settings(DATASET, "resnet50-standard-s1") == first
+    assert "epochs_of" in plan.config.settings["recipes"][DATASET]
+
+
+def test_training_settings_name_network_data_recipe_and_seed(plan: Plan) -> None:
+    dataset = plan.dataset_of("table3")
+    settings, data = json.loads(plan.train_settings(dataset, MODEL)), plan.config.datasets[dataset]
+    assert (settings["model"], settings["seed"], settings["mask_place"]) == (MODEL, 0, "released_code")
+    assert (settings["image"], settings["classes"]) == (data["image"], 10)
+    assert settings["width"] == plan.config.settings["width"]
+    assert set(settings["recipe"]) == set(plan.config.settings["recipes"][dataset]) - {"epochs_of"}
+
+
+def test_one_selection_serves_all_sources_by_default(plan: Plan) -> None:
+    dataset = plan.dataset_of("table3")
+    path = plan.path(dataset, "select", "transfer.csv")
+    assert {plan.attack_selection(dataset, "pgd16", source) for source in SOURCES} == {path}
+    checkpoints = [plan.path(dataset, "train", f"{source}.safetensors") for source in SOURCES]
+    assert plan.select_checkpoints(dataset, "transfer") == checkpoints
+
+
+def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Project) -> None:
+    table3.edit(DEFECTIVE, lambda content: content["selections"].update(transfer={"rule": "right_on_source"}))
+    plan = Plan(table3.load())
+    for source in SOURCES:
+        selection = f"transfer-{source}"
+        assert plan.attack_selection(DATASET, "pgd16", source) == plan.path(DATASET, "select", f"{selection}.csv")
+        checkpoint = plan.path(DATASET, "train", f"{source}.safetensors")
+        assert plan.select_checkpoints(DATASET, selection) == [checkpoint]
+        settings = json.loads(plan.select_settings(DATASET, selection))
+        assert (settings["selection"], settings["images"]) == (selection, 500)
+        assert [network["model"] for network in settings["networks"]] == [source]
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind"),
+    [
+        (lambda plan: plan.suite_sets(DATASET, "pgd64", MODEL), "suite 'pgd64'"),
+        (lambda plan: plan.attack_settings(DATASET, "pgd64", SOURCES[0]), "attack 'pgd64'"),
+        (lambda plan: plan.select_checkpoints(DATASET, "nobody"), "selection 'nobody'"),
+    ],
+    ids=["suite", "attack", "selection"],
+)
+def test_a_name_in_no_paper_is_refused(root: Path, ask: Callable[[Plan], object], kind: str) -> None:
+    with pytest.raises(LacunaError, match=rf"^{kind} is in no config/papers/\*\.yaml; allowed: "):
+        ask(Plan(load(root, CHOSEN)))
+
+
+@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False), (True, True)])
+def test_switches_may_be_written_as_in_yaml_on_the_command_line(root: Path, said: object, meant: bool) -> None:
+    assert load(root, CHOSEN | {"fold_batch_norm": said}).fold_batch_norm is meant
+
+
+def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
+    text = (table3.root / DEFECTIVE).read_text().replace("paper: defective", "paper: dual")
+    text = text.replace("  table3:", "  dual-table3:").replace("table: table3", "table: dual-table3")
+    (table3.root / "config/papers/dual.yaml").write_text(text.replace("  defective-table3:", "  dual-figure3:"))
+    with pytest.raises(LacunaError, match=r"^config/papers/dual\.yaml: .* is also defined by another paper$"):
+        Plan(table3.load())
+
+
+@pytest.mark.parametrize(("configured", "own"), [(False, True), (True, False), (True, None)])
+def test_an_attacks_own_word_on_folding_goes_before_the_configurations(
+    table3: Project, configured: bool, own: bool | None
+) -> None:
+    if own is not None:
+        own_word = {"pgd16": {"fold_batch_norm": own}}
+        table3.edit("config/scales/demo.yaml", lambda content: content.setdefault("attacks", {}).update(own_word))
+    plan = Plan(load(table3.root, CHOSEN | {"fold_batch_norm": configured}))
+    settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
+    assert settings["fold_batch_norm"] is (configured if own is None else own)
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(plan: Plan, arch: str) -> None:
+    model = f"{arch}-bottom0.5-standard-s1m1"
+    dataset = plan.role("mnist")  # 28 x 28 at every scale
+    passes = plan.epochs(dataset, model) * plan.config.datasets[dataset]["train"]
+    expected = passes * (28 / 32) ** 2 / plan.config.settings["throughput"][arch]
+    assert plan.seconds(dataset, model) == pytest.approx(expected)
+
+
+def test_networks_with_weights_of_torchvision_see_images_a_quarter_as_wide(root: Path) -> None:
+    plan = Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
+    speed = plan.config.settings["throughput"]["resnet34"]
+    assert plan.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
+    assert plan.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 32) ** 2 / speed)
+
+
+def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) -> None:
+    table3.edit("config/scales/demo.yaml", lambda content: content["images"].update(transfre=5))
+    with pytest.raises(LacunaError, match="key images: 'transfre' is not known; allowed: transfer"):
+        table3.load()
+
+
+def test_notes_of_a_table_its_figure_and_its_paper_stand_below_them(root: Path) -> None:
+    plan = Plan(load(root, CHOSEN))
+    demo = plan.config.settings["notes"]
+    quoted = plan.tables["table2"][1]["notes"]
+    assert "probably quoted" in quoted[0]
+    assert json.loads(plan.table_settings("table2"))["notes"] == [*quoted, *demo["defective"]]
+    assert json.loads(plan.figure_settings("defective-figure4"))["notes"] == demo["defective"]
+    for exhibit in ("dual-figure1", "dual-figure2", "dual-figure4", "dual-figure6", "dual-masks"):
+        assert json.loads(plan.figure_settings(exhibit))["notes"] == demo["dual"], exhibit
+    assert "half of each background step is clipped" in demo["dual"][0]
+    paper = Plan(load(root, CHOSEN | {"scale": "paper"}))
+    assert paper.notes("table2") == quoted
+    assert paper.notes("dual-figure4") == paper.notes("table3") == []

@@ -1,0 +1,137 @@
+"""A made-up run of a small configuration: every file that its plan wants, with true records, in a second."""
+
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lacuna.audit.gather import gather
+from lacuna.claims.relations import load_claims
+from lacuna.claims.verdicts import judge
+from lacuna.config.schema import check_schema
+from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_text
+from lacuna.numbers.cells import table_cells
+from lacuna.numbers.metrics import samples_of
+from lacuna.plan.inventory import Artefact, claims_artefact
+from lacuna.plan.plan import Plan
+from lacuna.reporting.tables.claim_page import markdown as claims_markdown
+from lacuna.reporting.tables.tables import latex, markdown, wide
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+Report = dict[str, Any]
+DATA = "results/demo/fashion-mnist-subset"
+CELLS = f"{DATA}/cells/table3.csv"
+TESTED, ATTACKED = 300, 120
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>Scale demo, dataset d.</text></svg>'
+
+
+def outcomes(target: str, sets: list[tuple[str, str]], seed: int = 0) -> pd.DataFrame:
+    """A target's outcomes; masked targets withstand more, and some images are hard for every target."""
+    draw = np.random.default_rng([seed, zlib.crc32(target.encode())])
+    hard = np.random.default_rng(1).random(TESTED)
+    level = 0.9 if "bottom" in target else 0.4
+    frames = []
+    for attack, source in [("none", ""), *sets]:
+        image = np.arange(TESTED if attack == "none" else ATTACKED)
+        hits = {
+            "clean": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > 0.8,
+            "adversarial": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > level,
+        }
+        frame = pd.DataFrame(
+            {"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0, "source_flat": 0}
+        )
+        frames.append(frame.assign(source_adversarial=1, valid=True, distance=np.float32(0), **hits))
+    whole = pd.concat(frames, ignore_index=True)
+    return whole.astype({"clean": int, "adversarial": int, "attack": "category", "source": "category"})
+
+
+def run(plan: Plan, seed: int = 0) -> None:
+    """Fills results/ and tables/ in the working directory with all tables, claims and SVG figures of the plan."""
+    for artefact in plan.artefacts():
+        for name in artefact.inputs:
+            if not Path(name).exists():
+                write_text(name, "committed")
+        _make(plan, artefact, seed)
+    for table in plan.tables:
+        _render(plan, table)
+    for paper in plan.claimed:
+        _claims(plan, claims_artefact(plan, paper))
+    for figure in plan.figures:
+        for path in plan.figure_files(figure):
+            write_text(path, SVG)
+
+
+def _make(plan: Plan, artefact: Artefact, seed: int) -> None:
+    record = Record(artefact.stage, artefact.settings, list(artefact.inputs))
+    if artefact.stage == "evaluate":
+        folder, _, suite, target = artefact.path.removesuffix(".parquet").split("/")[2:]
+        pairs = plan.suite_sources(suite, target)
+        sets = [(code, source) for attack, source in pairs for code in plan.codes(attack)]
+        write_frame(artefact.path, outcomes(target, sets, zlib.crc32(folder.encode()) + seed), record)
+    elif artefact.stage == "cells":
+        write_frame(artefact.path, _cells(artefact), record)
+    else:
+        write_text(artefact.path, f"{artefact.path} {seed}")
+        record.write(artefact.path)
+
+
+def _cells(artefact: Artefact) -> pd.DataFrame:
+    """As the rule cells does it."""
+    settings = json.loads(artefact.settings)
+    files = {}
+    for path in artefact.inputs[:-1]:
+        folder, _, suite, target = path.removesuffix(".parquet").split("/")[2:]
+        files[folder, suite, target] = path
+    printed = pd.read_csv(artefact.inputs[-1])
+    frames = {key: pd.read_parquet(path) for key, path in files.items()}
+    digests = {key: provenance_digest(path) for key, path in files.items()}
+    return table_cells(settings, frames, printed[printed["table"] == settings["printed_table"]], digests)
+
+
+def _render(plan: Plan, table: str) -> None:
+    paper, body = plan.tables[table]
+    cells = pd.read_csv(plan.table_files(table)[-1])
+    named = (cells, body["title"], plan.config.papers[paper]["title"], plan.notes(table))
+    texts = [wide(cells).to_csv(index=False, lineterminator="\n"), markdown(*named), latex(*named)]
+    for path, text in zip(plan.table_files(table), texts, strict=False):
+        write_text(path, text)
+        write_text(f"tables/{Path(path).name}", text)
+    write_text(f"tables/{table}.cells.csv", Path(plan.table_files(table)[-1]).read_text())
+
+
+def _claims(plan: Plan, artefact: Artefact) -> None:
+    record = Record("claims", artefact.settings, list(artefact.inputs))
+    settings, paper = json.loads(artefact.settings), Path(artefact.path).stem
+    files = {tuple(key): path for key, path in zip(settings["outcomes"], plan.claims_outcomes(paper), strict=True)}
+    samples = samples_of(settings["tables"], lambda *key: pd.read_parquet(files[key]))
+    cells = pd.concat([pd.read_csv(path) for path in plan.claims_cells(paper)], ignore_index=True)
+    printed = pd.read_csv(f"data/printed/{paper}.csv")
+    verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)
+    path, md, comparisons = plan.claims_files(paper)
+    write_frame(path, verdicts, record)
+    write_text(comparisons, pairs.to_csv(index=False, lineterminator="\n"))
+    write_text(md, claims_markdown(verdicts, settings["title"]))
+
+
+def rerun(project: "Project", seed: int, weaker: str = "") -> None:
+    """Makes outcomes and cells again as another draw of equal networks; ``weaker`` withstands nothing any more."""
+    plan = Plan(project.load())
+    for artefact in plan.artefacts():
+        if artefact.stage in ("evaluate", "cells"):
+            _make(plan, artefact, seed)
+            if weaker and artefact.path.endswith(f"/{weaker}.parquet"):
+                frame = pd.read_parquet(artefact.path)
+                frame["adversarial"] = frame["adversarial"].where(frame["attack"] == "none", 1)
+                write_frame(artefact.path, frame, Record(artefact.stage, artefact.settings, list(artefact.inputs)))
+
+
+def audited(project: "Project", baseline: str = "", **chosen: Any) -> Report:
+    """The report on the working directory, which must read as its published schema says."""
+    report = gather(Plan(project.load(**chosen)), baseline)
+    check_schema(json.loads(json.dumps(report, allow_nan=False)), "audit", "audit.json", project.root)
+    return report
