@@ -6,7 +6,7 @@ rule foreground:
         images=results("dataset", "{split}.safetensors"),
         code=code("foreground"),
     output:
-        masks=results("foreground", "{split}.safetensors"),
+        foreground=results("foreground", "{split}.safetensors"),
         provenance=results("foreground", "{split}.safetensors.prov.json"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/foreground/{{split}}.log",

@@ -8,7 +8,7 @@ for ARCH in ARCHITECTURES:
         input:
             images=results("dataset", "train.safetensors"),
             tests=named(PLAN.history_tests, "dataset", "model"),
-            masks=named(PLAN.train_masks, "dataset", "model"),
+            foreground=named(PLAN.train_foreground, "dataset", "model"),
             code=code("train"),
         output:
             checkpoint=results("train", "{model}.safetensors"),

@@ -74,7 +74,7 @@ def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
 
 
 def _split_bytes(data: Mapping[str, Any], stage: str, split: str) -> int:
-    """Images of one byte per value with labels of eight, or masks of one byte per pixel with shares of four."""
+    """Images of one byte per value with labels of eight, or foregrounds of one byte per pixel with shares of four."""
     image = data["image"] if stage == "dataset" else data["image"][1:]
     return int(data[split] * (prod(image) + (8 if stage == "dataset" else 4)))
 

@@ -64,18 +64,20 @@ def test_neither_length_nor_sign_of_a_gradient_matters(factor: float) -> None:
 
 
 def test_the_shares_on_foreground_and_background_add_up_to_one_and_blurring_is_smoother() -> None:
-    inside, outside = (measure_gradients(noise(), mask)["gradient_in_foreground"] for mask in (halves(), ~halves()))
+    inside, outside = (
+        measure_gradients(noise(), foreground)["gradient_in_foreground"] for foreground in (halves(), ~halves())
+    )
     torch.testing.assert_close(inside + outside, torch.ones(4, dtype=torch.float64))
     blurred = torch.nn.functional.avg_pool2d(noise()[:, None], 5, stride=1, padding=2)[:, 0]
     rough = [measure_gradients(g, halves())["gradient_roughness"] for g in (noise(), blurred)]
     assert (rough[1] < rough[0] / 2).all()
 
 
-def test_empty_and_full_masks_and_no_gradient_at_all() -> None:
+def test_empty_and_full_foregrounds_and_no_gradient_at_all() -> None:
     gradients = noise(3)
     gradients[2] = 0
-    masks = torch.stack([torch.zeros(64, 64), torch.ones(64, 64), torch.ones(64, 64)]).bool()
-    found = measure_gradients(gradients, masks)
+    foregrounds = torch.stack([torch.zeros(64, 64), torch.ones(64, 64), torch.ones(64, 64)]).bool()
+    found = measure_gradients(gradients, foregrounds)
     assert found["gradient_in_foreground"][:2].tolist() == [0, 1]
     assert found["foreground_area"].tolist() == [0, 1, 1]
     for name in SCALED:
@@ -103,8 +105,8 @@ def test_the_stage_measures_every_test_image_of_a_network(asked: Ask, tmp_path: 
     runpy.run_path(str(root / "workflow/scripts/gradient.py"), init_globals={"snakemake": job})
     frame, data = read_frame(str(tmp_path / "measures.parquet")), read_tensors(files["images"][0])
     network = trained_network(settings["networks"][0], files["checkpoints"][:1], "cpu")
-    masks = read_tensors(files["foreground"][0])["mask"]
-    wanted = measure_gradients(loss_gradient(network, data["images"], data["labels"], 40), masks)
+    foregrounds = read_tensors(files["foreground"][0])["mask"]
+    wanted = measure_gradients(loss_gradient(network, data["images"], data["labels"], 40), foregrounds)
     assert frame["image"].tolist() == list(range(40))
     assert (set(frame["attack"]), set(frame["source"])) == ({"none"}, {""})
     for name, values in wanted.items():

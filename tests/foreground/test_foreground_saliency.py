@@ -60,15 +60,15 @@ def test_a_density_is_positive_and_sums_to_one(model: nn.Module, channels: int, 
 def test_a_density_belongs_to_its_image_alone_and_has_the_gradient_of_differences(model: nn.Module) -> None:
     x = images(5, 3, 1, 12)
     model = model.double()
-    mask = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(1)) < 0.5
+    foreground = torch.rand(3, 12, 12, generator=torch.Generator().manual_seed(1)) < 0.5
     torch.testing.assert_close(torch.cat([model(x[:1]), model(x[1:])]), model(x), rtol=1e-9, atol=1e-12)
     leaf = x.clone().requires_grad_()
-    foreground_score(model(leaf), mask).sum().backward()
+    foreground_score(model(leaf), foreground).sum().backward()
     for place in np.random.default_rng(0).integers(0, 144, 8):
         shift = torch.zeros(144, dtype=torch.float64)
         shift[int(place)] = 1e-6
         shift = shift.view(1, 1, 12, 12)
-        rise = foreground_score(model(x + shift), mask) - foreground_score(model(x - shift), mask)
+        rise = foreground_score(model(x + shift), foreground) - foreground_score(model(x - shift), foreground)
         torch.testing.assert_close(leaf.grad.flatten(1)[:, int(place)], rise.detach() / 2e-6, rtol=1e-4, atol=1e-7)
     model.float()
 
@@ -79,17 +79,17 @@ def test_stand_ins_say_that_they_are_and_prefer_an_object_to_its_plain_ground(se
     assert "stand-in" in model.label
     x = torch.full((1, 3, 40, 40), 0.2)
     x[:, :, 10:18, 20:28] = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
-    mask = torch.zeros(1, 40, 40, dtype=torch.bool)
-    mask[:, 8:20, 18:30] = True
-    assert foreground_score(model(x), mask).item() > 3 * mask.double().mean().item()
+    foreground = torch.zeros(1, 40, 40, dtype=torch.bool)
+    foreground[:, 8:20, 18:30] = True
+    assert foreground_score(model(x), foreground).item() > 3 * foreground.double().mean().item()
 
 
 @pytest.mark.parametrize("settings", STAND_INS)
 def test_scores_of_a_set_do_not_depend_on_the_batch(settings: dict[str, Any]) -> None:
     model, x = saliency_model(settings), (images(2, 7, 3, 20) * 255).to(torch.uint8)
-    masks = torch.rand(7, 20, 20, generator=torch.Generator().manual_seed(1)) < 0.5
-    scores = foreground_scores(model, x, masks, 3)
-    torch.testing.assert_close(scores, foreground_score(model(x / 255), masks).detach(), rtol=1e-5, atol=1e-7)
+    foregrounds = torch.rand(7, 20, 20, generator=torch.Generator().manual_seed(1)) < 0.5
+    scores = foreground_scores(model, x, foregrounds, 3)
+    torch.testing.assert_close(scores, foreground_score(model(x / 255), foregrounds).detach(), rtol=1e-5, atol=1e-7)
     assert not scores.requires_grad
 
 

@@ -28,7 +28,7 @@ SUBSET = "fashion-mnist-subset"
 DUAL = {"epsilon_foreground": 2, "epsilon_background": 20, "weight": 0, "steps": 4}
 
 
-def test_the_script_writes_masks_shares_and_counts(tmp_path: Path, root: Path) -> None:
+def test_the_script_writes_foregrounds_shares_and_counts(tmp_path: Path, root: Path) -> None:
     images = torch.zeros(5, 1, 6, 6, dtype=torch.uint8)
     images[1], images[2, :, :3] = 9, 1
     made, read = tmp_path / "foreground/test.safetensors", str(tmp_path / "test.safetensors")
@@ -40,7 +40,7 @@ def test_the_script_writes_masks_shares_and_counts(tmp_path: Path, root: Path) -
         params=SimpleNamespace(settings=json.dumps(settings)),
         input=SimpleNamespace(images=read, code=[]),
         rule="foreground",
-        output=Outputs({"masks": str(made)}),
+        output=Outputs({"foreground": str(made)}),
         wildcards=SimpleNamespace(split="test"),
         log=[str(tmp_path / "log")],
     )
@@ -68,26 +68,28 @@ def with_dual(weight: float = 0) -> Any:
     return change
 
 
-def test_attacks_and_trainings_that_need_masks_read_them(project: "Project") -> None:
+def test_attacks_and_trainings_that_need_the_foreground_read_it(project: "Project") -> None:
     project.edit(DEFECTIVE, with_dual())
     plan = Plan(project.load())
-    masks = {split: f"results/demo/{SUBSET}/foreground/{split}.safetensors" for split in ("train", "test")}
-    assert plan.attack_foreground(SUBSET, "regions") == [masks["test"]]
+    files = {split: f"results/demo/{SUBSET}/foreground/{split}.safetensors" for split in ("train", "test")}
+    assert plan.attack_foreground(SUBSET, "regions") == [files["test"]]
     assert plan.attack_foreground(SUBSET, "pgd16") == []
-    assert plan.train_masks(SUBSET, "resnet34-duall2-s1") == [masks["train"]]
-    assert plan.train_masks(SUBSET, "resnet18-at-s1") == plan.train_masks(SUBSET, "resnet18-standard-s1") == []
+    assert plan.train_foreground(SUBSET, "resnet34-duall2-s1") == [files["train"]]
+    assert (
+        plan.train_foreground(SUBSET, "resnet18-at-s1") == plan.train_foreground(SUBSET, "resnet18-standard-s1") == []
+    )
     made = {artefact.path: artefact for artefact in plan.artefacts("table4")}
     order = list(made)
-    for split, path in masks.items():
+    for split, path in files.items():
         assert made[path].stage == "foreground"
         assert made[path].inputs == (f"results/demo/{SUBSET}/dataset/{split}.safetensors",)
         assert json.loads(made[path].settings)["masks"] == {"kind": "nonzero"}
     trained = f"results/demo/{SUBSET}/train/resnet34-duall2-s1.safetensors"
     attacked = f"results/demo/{SUBSET}/attack/regions/resnet34-duall2-s1.safetensors"
-    assert masks["train"] in made[trained].inputs
-    assert masks["test"] in made[attacked].inputs
-    assert order.index(masks["train"]) < order.index(trained) < order.index(attacked)
-    assert masks["test"] not in {artefact.path for artefact in plan.artefacts("table3")}
+    assert files["train"] in made[trained].inputs
+    assert files["test"] in made[attacked].inputs
+    assert order.index(files["train"]) < order.index(trained) < order.index(attacked)
+    assert files["test"] not in {artefact.path for artefact in plan.artefacts("table3")}
 
 
 @pytest.mark.parametrize("weight", [0, 1])
@@ -190,15 +192,15 @@ def test_adam_needs_no_momentum_and_takes_none(project: "Project") -> None:
 
 def test_the_loop_hands_each_batch_its_foreground() -> None:
     model, x, labels = victim()
-    masks = torch.rand(7, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
+    foreground = torch.rand(7, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
     saliency = saliency_model({"kind": "spectral_residual"})
     budget = {"epsilon_foreground": "2/255", "epsilon_background": "40/255", "weight": 5, "steps": 3}
-    how = {"name": "dual", "draws": draws(x), "say": lambda _: None, "foreground": masks, "saliency": saliency}
+    how = {"name": "dual", "draws": draws(x), "say": lambda _: None, "foreground": foreground, "saliency": saliency}
     whole = adversarial_images(model, x, labels, "dual", budget, batch=100, **how)
     parts = adversarial_images(model, x, labels, "dual", budget, batch=2, **how)
     assert (whole.images != parts.images).double().mean() < 0.01
     change = (whole.images.int() - x.int()).abs().amax(1)
-    assert change[masks].max() == 2
-    assert change[~masks].max() == 40
+    assert change[foreground].max() == 2
+    assert change[~foreground].max() == 40
     with pytest.raises(LacunaError, match="dual needs the foreground of its images"):
         adversarial_images(model, x, labels, "dual", budget, batch=2, **how | {"foreground": None})

@@ -1,4 +1,4 @@
-"""Datasets that users bring: ImageNet-10, Segment-6 with its masks, counterparts of the same names."""
+"""Datasets that users bring: ImageNet-10, Segment-6 with its foregrounds, counterparts of the same names."""
 
 import copy
 import csv
@@ -18,7 +18,7 @@ from lacuna.attacks.run import adversarial_images
 from lacuna.data.brought import brought_files, names_of, order_of
 from lacuna.data.sources import load_splits, open_splits, source_files
 from lacuna.errors import LacunaError
-from lacuna.foreground.masks import foreground_masks
+from lacuna.foreground.find import find_foreground
 from lacuna.plan.plan import Plan
 from lacuna.plan.presence import refuse_missing
 
@@ -128,10 +128,10 @@ def segment6(tmp_path: Path) -> dict[str, Any]:
     ]
     for n in range(18):
         picture(tmp_path / f"images/{n:02}.png", n)
-        mask = np.zeros((8, 8), np.uint8)
-        mask.flat[: n + 1] = 255
+        foreground = np.zeros((8, 8), np.uint8)
+        foreground.flat[: n + 1] = 255
         (tmp_path / "masks").mkdir(exist_ok=True)
-        Image.fromarray(mask).save(tmp_path / f"masks/{n:02}.bmp")  # another ending than the image's
+        Image.fromarray(foreground).save(tmp_path / f"masks/{n:02}.bmp")  # another ending than the image's
     write_lines(entry, lines)
     return entry | {"image": [3, 8, 8], "train": 12, "test": 6}
 
@@ -157,25 +157,25 @@ def test_partitions_are_read_in_the_order_of_their_lines(segment6: dict[str, Any
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_masks_are_those_of_the_images_of_the_same_ids(segment6: dict[str, Any], split: str) -> None:
+def test_foregrounds_are_those_of_the_images_of_the_same_ids(segment6: dict[str, Any], split: str) -> None:
     images, labels = load_splits("segment6", segment6)[split]
-    found = masks_of(segment6, split, images, labels)
-    for image, mask in zip(images, found, strict=True):
-        assert mask.sum() == image[0, 0, 0] + 1
+    found = foreground_of(segment6, split, images, labels)
+    for image, foreground in zip(images, found, strict=True):
+        assert foreground.sum() == image[0, 0, 0] + 1
 
 
-def masks_of(entry: dict[str, Any], split: str, images: Tensor, labels: Tensor) -> Tensor:
+def foreground_of(entry: dict[str, Any], split: str, images: Tensor, labels: Tensor) -> Tensor:
     where = {"split": split, "classes": entry["classes"], "source": entry["source"]}
     how = {"device": "cpu", "batch": 4, "say": lambda _: None}
-    return foreground_masks(entry["foreground"]["masks"], images, labels, **where, **how).mask
+    return find_foreground(entry["foreground"]["masks"], images, labels, **where, **how).pixels
 
 
-def test_a_missing_mask_is_named_and_a_changed_order_refused(segment6: dict[str, Any]) -> None:
+def test_a_missing_foreground_is_named_and_a_changed_order_refused(segment6: dict[str, Any]) -> None:
     images, labels = load_splits("segment6", segment6)["test"]
     (Path(segment6["source"]["path"]) / "masks/03.bmp").unlink()
-    assert "has no image named 03" in refused(lambda: masks_of(segment6, "test", images, labels))
+    assert "has no image named 03" in refused(lambda: foreground_of(segment6, "test", images, labels))
     write_lines(segment6, lines_of(segment6)[::-1])
-    assert "not those that were read" in refused(lambda: masks_of(segment6, "test", images, labels))
+    assert "not those that were read" in refused(lambda: foreground_of(segment6, "test", images, labels))
 
 
 def test_columns_and_words_are_those_of_the_configuration(segment6: dict[str, Any]) -> None:
@@ -332,7 +332,7 @@ def test_what_the_planned_jobs_need_must_be_there(project: "Project", monkeypatc
     refuse_missing(plan, asked)
 
 
-def test_images_partitions_and_masks_of_segment6_must_be_there(
+def test_images_partitions_and_foreground_of_segment6_must_be_there(
     project: "Project", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root)

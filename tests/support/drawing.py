@@ -179,17 +179,17 @@ def examples_files(store: Store) -> Asked:
     return {"rows": rows}, {"images": [data], "adversarial": sets}
 
 
-def masks_file(store: Store, side: int = 8) -> str:
-    mask = torch.from_numpy(np.random.default_rng(3).random((40, side, side)) < 0.4)
-    mask[0], mask[1] = False, True
+def foreground_file(store: Store, side: int = 8) -> str:
+    pixels = torch.from_numpy(np.random.default_rng(3).random((40, side, side)) < 0.4)
+    pixels[0], pixels[1] = False, True
     facts = {"masks": "spectral residual, a stand-in for DeepGaze"}
-    return store.tensors("foreground", facts, mask=mask, fraction=mask.float().mean((1, 2)))
+    return store.tensors("foreground", facts, mask=pixels, fraction=pixels.float().mean((1, 2)))
 
 
 def foreground_files(store: Store) -> Asked:
     settings, files = examples_files(store)
     more = {"saliency": {"kind": "spectral_residual"}}
-    return settings | more, files | {"foreground": [masks_file(store)]}
+    return settings | more, files | {"foreground": [foreground_file(store)]}
 
 
 SHAPE = (1, 12)  # of the images that the untrained network sees
@@ -212,8 +212,8 @@ def network_files(store: Store) -> Asked:
 def gradients_files(store: Store) -> Asked:
     settings, files = network_files(store)
     twice = {"networks": [settings["network"]] * 2, "names": ["Clean", "AT-Dual"]}
-    masks = masks_file(store, SHAPE[1])
-    return twice, {"images": files["images"], "foreground": [masks], "checkpoints": files["checkpoints"] * 2}
+    foreground = foreground_file(store, SHAPE[1])
+    return twice, {"images": files["images"], "foreground": [foreground], "checkpoints": files["checkpoints"] * 2}
 
 
 def ladder_files(store: Store) -> Asked:

@@ -101,7 +101,7 @@ class Stages:
 
     def foreground(self) -> tuple[Any, Any, Any]:
         settings = {"masks": {"kind": "nonzero"}, "classes": list("abc"), "source": {"kind": "embedded"}}
-        return settings, {"images": "dataset/test.safetensors"}, {"masks": "foreground/test.safetensors"}
+        return settings, {"images": "dataset/test.safetensors"}, {"foreground": "foreground/test.safetensors"}
 
     def train(self) -> tuple[Any, Any, Any]:
         settings = {**self.network, "normalisation": {"kind": "channel"}, "recipe": self.recipe}

@@ -1,11 +1,11 @@
-"""Rule foreground: the foreground mask of every image of a split, and its share of the image."""
+"""Rule foreground: the foreground of every image of a split, and its share of the image."""
 
 import json
 from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset
-from lacuna.foreground.masks import foreground_masks
+from lacuna.foreground.find import find_foreground
 from lacuna.jobs.job import job
 from lacuna.numerics.device import prepare_torch
 
@@ -21,8 +21,8 @@ with job(snakemake) as say:
     record = Record("foreground", snakemake.params.settings, [images], list(snakemake.input.code))
     data, how = read_dataset(images), {"device": device, "batch": batch, "say": say}
     where = {"split": snakemake.wildcards.split, "classes": settings["classes"], "source": settings["source"]}
-    found = foreground_masks(settings["masks"], data["images"], data["labels"], **where, **how)
+    found = find_foreground(settings["masks"], data["images"], data["labels"], **where, **how)
     record.facts, record.volatile["device"] = found.facts, device
-    write_tensors(snakemake.output.masks, {"mask": found.mask, "fraction": found.fraction}, record)
+    write_tensors(snakemake.output.foreground, {"mask": found.pixels, "fraction": found.fraction}, record)
     counts = f"{found.facts['empty']} empty, {found.facts['full']} full, of {found.facts['images']}"
     say(f"foreground by {found.label}: {found.facts['mean_fraction']:.1%} of the image on average; {counts}")

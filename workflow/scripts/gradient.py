@@ -23,10 +23,10 @@ with job(snakemake) as say:
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
     record = Record("gradient", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
     data = read_dataset(snakemake.input.images, settings["network"])
-    masks = read_foreground(snakemake.input.foreground[0], data)["mask"]
+    foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
-    found = {name: values.numpy() for name, values in measure_gradients(gradients, masks).items()}
+    found = {name: values.numpy() for name, values in measure_gradients(gradients, foreground).items()}
     flat = int(gradients.flatten(1).eq(0).all(1).sum())
     record.facts = {"zero_gradients": flat}
     record.volatile |= {"device": device, "batch": batch}

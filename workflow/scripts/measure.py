@@ -26,7 +26,7 @@ with job(snakemake) as say:
     record = Record("measure", snakemake.params.settings, inputs, list(snakemake.input.code))
     whole = read_dataset(snakemake.input.images)
     data, tensors = whole["images"], read_adversarial(snakemake.input.adversarial, whole)
-    masks = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none
+    foregrounds = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none
     models = {name: saliency_model(how).to(device) for name, how in settings["saliency"].items()}
     seen = [name for name in settings["measures"] if name not in models]
     without = {name: reason(name, (data.shape[-2], data.shape[-1]), device) for name in seen}
@@ -39,7 +39,9 @@ with job(snakemake) as say:
         clean, adversarial = data[ids].to(device), tensors[f"{code}.images"][valid].to(device)
         columns = {name: measure(name, clean, adversarial).numpy() for name in seen}
         for name, model in models.items():
-            columns[name] = foreground_scores(model, adversarial, masks[0][ids].to(device), BATCH).double().numpy()
+            columns[name] = (
+                foreground_scores(model, adversarial, foregrounds[0][ids].to(device), BATCH).double().numpy()
+            )
         frames.append(pd.DataFrame({"attack": code, "source": source, "image": ids.numpy(), **columns}))
         say(f"measure {code} on {source}: {len(ids)} images")
     record.facts = {"without": {name: why for name, why in without.items() if why}}

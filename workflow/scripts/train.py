@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
-    tests, masks = list(snakemake.input.get("tests", [])), list(snakemake.input.get("masks", []))
-    inputs = [snakemake.input.images, *tests, *masks]
+    tests, foregrounds = (list(snakemake.input.get(name, [])) for name in ("tests", "foreground"))
+    inputs = [snakemake.input.images, *tests, *foregrounds]
     record = Record("train", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings)
     mean, std = normalisation(settings["normalisation"], data["images"])
@@ -41,7 +41,7 @@ with job(snakemake) as say:
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
     images = near(data["images"], device)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
-    foreground = [read_foreground(path, data)["mask"] for path in masks]  # one where the training needs it
+    foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it
     how = {"name": settings["model"], "seed": settings["seed"], "state": state, "say": say}
     history = train(
         network,

@@ -51,7 +51,7 @@ def _lines(path: Path, columns: Mapping[str, str]) -> list[_Line]:
 
 def _values(line: Mapping[str, str | None], columns: list[str]) -> tuple[str, str, str]:
     image, label, split = ((line[name] or "").strip() for name in columns)
-    path = Path(image)  # an ending may be missing, and masks may have another
+    path = Path(image)  # an ending may be missing, and foregrounds may have another
     return str(path.with_suffix("")) if path.suffix.lower() in ENDINGS else str(path), label, split
 
 

@@ -1,1 +1,1 @@
-"""What of an image is its foreground, and how salient it is: masks, saliency models, the foreground score."""
+"""Which pixels of an image are its foreground, and how salient they are: saliency models, the foreground score."""

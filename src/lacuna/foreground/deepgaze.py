@@ -14,11 +14,11 @@ UNIFORM = "uniform"
 
 
 class DeepGaze(nn.Module):
-    """A network of the DeepGaze family as a density of fixations per pixel of the images it is given.
+    """A network of the DeepGaze family as a density of fixations over the pixels of an image.
 
-    ``network`` takes RGB images (B, 3, P, P) in [0, 255] and a log centre bias (B, P, P) whose exponentials sum to 1,
-    and gives the log density (B, 1, P, P). It expects 35 pixels per degree, so smaller images are enlarged to
-    P = ``pixels`` first, and the density is summed back over each image pixel's area.
+    ``network`` takes RGB images (B, 3, P, P) in [0, 255] and a log centre bias (B, P, P) whose exponentials sum to 1.
+    It gives the log density (B, 1, P, P). The network expects 35 pixels per degree. Images are therefore enlarged to
+    P = ``pixels`` first, and the density is then summed over the area of each pixel of the image.
     """
 
     label = "DeepGaze IIE"
@@ -31,7 +31,7 @@ class DeepGaze(nn.Module):
 
     @classmethod
     def pretrained(cls, centre_bias: str, pixels: int) -> "DeepGaze":
-        """DeepGaze IIE through torch.hub. Raises `LacunaError` saying what to place where, if it is not there."""
+        """DeepGaze IIE through torch.hub. Raises `LacunaError` where a file is missing; it says what belongs where."""
         bias = read_centre_bias(centre_bias, pixels)
         hub = Path(torch.hub.get_dir())
         try:
@@ -48,7 +48,7 @@ class DeepGaze(nn.Module):
         return cls(network, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Density (B, H, W) of images (B, 1 or 3, H, W) in [0, 1]; grey ones are repeated to three channels."""
+        """Density (B, H, W) of images (B, 1 or 3, H, W) in [0, 1]; the channel of a grey image is repeated."""
         side = self.bias.shape[-1]
         colour = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
         enlarged = F.interpolate(255 * colour, (side, side), mode="bilinear")
@@ -60,7 +60,10 @@ class DeepGaze(nn.Module):
 
 
 def overlap(size: int, side: int, device: torch.device | None = None) -> Tensor:
-    """(size, side): which share of each of ``side`` cells lies in each of ``size`` equal cells of the same length."""
+    """(size, side): the share of each of ``side`` equal cells that lies in each of ``size`` equal cells.
+
+    Both sets of cells divide the same length.
+    """
     edges = torch.arange(size + 1, dtype=torch.float64, device=device) * side / size
     fine = torch.arange(side, dtype=torch.float64, device=device)
     upper = torch.minimum(edges[1:, None], fine[None] + 1)
@@ -68,9 +71,10 @@ def overlap(size: int, side: int, device: torch.device | None = None) -> Tensor:
 
 
 def read_centre_bias(source: str, pixels: int) -> Tensor:
-    """Log density (1, pixels, pixels), exponentials summing to 1: ``uniform``, or an .npy file resized (order 0).
+    """Log density (1, pixels, pixels) whose exponentials sum to 1.
 
-    Raises `LacunaError` where the file is missing or is no square of finite log densities.
+    ``source`` is ``uniform``, or an .npy file, which is resized (order 0). Raises `LacunaError` where the file is
+    missing or is no square of finite log densities.
     """
     if source == UNIFORM:
         return torch.full((1, pixels, pixels), -2 * float(np.log(pixels)))

@@ -1,4 +1,4 @@
-"""Foreground as the object of interest in a semantic segmentation by torchvision's DeepLabV3 or FCN."""
+"""The foreground as the object of interest in a semantic segmentation by torchvision's DeepLabV3 or FCN."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,8 +16,8 @@ BACKGROUND = 0
 class Segmentation(nn.Module):
     """A segmentation network, and which of its classes is the object of interest for each class of a dataset.
 
-    ``network`` takes normalised RGB images (B, 3, H, W) and gives ``{"out": scores (B, K, H, W)}``; ``objects`` int64
-    has, for each class of the dataset, the network's class, or -1 for whatever is not background.
+    ``network`` takes normalised RGB images (B, 3, H, W) and gives ``{"out": scores (B, K, H, W)}``. ``objects`` int64
+    has one entry per class of the dataset: a class of the network, or -1 for all classes but the background.
     """
 
     objects: Tensor
@@ -30,10 +30,10 @@ class Segmentation(nn.Module):
 
     @classmethod
     def pretrained(cls, network: str, class_of: Mapping[str, str], classes: Sequence[str]) -> "Segmentation":
-        """A network of torchvision with its default weights; ``class_of`` need not name every class.
+        """A network of torchvision with its default weights.
 
-        Raises `LacunaError` for a class that the dataset or the network does not have, and where the weights are
-        missing.
+        ``class_of`` maps classes of the dataset to classes of the network; it need not name every class. Raises
+        `LacunaError` for a class that the dataset or the network does not have, and where the weights are missing.
         """
         from torchvision.models import get_model, get_model_weights
 
@@ -48,15 +48,18 @@ class Segmentation(nn.Module):
                 f"{folder}; without them allowed: masks of kind saliency, with model kind spectral_residual"
             ) from None
 
-    def mask(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Pixels of the object of interest, bool (B, H, W), of images (B, 1 or 3, H, W) in [0, 1]; perhaps none."""
+    def foreground(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The pixels of the object of interest, bool (B, H, W), in images (B, 1 or 3, H, W) in [0, 1].
+
+        ``labels`` int64 (B,) are the images' classes. An image may have no such pixel.
+        """
         scores = self.network(self._prepared(x))["out"]
         found = F.interpolate(scores, x.shape[2:], mode="bilinear").argmax(1)
         wanted = self.objects[labels].view(-1, 1, 1)
         return torch.where(wanted < 0, found != BACKGROUND, found == wanted)
 
     def _prepared(self, x: Tensor) -> Tensor:
-        """RGB, normalised, the shorter side enlarged or reduced to `SIDE`."""
+        """The images as the network takes them: RGB, normalised, with a shorter side of `SIDE` pixels."""
         scale = SIDE / min(x.shape[2:])
         size = [round(side * scale) for side in x.shape[2:]]
         large = F.interpolate(x.expand(-1, 3, -1, -1), size, mode="bilinear", antialias=True)

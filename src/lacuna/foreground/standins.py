@@ -1,39 +1,40 @@
-"""Saliency without weights: the spectral residual, and centre-surround contrast. Stand-ins for DeepGaze."""
+"""Stand-ins for DeepGaze that need no weights: the spectral residual, and centre-surround contrast."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SIDE = 64  # both work at this size, as OpenCV's spectral residual does
+SIDE = 64  # both models work at this size, as OpenCV's spectral residual does
 GREY = (0.299, 0.587, 0.114)
-FLOOR = 1e-12  # saliency of a pixel where there is nothing to see, so that a plain image has a uniform density
+FLOOR = 1e-12  # the least saliency of a pixel, so that an image of one colour has a uniform density
 
 
 def as_density(saliency: Tensor, size: tuple[int, int]) -> Tensor:
-    """Saliency (B, h, w) of at least 0, resized bilinearly to ``size``, as a density (B, H, W) that sums to 1."""
+    """Saliency (B, h, w) of at least 0 as a density (B, H, W) that sums to 1; ``size`` (H, W) by bilinear resizing."""
     resized = F.interpolate(saliency[:, None], size, mode="bilinear")[:, 0] + FLOOR
     return resized / resized.sum((1, 2), keepdim=True)
 
 
 def gaussian(sigma: float, radius: int) -> Tensor:
-    """Weights of a Gaussian at -radius ... radius, float64, summing to 1."""
+    """Weights float64 (2 radius + 1,) of a Gaussian at -radius ... radius; they sum to 1."""
     places = torch.arange(-radius, radius + 1, dtype=torch.float64)
     weights = torch.exp(-(places**2) / (2 * sigma**2))
     return weights / weights.sum()
 
 
 def smoothing_matrix(weights: Tensor) -> Tensor:
-    """The matrix (SIDE, SIDE), float64, that filters a row of pixels with ``weights``, mirrored at the border.
+    """The matrix float64 (SIDE, SIDE) that filters a row of pixels with ``weights``.
 
-    The edge is not repeated. A matrix, since convolutions of one channel are slow: ten times, on CPUs.
+    The row is mirrored at its ends; the last pixel is not repeated. On CPUs a matrix is ten times as fast as a
+    convolution of one channel.
     """
     radius = len(weights) // 2
     padded = F.pad(torch.eye(SIDE, dtype=torch.float64)[:, None], (radius, radius), mode="reflect")
     return F.conv1d(padded, weights.view(1, 1, -1))[:, 0]
 
 
-def blurred(x: Tensor, matrix: Tensor) -> Tensor:
-    """Maps (..., SIDE, SIDE) filtered along both axes by a `smoothing_matrix`."""
+def blur(x: Tensor, matrix: Tensor) -> Tensor:
+    """Filters maps (..., SIDE, SIDE) along both axes with a `smoothing_matrix`."""
     filtered = matrix.to(x.dtype)
     return filtered.T @ x @ filtered
 
@@ -41,8 +42,8 @@ def blurred(x: Tensor, matrix: Tensor) -> Tensor:
 class SpectralResidual(nn.Module):
     """Hou and Zhang, Saliency detection: a spectral residual approach, CVPR 2007; parameters as in OpenCV.
 
-    The log amplitude of the grey image's spectrum, less its local mean, goes back with the phase as it was; the
-    result, smoothed and squared, is the saliency.
+    The local mean is taken from the log amplitude of the grey image's spectrum; the phase stays. The inverse transform,
+    smoothed and squared, is the saliency.
     """
 
     label = "spectral residual, a stand-in for DeepGaze"
@@ -60,12 +61,12 @@ class SpectralResidual(nn.Module):
         """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
         small = F.interpolate(self._grey(x), (SIDE, SIDE), mode="bilinear")
         spectrum = torch.fft.fft2(small)
-        mean = blurred((spectrum.abs() + FLOOR).log(), self.mean)
+        mean = blur((spectrum.abs() + FLOOR).log(), self.mean)
         back = torch.fft.ifft2(spectrum * torch.exp(-mean)).abs()  # exp(log amplitude - mean) and the phase
-        return as_density(blurred(back, self.bell).square()[:, 0], (x.shape[2], x.shape[3]))
+        return as_density(blur(back, self.bell).square()[:, 0], (x.shape[2], x.shape[3]))
 
     def _grey(self, x: Tensor) -> Tensor:
-        """Brightness (B, 1, H, W): ITU-R 601 of RGB, the mean of other channel counts."""
+        """Brightness (B, 1, H, W): ITU-R 601 of three channels, the mean of any other number of channels."""
         if x.shape[1] != len(self.colours):
             return x.mean(1, keepdim=True)
         return (x * self.colours.to(x.dtype).view(1, -1, 1, 1)).sum(1, keepdim=True)
@@ -74,7 +75,7 @@ class SpectralResidual(nn.Module):
 class CentreSurround(nn.Module):
     """Contrast between a place and its surround, over three scales and all channels (after Itti, Koch, Niebur 1998).
 
-    The model that attacks do not use: foreground scores are measured with it too.
+    No attack uses this model. Foreground scores are measured with it too, beside the model that attacks use.
     """
 
     label = "centre-surround contrast, a second stand-in that no attack uses"
@@ -91,9 +92,9 @@ class CentreSurround(nn.Module):
         planes = small.reshape(-1, 1, SIDE, SIDE)
         contrast = torch.stack([self._contrast(planes, *scale) for scale in self.SCALES]).sum(0)
         energy = contrast.reshape(small.shape).sum(1)
-        return as_density(blurred(energy[:, None], self.get_buffer("blur2"))[:, 0], (x.shape[2], x.shape[3]))
+        return as_density(blur(energy[:, None], self.get_buffer("blur2"))[:, 0], (x.shape[2], x.shape[3]))
 
     def _contrast(self, planes: Tensor, centre: int, surround: int) -> Tensor:
-        """Squared difference of two blurs."""
-        near, far = (blurred(planes, self.get_buffer(f"blur{sigma}")) for sigma in (centre, surround))
+        """Squared difference of two blurred planes, by the standard deviations ``centre`` and ``surround``."""
+        near, far = (blur(planes, self.get_buffer(f"blur{sigma}")) for sigma in (centre, surround))
         return (near - far).square()

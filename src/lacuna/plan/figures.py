@@ -52,8 +52,8 @@ def _shuffled(plan: "Plan", body: Body, dataset: str) -> Files:
 
 
 def _foregrounds(plan: "Plan", body: Body, dataset: str) -> Files:
-    masks = plan.path(dataset, "foreground", "test.safetensors")
-    return {"images": [plan.path(dataset, "dataset", "test.safetensors")], "foreground": [masks]}
+    foreground = plan.path(dataset, "foreground", "test.safetensors")
+    return {"images": [plan.path(dataset, "dataset", "test.safetensors")], "foreground": [foreground]}
 
 
 def _unsuspicious(plan: "Plan", body: Body, dataset: str) -> Files:

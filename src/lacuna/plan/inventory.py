@@ -73,7 +73,7 @@ def _trained(plan: "Plan", dataset: str, model: str) -> list[Artefact]:
     path = plan.path(dataset, "train", f"{model}.safetensors")
     if parse_model(model).training == OWN:
         return [Artefact("adopt", path, plan.adopt_settings(dataset, model), (plan.adopt_checkpoint(model),))]
-    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model), *plan.train_masks(dataset, model))
+    read = (_split(plan, dataset, "train"), *plan.history_tests(dataset, model), *plan.train_foreground(dataset, model))
     history = plan.path(dataset, "train", f"{model}.history.csv")
     return [Artefact("train", name, plan.train_settings(dataset, model), read) for name in (path, history)]
 
@@ -89,8 +89,8 @@ def _adversarial_set(plan: "Plan", dataset: str, attack: str, source: str) -> Ar
     made_on = (*plan.checkpoints(dataset, source), chosen, *plan.attack_like(dataset, attack, source))
     path = plan.path(dataset, "attack", f"{attack}/{source}.safetensors")
     settings = plan.attack_settings(dataset, attack, source)
-    masks = plan.attack_foreground(dataset, attack)
-    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on, *masks))
+    foreground = plan.attack_foreground(dataset, attack)
+    return Artefact("attack", path, settings, (_split(plan, dataset, "test"), *made_on, *foreground))
 
 
 def _outcomes(plan: "Plan", dataset: str, suite: str, target: str) -> Artefact:

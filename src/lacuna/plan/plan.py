@@ -52,7 +52,7 @@ class Plan(Settings):
     def attack_foreground(self, dataset: str, attack: str) -> list[str]:
         """The test images' foreground, for attacks on regions; none for others."""
         method = METHODS.get(self.attack(attack)["method"])
-        return self._masks(dataset, "test") if method and method.foreground else []
+        return self._foreground_file(dataset, "test") if method and method.foreground else []
 
     def attack_own_code(self, attack: str, source: str) -> list[str]:
         """Code of the user's own that decides an adversarial set."""
@@ -62,12 +62,12 @@ class Plan(Settings):
         """Checkpoints of the networks that decide a selection."""
         return [path for model in self.selection_sources(selection) for path in self.checkpoints(dataset, model)]
 
-    def train_masks(self, dataset: str, model: str) -> list[str]:
+    def train_foreground(self, dataset: str, model: str) -> list[str]:
         """The training images' foreground, for networks trained on attacks on regions; none for others."""
         attack = self.training_of(model).get("attack", {})
-        return self._masks(dataset, "train") if attack and METHODS[attack["method"]].foreground else []
+        return self._foreground_file(dataset, "train") if attack and METHODS[attack["method"]].foreground else []
 
-    def _masks(self, dataset: str, split: str) -> list[str]:
+    def _foreground_file(self, dataset: str, split: str) -> list[str]:
         self._foreground(dataset)
         return [self.path(dataset, "foreground", f"{split}.safetensors")]
 
@@ -90,11 +90,11 @@ class Plan(Settings):
     def measure_foreground(self, dataset: str, attack: str) -> list[str]:
         """The test images' foreground, where scores of it are measured; none for other measures."""
         scored = SCORES.keys() & set(self.attack(attack).get("measures", []))
-        return self._masks(dataset, "test") if scored else []
+        return self._foreground_file(dataset, "test") if scored else []
 
     def gradient_foreground(self, dataset: str) -> list[str]:
         """The test images' foreground, on which a share of every gradient is measured."""
-        return self._masks(dataset, "test")
+        return self._foreground_file(dataset, "test")
 
     def adopt_checkpoint(self, model: str) -> str:
         """The weights of a network of the user's own."""

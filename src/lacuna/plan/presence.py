@@ -1,4 +1,4 @@
-"""Whether what a user asks for exists, and what they bring is there: folders, CSV files, masks. No torch here."""
+"""Whether what a user asks for exists, and what they bring is there: folders, CSV files, foregrounds. No torch here."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches

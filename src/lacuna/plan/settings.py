@@ -22,7 +22,7 @@ class Settings(Known):
         return canonical({key: value for key, value in self.config.datasets[dataset].items() if key != "foreground"})
 
     def foreground_settings(self, dataset: str) -> str:
-        """Settings of the rule foreground: how masks are found, the class names, where images come from."""
+        """Settings of the rule foreground: how it is found, the class names, where images come from."""
         data = self.config.datasets[dataset]
         masks = self._foreground(dataset)["masks"]
         return canonical({"masks": masks, "classes": class_names(data), "source": data["source"]})

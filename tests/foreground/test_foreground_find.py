@@ -1,4 +1,4 @@
-"""Foreground masks of every kind, empty and full ones included, and mistakes in files and settings."""
+"""Foregrounds of every kind, empty and full ones included, and mistakes in files and settings."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.foreground.masks import Foreground, above_midrange, foreground_masks
+from lacuna.foreground.find import Foreground, above_midrange, find_foreground
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import MEAN, SIDE, STD, Segmentation
 
@@ -26,7 +26,7 @@ def examples(count: int = 7, channels: int = 3, size: int = 10, seed: int = 0) -
 
 def made(settings: dict[str, Any], images: Tensor, labels: Tensor, **how: Any) -> Foreground:
     standard = {"split": "test", "classes": CLASSES, "source": {"kind": "torchvision"}, "device": "cpu", "batch": 3}
-    return foreground_masks(settings, images, labels, **standard | {"say": lambda _: None} | how)
+    return find_foreground(settings, images, labels, **standard | {"say": lambda _: None} | how)
 
 
 def test_pixels_above_zero_in_any_channel() -> None:
@@ -36,8 +36,8 @@ def test_pixels_above_zero_in_any_channel() -> None:
     images[2, 1, 4, 5] = 1
     found = made({"kind": "nonzero"}, images, labels)
     expected = np.array([[[image[:, r, c].any() for c in range(10)] for r in range(10)] for image in images.numpy()])
-    assert np.array_equal(found.mask.numpy(), expected)
-    assert found.mask[2].sum() == 1
+    assert np.array_equal(found.pixels.numpy(), expected)
+    assert found.pixels[2].sum() == 1
     assert found.facts["empty"] == 1
     assert found.facts["full"] == 1
     assert found.facts["images"] == 7
@@ -56,7 +56,7 @@ def test_saliency_above_its_midrange(threshold: str) -> None:
         values = np.log(density[i]) if threshold == "log_density" else density[i]
         middle = 0.5 * (values.min() + values.max())
         clear = abs(values - middle) > 1e-4 * abs(middle)  # float32 rounds the others
-        assert np.array_equal(found.mask[i].numpy()[clear], (values > middle)[clear])
+        assert np.array_equal(found.pixels[i].numpy()[clear], (values > middle)[clear])
     assert "stand-in" in found.label
     assert threshold.replace("_", " ") in found.label
     assert torch.equal(
@@ -65,8 +65,8 @@ def test_saliency_above_its_midrange(threshold: str) -> None:
             images,
             labels,
             batch=100,
-        ).mask,
-        found.mask,
+        ).pixels,
+        found.pixels,
     )
 
 
@@ -96,7 +96,7 @@ def test_segmentation_takes_the_object_of_the_images_class() -> None:
     images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
     images[:, 0, :4], images[:, 1, :, :4] = 255, 200
     network = Segmentation(Stub(), [1, 2, -1])
-    masks = network.mask(images / 255, torch.tensor([0, 1, 2, 1]))
+    foregrounds = network.foreground(images / 255, torch.tensor([0, 1, 2, 1]))
     seen = network.network.x
     assert seen.shape == (4, 3, SIDE, SIDE)
     lowest, highest = -torch.tensor(MEAN) / torch.tensor(STD), (1 - torch.tensor(MEAN)) / torch.tensor(STD)
@@ -106,9 +106,9 @@ def test_segmentation_takes_the_object_of_the_images_class() -> None:
     inner[3:5], inner[:, 3:5] = False, False  # away from edges that resizing softens
     red, green = torch.zeros(8, 8, dtype=torch.bool), torch.zeros(8, 8, dtype=torch.bool)
     red[:4], green[4:, :4] = True, True
-    for mask, expected in zip(masks, (red, green, red | green, green), strict=True):
-        assert torch.equal(mask & inner, expected & inner)
-    assert not network.mask(torch.zeros(1, 1, 8, 8), torch.tensor([0])).any()  # grey, and nothing found
+    for foreground, expected in zip(foregrounds, (red, green, red | green, green), strict=True):
+        assert torch.equal(foreground & inner, expected & inner)
+    assert not network.foreground(torch.zeros(1, 1, 8, 8), torch.tensor([0])).any()  # grey, and nothing found
 
 
 def test_torchvisions_weights_are_asked_for_and_missed_in_one_sentence(
@@ -141,45 +141,45 @@ def test_torchvisions_weights_are_asked_for_and_missed_in_one_sentence(
     assert asked[0][1] is not None
     assert found.label == "fcn_resnet50 of torchvision"
     assert found.facts["empty"] > 0, "the stub knows neither cats nor dogs"
-    assert found.mask[labels == 2].any(), "deer stand for whatever is not background"
+    assert found.pixels[labels == 2].any(), "deer stand for whatever is not background"
 
 
 # Folders --------------------------------------------------------------------------------------------------------------
 
 
-def folder(root: Path, masks: Tensor, labels: Tensor, names: list[str]) -> dict[str, Any]:
-    for mask, label, name in zip(masks, labels.tolist(), names, strict=True):
+def folder(root: Path, foregrounds: Tensor, labels: Tensor, names: list[str]) -> dict[str, Any]:
+    for foreground, label, name in zip(foregrounds, labels.tolist(), names, strict=True):
         path = root / "test" / CLASSES[label] / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(mask.numpy().astype(np.uint8) * 3).save(path)
+        Image.fromarray(foreground.numpy().astype(np.uint8) * 3).save(path)
     return {"kind": "folder", "path": str(root)}
 
 
-def test_masks_from_files_are_in_the_images_order(tmp_path: Path) -> None:
+def test_foregrounds_from_files_are_in_the_images_order(tmp_path: Path) -> None:
     images, labels = examples(6)
     labels = labels.sort().values
-    masks = torch.rand(6, 10, 10, generator=torch.Generator().manual_seed(4)) < 0.5
-    settings = folder(tmp_path / "masks", masks, labels, list("abcdef"))
+    foregrounds = torch.rand(6, 10, 10, generator=torch.Generator().manual_seed(4)) < 0.5
+    settings = folder(tmp_path / "masks", foregrounds, labels, list("abcdef"))
     found = made(settings, images, labels)
-    assert torch.equal(found.mask, masks)
+    assert torch.equal(found.pixels, foregrounds)
     source = {"kind": "folder", "path": str(tmp_path / "images"), "train": "val", "test": "val"}
-    folder(tmp_path / "images", masks, labels, list("abcdef"))
+    folder(tmp_path / "images", foregrounds, labels, list("abcdef"))
     (tmp_path / "images/test").rename(tmp_path / "images/val")
-    assert torch.equal(made(settings, images, labels, source=source).mask, masks)
+    assert torch.equal(made(settings, images, labels, source=source).pixels, foregrounds)
     (tmp_path / "images/val/dog/c.png").rename(tmp_path / "images/val/dog/z.png")
     with pytest.raises(LacunaError, match="masks/test has no image named dog/z; allowed endings"):
         made(settings, images, labels, source=source)
 
 
-def test_missing_masks_and_other_sizes_are_refused(tmp_path: Path) -> None:
+def test_missing_files_and_other_sizes_are_refused(tmp_path: Path) -> None:
     images, labels = examples(6)
     labels = labels.sort().values
-    masks = torch.ones(6, 10, 10, dtype=torch.bool)
-    settings = folder(tmp_path, masks, labels, list("abcdef"))
+    foregrounds = torch.ones(6, 10, 10, dtype=torch.bool)
+    settings = folder(tmp_path, foregrounds, labels, list("abcdef"))
     with pytest.raises(LacunaError, match="10 x 10, not 12 x 12"):
         made(settings, torch.zeros(6, 3, 12, 12, dtype=torch.uint8), labels)
     (tmp_path / "test/deer/e.png").unlink()
-    with pytest.raises(LacunaError, match=r"\[2, 2, 1\] masks per class"):
+    with pytest.raises(LacunaError, match=r"\[2, 2, 1\] files per class"):
         made(settings, images, labels)
     (tmp_path / "test/deer/f.png").unlink()
     (tmp_path / "test/deer").rmdir()

@@ -1,4 +1,4 @@
-"""Foreground masks of a set of images: exact, from a saliency model, from a segmentation network, from files."""
+"""Finds the foreground of images: pixels above zero, a saliency model, a segmentation network, or files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ from lacuna.numerics.images import as_pixels
 
 @dataclass(frozen=True)
 class Foreground:
-    """Masks bool (N, H, W), on the CPU, and facts: how they were made, mean share, how many are empty or full.
+    """The foreground of N images: ``pixels`` bool (N, H, W), on the CPU; ``label`` says how they were found.
 
-    An empty mask makes the whole image background and a full one makes it foreground; both are used as they are.
+    The foreground of an image may be empty, or the whole image. Both are used as they are.
     """
 
-    mask: Tensor
+    pixels: Tensor
     label: str
 
     @property
     def fraction(self) -> Tensor:
         """The foreground's share of each image, float32 (N,)."""
-        return self.mask.float().mean((1, 2))
+        return self.pixels.float().mean((1, 2))
 
     @property
     def facts(self) -> dict[str, Any]:
-        """For the provenance."""
-        share = self.mask.double().mean((1, 2))
+        """What the provenance says: the label, the mean share, how many foregrounds are empty and how many full."""
+        share = self.pixels.double().mean((1, 2))
         return {
             "masks": self.label,
             "images": len(share),
@@ -47,7 +47,7 @@ class Foreground:
         }
 
 
-def foreground_masks(
+def find_foreground(
     settings: Mapping[str, Any],
     images: Tensor,
     labels: Tensor,
@@ -59,25 +59,30 @@ def foreground_masks(
     batch: int,
     say: Say,
 ) -> Foreground:
-    """The foreground of images uint8 (N, C, H, W) with labels int64 (N,), as a dataset's ``masks`` describes it.
+    """The foreground of images uint8 (N, C, H, W) with labels int64 (N,).
 
-    ``kind`` is nonzero (a pixel above zero in any channel), saliency (``model`` as in `saliency_model`, ``threshold``
-    as in `above_midrange`), segmentation (``network`` of torchvision, ``class_of`` from this dataset's classes to the
-    network's), or folder (``path``). ``classes`` are the dataset's class names, ``source`` where its images come from.
-    Raises `LacunaError` where weights or files are missing or do not fit.
+    ``settings`` is the key foreground.masks of a dataset. Its ``kind`` is one of
+
+    * nonzero: pixels above zero in any channel;
+    * saliency: ``model`` as in `saliency_model`, ``threshold`` as in `above_midrange`;
+    * segmentation: ``network`` of torchvision, ``class_of`` maps classes of the dataset to classes of the network;
+    * folder: ``path`` holds one file per image.
+
+    ``classes`` are the dataset's class names; ``source`` says where the dataset's images come from. Raises
+    `LacunaError` where weights or files are missing or do not fit.
     """
     if settings["kind"] == "nonzero":
         return Foreground((images > 0).any(1).cpu(), "pixels above zero")
     if settings["kind"] == "folder":
-        mask = _folder_masks(Path(settings["path"]), images, labels, classes, source, split)
-        return Foreground(mask, f"masks in {settings['path']}")
+        pixels = _folder_foreground(Path(settings["path"]), images, labels, classes, source, split)
+        return Foreground(pixels, f"masks in {settings['path']}")
     if settings["kind"] == "segmentation":
         network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
-        return Foreground(_in_batches(network.mask, images, labels, device, batch, say), network.label)
+        return Foreground(_in_batches(network.foreground, images, labels, device, batch, say), network.label)
     model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
     label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
-    mask = _in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
-    return Foreground(mask, label)
+    pixels = _in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
+    return Foreground(pixels, label)
 
 
 @torch.no_grad()
@@ -94,21 +99,22 @@ def _in_batches(
 def above_midrange(density: Tensor, threshold: str) -> Tensor:
     """Where a density (B, H, W), or its logarithm, is above the mean of its extremes in the image (Section 3.3).
 
-    ``threshold`` is density (the paper's words) or log_density: a density is so peaked that its midrange leaves a small
-    core, while the paper speaks of 50 to 60 % of the image. A uniform density has no foreground.
+    ``threshold`` is density or log_density. The paper speaks of the density. But a density has a narrow peak, so that
+    its midrange leaves a small core, while the paper speaks of 50 to 60 % of the image. A uniform density has no
+    foreground.
     """
     values = density.log() if threshold == "log_density" else density
     lowest, highest = values.amin((1, 2), keepdim=True), values.amax((1, 2), keepdim=True)
     return values > (lowest + highest) / 2
 
 
-def _folder_masks(
+def _folder_foreground(
     root: Path, images: Tensor, labels: Tensor, classes: Sequence[str], source: Mapping[str, Any], split: str
 ) -> Tensor:
-    """One file per image, of the image's name with any image ending; a pixel above zero is foreground.
+    """The foreground from one file per image, in which pixels above zero are foreground.
 
-    They lie in <root>/<split>/<class>/ or, of a dataset with partitions, in <root>/. Of a dataset without files of
-    the user's own they are in the images' order.
+    The files lie in <root>/<split>/<class>/, those of a dataset with partitions in <root>/. Where the user brings the
+    images, a file has the name of its image, with any image ending. Else the files are in the order of the images.
     """
     if source["kind"] in BROUGHT:
         listed = brought_files(source, list(classes), split)
@@ -129,5 +135,5 @@ def _refuse_others(source: Mapping[str, Any], labels: Tensor, found: list[int]) 
 def _counted(folder: Path, labels: Tensor, classes: Sequence[str], split: str) -> list[Path]:
     files = [image_files(folder / name) for name in classes]
     if (counts := [len(part) for part in files]) != torch.bincount(labels, minlength=len(classes)).tolist():
-        raise LacunaError(f"{folder} has {counts} masks per class; allowed: one per image of the split {split}")
+        raise LacunaError(f"{folder} has {counts} files per class; allowed: one per image of the split {split}")
     return [path for part in files for path in part]
