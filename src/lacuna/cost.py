@@ -21,7 +21,7 @@ from lacuna.language.codes import NO_SOURCE
 from lacuna.language.models import OWN, parse_model
 from lacuna.plan.plan import Plan
 
-# Parameters at full width (tests/test_models.py counts them); a width w multiplies them by about its square.
+# Parameters at full width (tests/models/test_models.py counts them); a width w multiplies them by about its square.
 PARAMETERS = {
     "resnet18": 11_173_962,
     "resnet34": 21_282_122,

@@ -80,9 +80,3 @@ def test_a_tour_can_be_taken(tree: "Tree", title: str) -> None:
         else:
             for line in content.splitlines():
                 assert line in said, f"'{line}' is not in: {said[-3000:]}"
-
-
-def test_links_of_the_documents_lead_to_files() -> None:
-    for document in (*(REPOSITORY / "docs").glob("*.md"), REPOSITORY / "README.md"):
-        for link in re.findall(r"\]\(([^)#]+)", document.read_text()):
-            assert "://" in link or (document.parent / link).exists(), f"{document.name}: {link}"

@@ -1,1 +1,1 @@
-"""Attacks on one network: gradient-sign methods, and the loop over an image set."""
+"""Attacks on one network: the methods, what they share, and the loop over an image set."""

@@ -33,10 +33,10 @@ def dual(
     """Dual perturbation in l-infinity (Section 3.2): small changes in the foreground, larger ones in the background.
 
     Ascends cross-entropy + ``weight`` S, S being the foreground score of the current image under ``saliency``
-    (`lacuna.foreground.saliency_model`; needed where ``weight`` is above 0), from a random start. Images (B, C, H, W)
-    in [0, 1], labels int64 (B,), epsilons in pixel units; ``foreground`` bool (B, H, W) is that of the clean images
-    and stays. ``how`` is a `Search`. ``swapped`` exchanges foreground and background in everything, S included.
-    Starts and noise come from ``draws``, without them from torch's global generator.
+    (`lacuna.foreground.saliency.saliency_model`; needed where ``weight`` is above 0), from a random start. Images
+    (B, C, H, W) in [0, 1], labels int64 (B,), epsilons in pixel units; ``foreground`` bool (B, H, W) is that of the
+    clean images and stays. ``how`` is a `Search`. ``swapped`` exchanges foreground and background in everything, S
+    included. Starts and noise come from ``draws``, without them from torch's global generator.
 
     Raises `LacunaError` for a network or saliency model in training mode, or where the latter is missing, and
     ValueError for images outside [0, 1].

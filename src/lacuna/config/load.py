@@ -112,7 +112,7 @@ def _strange_key(key: Any) -> str | None:
 
 
 def load(root: Path, chosen: Mapping[str, Any]) -> Config:
-    """The configuration below ``root`` for what config.yaml and the command line chose.
+    """The configuration below ``root`` for what config/config.yaml and the command line chose.
 
     ``chosen`` holds the keys of config/config.yaml. Raises `LacunaError` with one sentence naming file, key and
     allowed values for the first thing that is wrong, before anything runs.

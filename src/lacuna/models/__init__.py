@@ -1,4 +1,4 @@
-"""The networks: CIFAR forms of six architectures, with defective layers."""
+"""The networks: each architecture in its form for small images, with defective layers."""
 
 from lacuna.models.build import build_model
 
