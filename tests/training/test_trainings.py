@@ -116,7 +116,7 @@ def test_every_training_gives_another_network_from_the_same_weights(tmp_path: Pa
 @pytest.mark.parametrize("training", TRAININGS)
 def test_each_training_learns(training: str, tmp_path: Path) -> None:
     cycle = {"name": "onecycle", "warmup": 0.3}
-    _, history = trained(training, tmp_path / "state", count=240, epochs=5, schedule=cycle)
+    _, history = trained(training, tmp_path / "state", count=240, epochs=8, schedule=cycle)
     assert history[-1][4] > 80
     assert history[-1][1] < history[0][1]
 
