@@ -147,7 +147,7 @@ def test_a_failed_download_is_one_sentence_that_says_where_to_put_the_files(
     monkeypatch.setattr(datasets, name.upper(), fail)
     message = refused(name, DATASETS[name])
     assert "results/downloads" in message
-    assert all(line["file"] in message for line in downloads.registered(DATASETS[name]["source"]["name"]))
+    assert all(line["file"] in message for line in downloads.registry_lines(DATASETS[name]["source"]["name"]))
     assert DATASETS[name]["source"]["name"] in message
 
 

@@ -10,8 +10,8 @@ import yaml
 from PIL import Image
 
 from lacuna.data import photographs
-from lacuna.data.photographs import CROP, PHOTOGRAPHS, SIDE, places, read_photographs
-from lacuna.data.sources import load_splits, source_files
+from lacuna.data.photographs import CROP, PHOTOGRAPHS, SIDE, crop_corners, read_photographs
+from lacuna.data.sources import load_splits, source_digests
 from lacuna.errors import LacunaError
 
 ENTRY: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config/datasets.yaml").read_text())["photographs"]
@@ -27,24 +27,24 @@ def test_the_set_is_what_its_entry_says_and_the_same_each_time() -> None:
         grey = (images[:, 0] == images[:, 1]).flatten(1).all(1) & (images[:, 1] == images[:, 2]).flatten(1).all(1)
         assert set(labels[grey].tolist()) == {PHOTOGRAPHS.index(name) for name in ("camera", "clock", "coins")}
     assert [name.replace("_", " ") for name in PHOTOGRAPHS] == ENTRY["classes"]
-    assert source_files(ENTRY["source"]).keys() == set(PHOTOGRAPHS)
-    assert len(set(source_files(ENTRY["source"]).values())) == 10
+    assert source_digests(ENTRY["source"]).keys() == set(PHOTOGRAPHS)
+    assert len(set(source_digests(ENTRY["source"]).values())) == 10
 
 
 def test_no_pixel_is_in_both_splits() -> None:
     covered = {split: np.zeros((SIDE, SIDE), bool) for split in ("train", "test")}
     for split, mask in covered.items():
-        for top, left in places(split):
+        for top, left in crop_corners(split):
             assert min(top, left) >= 0
             assert max(top, left) + CROP <= SIDE
             mask[top : top + CROP, left : left + CROP] = True
     assert not (covered["train"] & covered["test"]).any()
     assert covered["train"].sum() == 3 * covered["test"].sum()
     assert (covered["train"] | covered["test"]).all()
-    cells = {(top // 75, left // 75) for top, left in places("test")}
+    cells = {(top // 75, left // 75) for top, left in crop_corners("test")}
     assert [sorted(cell[axis] for cell in cells) for axis in (0, 1)] == [[0, 1, 2, 3]] * 2
-    assert len(set(places("train"))) == 300
-    assert len(set(places("test"))) == 100
+    assert len(set(crop_corners("train"))) == 300
+    assert len(set(crop_corners("test"))) == 100
 
 
 def test_pixels_of_training_crops_do_not_come_back_in_test_crops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_crops_are_of_the_middle_of_the_photograph() -> None:
     images, labels = read_photographs()["train"]
     coffee = Image.fromarray(data.coffee()).crop((100, 0, 500, 400)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     expected = np.asarray(coffee)
-    top, left = places("train")[77]
+    top, left = crop_corners("train")[77]
     np.testing.assert_array_equal(
         images[labels == PHOTOGRAPHS.index("coffee")][77], expected[top : top + CROP, left : left + CROP]
     )

@@ -260,7 +260,7 @@ def test_the_archive_of_stl10_is_unpacked_and_read(tmp_path: Path, monkeypatch: 
 
 def test_the_registry_names_every_dataset_that_the_configuration_can() -> None:
     for name in ("CIFAR10", "MNIST", "FashionMNIST", "STL10"):
-        lines = downloads.registered(name)
+        lines = downloads.registry_lines(name)
         assert lines
         assert all(len(line["sha256"]) == 64 and int(line["bytes"]) > 0 for line in lines)
         assert all(line["licence"] and line["source"].startswith("http") for line in lines)

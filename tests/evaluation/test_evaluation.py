@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.evaluation.outcomes import COLUMNS, adversarial_outcomes, clean_outcomes, join_outcomes
-from lacuna.evaluation.predictions import PART, Answers, Predictions, answers, predict
+from lacuna.evaluation.predictions import PART, Answers, Predictions, clean_answers, predict
 from lacuna.files.states import Resumable
 from lacuna.language.models import ARCHITECTURES, parse_model
 from lacuna.models import build_model
@@ -107,7 +107,7 @@ class Certifier(nn.Module):
 def test_a_target_that_certifies_is_asked_about_attacked_images_only(tmp_path: Path) -> None:
     images = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
     attacked, target = [torch.tensor([7, 3]), torch.tensor([3, 11])], Certifier()
-    clean = answers(
+    clean = clean_answers(
         Predictions(target, 5, Resumable(tmp_path / "state", "digest"), lambda line: None), images, attacked
     )
     assert target.asked == 3
@@ -144,7 +144,7 @@ def test_a_killed_certification_goes_on_within_the_set(
 
     def ask(target: Certifier) -> tuple[Tensor, ...]:
         predictions = Predictions(target, 5, Resumable(tmp_path / "state", "digest"), lambda line: None)
-        return predictions.certified("set", images) if certified else (predictions.of("set", images),)
+        return predictions.certify("set", images) if certified else (predictions.predict("set", images),)
 
     with pytest.raises(StoppedError):
         ask(Mortal(allowed=2 * PART + 3))

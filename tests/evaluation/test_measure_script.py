@@ -12,7 +12,7 @@ import yaml
 from stages import Outputs
 
 from lacuna.errors import LacunaError
-from lacuna.evaluation.quality import MEASURES, measure
+from lacuna.evaluation.quality import QUALITY_MEASURES, measure_quality
 from lacuna.files.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.language.attacks import MEASURES as NAMED
 from lacuna.plan.plan import Plan
@@ -77,7 +77,7 @@ def test_every_valid_example_has_a_line_with_its_measures(tmp_path: Path, root: 
         made = tensors[f"{code}.images"][tensors[f"{code}.valid"]]
         reference = clean[torch.tensor(rows["image"].to_numpy())]
         for name in ("psnr", "png_ratio", "colours_clean"):
-            assert rows[name].tolist() == pytest.approx(measure(name, reference, made).tolist(), rel=1e-5)
+            assert rows[name].tolist() == pytest.approx(measure_quality(name, reference, made).tolist(), rel=1e-5)
     assert frame["ms_ssim"].isna().all()
     reason = "ms_ssim needs images of at least 161 x 161, these are 40 x 40"
     assert stable_part(path)["facts"]["without"] == {"ms_ssim": reason}
@@ -96,5 +96,5 @@ def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) 
     with pytest.raises(LacunaError, match=r"attacks.pgd16.measures\[0\].*allowed: psnr, ssim"):
         table3.load()
     schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]
-    assert [name for name in schema["measure"]["enum"] if name not in SCORES] == list(MEASURES)
+    assert [name for name in schema["measure"]["enum"] if name not in SCORES] == list(QUALITY_MEASURES)
     assert schema["measure"]["enum"] == list(NAMED)

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.evaluation.defenses import Defended
+from lacuna.evaluation.defenses import DefendedNetwork
 from lacuna.numerics.images import to_bytes
 from lacuna.purify import bit_depth, jpeg, median, total_variation
 
@@ -142,5 +142,5 @@ def test_other_numbers_of_channels_are_refused_for_jpeg() -> None:
 @pytest.mark.parametrize(("defense", "how"), DEFENSES)
 def test_a_network_sees_the_cleaned_image(defense: Callable[..., Tensor], how: dict[str, Any]) -> None:
     x = images((3, 16, 16), 4)
-    defended = Defended({"function": f"lacuna.purify:{defense.__name__}", "arguments": how}, nn.Flatten())
+    defended = DefendedNetwork({"function": f"lacuna.purify:{defense.__name__}", "arguments": how}, nn.Flatten())
     assert torch.equal(defended(x), defense(x, **how).flatten(1))

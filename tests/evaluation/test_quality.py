@@ -13,7 +13,15 @@ from torch import Tensor
 
 from lacuna.errors import LacunaError
 from lacuna.evaluation import quality
-from lacuna.evaluation.quality import MEASURES, colours, contact_sheet, contact_sheet_bytes, measure, patch_of, reason
+from lacuna.evaluation.quality import (
+    QUALITY_MEASURES,
+    centre_patch,
+    contact_sheet,
+    contact_sheet_sizes,
+    count_colours,
+    measure_quality,
+    missing_reason,
+)
 
 torch.set_num_threads(1)
 WEIGHTLESS = ["psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif"]
@@ -39,7 +47,7 @@ def noisy(images: Tensor, sigma: float, seed: int = 0) -> Tensor:
 def test_psnr_and_ssim_are_scikit_images(channels: int, size: int) -> None:
     clean = photographs(channels, size, 40 if size == 28 else 5)
     made = noisy(clean, 8)
-    psnr, ssim = (measure(name, clean, made) for name in ("psnr", "ssim"))
+    psnr, ssim = (measure_quality(name, clean, made) for name in ("psnr", "ssim"))
     assert psnr.dtype == ssim.dtype == torch.float64
     window: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "win_size": 11}
     for i, (a, b) in enumerate(zip(clean.numpy(), made.numpy(), strict=True)):
@@ -51,7 +59,7 @@ def test_psnr_and_ssim_are_scikit_images(channels: int, size: int) -> None:
 @pytest.mark.parametrize("name", WEIGHTLESS)
 def test_equal_images_are_best_and_more_noise_is_worse(name: str) -> None:
     clean = photographs(3, 161, 3)
-    values = torch.stack([measure(name, clean, noisy(clean, sigma)) for sigma in (0, 4, 12, 40)])
+    values = torch.stack([measure_quality(name, clean, noisy(clean, sigma)) for sigma in (0, 4, 12, 40)])
     best = {"psnr": 80, "gmsd": 0}.get(name, 1)
     torch.testing.assert_close(values[0], torch.full((3,), best, dtype=torch.float64), rtol=1e-4, atol=1e-4)
     falls = values.diff(dim=0) < 0
@@ -64,36 +72,36 @@ def test_equal_images_are_best_and_more_noise_is_worse(name: str) -> None:
 def test_the_clean_image_is_the_reference() -> None:
     clean = (photographs(1, 64) * 0.6 + 40).to(torch.uint8)
     sharper = ((clean.float() - 116) * 1.2 + 116).clamp(0, 255).to(torch.uint8)
-    assert (measure("vif", clean, sharper) > 1).all()
-    assert (measure("vif", sharper, clean) < 1).all()
+    assert (measure_quality("vif", clean, sharper) > 1).all()
+    assert (measure_quality("vif", sharper, clean) < 1).all()
     for name in ("png_bytes", "jpeg_bytes", "colours"):
-        assert torch.equal(measure(name, clean, sharper), measure(name, sharper, sharper))
-    assert torch.equal(measure("colours_clean", clean, sharper), measure("colours", clean, clean))
+        assert torch.equal(measure_quality(name, clean, sharper), measure_quality(name, sharper, sharper))
+    assert torch.equal(measure_quality("colours_clean", clean, sharper), measure_quality("colours", clean, clean))
 
 
-@pytest.mark.parametrize("name", sorted(set(MEASURES) - {"lpips", "sheet_png_ratio", "sheet_jpeg_ratio"}))
+@pytest.mark.parametrize("name", sorted(set(QUALITY_MEASURES) - {"lpips", "sheet_png_ratio", "sheet_jpeg_ratio"}))
 def test_each_image_is_measured_by_itself_in_any_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clean = photographs(3, 161 if name == "ms_ssim" else 40)
     made = noisy(clean, 10)
-    whole = measure(name, clean, made)
+    whole = measure_quality(name, clean, made)
     assert whole.isfinite().all()
     assert whole.shape == (5,)
-    assert len(measure(name, clean[:0], made[:0])) == 0
+    assert len(measure_quality(name, clean[:0], made[:0])) == 0
     monkeypatch.setattr(quality, "BATCH", 2)
-    torch.testing.assert_close(measure(name, clean, made), whole, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(measure(name, clean[3:4], made[3:4]), whole[3:4], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(measure_quality(name, clean, made), whole, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(measure_quality(name, clean[3:4], made[3:4]), whole[3:4], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "size"), [("ms_ssim", 160), ("vif", 32), ("ssim", 10)])
 def test_a_measure_that_images_are_too_small_for_is_empty_and_says_why(name: str, size: int) -> None:
     clean = photographs(3, size, 2)
-    assert measure(name, clean, clean).isnan().tolist() == [True, True]
-    assert reason(name, (size, size)) == (
+    assert measure_quality(name, clean, clean).isnan().tolist() == [True, True]
+    assert missing_reason(name, (size, size)) == (
         f"{name} needs images of at least {size + 1} x {size + 1}, these are {size} x {size}"
     )
     larger = photographs(3, size + 1, 2)
-    assert measure(name, larger, larger).isfinite().all()
-    assert reason(name, (size + 1, size + 1)) is None
+    assert measure_quality(name, larger, larger).isfinite().all()
+    assert missing_reason(name, (size + 1, size + 1)) is None
 
 
 def test_without_weights_lpips_is_empty_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +113,8 @@ def test_without_weights_lpips_is_empty_and_says_why(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(pyiqa, "create_metric", unreachable)
     quality._metric.cache_clear()
     clean = photographs(3, 64, 2)
-    assert measure("lpips", clean, clean).isnan().all()
-    assert reason("lpips", (64, 64)) == "lpips cannot be had: pyiqa gave OSError (no route to host)"
+    assert measure_quality("lpips", clean, clean).isnan().all()
+    assert missing_reason("lpips", (64, 64)) == "lpips cannot be had: pyiqa gave OSError (no route to host)"
     quality._metric.cache_clear()
 
 
@@ -122,7 +130,7 @@ def test_lpips_is_asked_of_pyiqa_the_right_way_round(monkeypatch: pytest.MonkeyP
     quality._metric.cache_clear()
     clean = photographs(1, 64, 2)
     made = noisy(clean, 9)
-    assert measure("lpips", clean, made).tolist() == [1, 1]
+    assert measure_quality("lpips", clean, made).tolist() == [1, 1]
     quality._metric.cache_clear()
     name, distorted, reference = asked[0]
     assert name == "lpips"
@@ -133,9 +141,9 @@ def test_lpips_is_asked_of_pyiqa_the_right_way_round(monkeypatch: pytest.MonkeyP
 def test_shapes_and_channels_that_do_not_fit_are_refused() -> None:
     x = torch.zeros(2, 2, 40, 40, dtype=torch.uint8)
     with pytest.raises(LacunaError, match="2 channels; allowed: 1 or 3"):
-        measure("psnr", x, x)
+        measure_quality("psnr", x, x)
     with pytest.raises(ValueError, match="do not go with"):
-        measure("psnr", x[:, :1], x[:1, :1])
+        measure_quality("psnr", x[:, :1], x[:1, :1])
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -150,11 +158,11 @@ def test_file_sizes_are_those_of_files(channels: int) -> None:
                 file, kind, **{"quality": 75} if kind == "JPEG" else {}
             )
             numbers.append(len(file.getvalue()))
-    assert measure("png_bytes", clean, made).tolist() == sizes["PNG"]
-    assert measure("jpeg_bytes", clean, made).tolist() == sizes["JPEG"]
+    assert measure_quality("png_bytes", clean, made).tolist() == sizes["PNG"]
+    assert measure_quality("jpeg_bytes", clean, made).tolist() == sizes["JPEG"]
     for kind in ("png", "jpeg"):
-        ratio = measure(f"{kind}_bytes", clean, made) / measure(f"{kind}_bytes", clean, clean)
-        assert torch.equal(measure(f"{kind}_ratio", clean, made), ratio)
+        ratio = measure_quality(f"{kind}_bytes", clean, made) / measure_quality(f"{kind}_bytes", clean, clean)
+        assert torch.equal(measure_quality(f"{kind}_ratio", clean, made), ratio)
         assert (ratio > 1).all()  # noise costs bytes
 
 
@@ -172,7 +180,7 @@ def test_a_contact_sheet_has_every_image_in_its_place(count: int, columns: int, 
         assert (seen[:, :size, size:] == images[i][:, :, -1:]).all()
     last = sheet[:, -tile:, (count - 1) % columns * tile + tile :]
     assert (last == 0).all()
-    sizes = contact_sheet_bytes(images, columns)
+    sizes = contact_sheet_sizes(images, columns)
     file = io.BytesIO()
     Image.fromarray(sheet.permute(1, 2, 0).numpy()).save(file, "JPEG", quality=75)
     assert sizes["jpeg"] == len(file.getvalue())
@@ -182,20 +190,20 @@ def test_a_contact_sheet_has_every_image_in_its_place(count: int, columns: int, 
 def test_fewer_than_64_images_make_no_sheet() -> None:
     images = photographs(1, 28, 40)
     with pytest.raises(ValueError, match="at least 64"):
-        contact_sheet_bytes(images, 8)
-    assert measure("sheet_jpeg_ratio", images, images).isnan().all()
+        contact_sheet_sizes(images, 8)
+    assert measure_quality("sheet_jpeg_ratio", images, images).isnan().all()
     clean = torch.cat([images, images])
     made = noisy(clean, 10)
-    ratio = contact_sheet_bytes(made, 9)["jpeg"] / contact_sheet_bytes(clean, 9)["jpeg"]
-    assert measure("sheet_jpeg_ratio", clean, made).tolist() == [ratio] * 80
+    ratio = contact_sheet_sizes(made, 9)["jpeg"] / contact_sheet_sizes(clean, 9)["jpeg"]
+    assert measure_quality("sheet_jpeg_ratio", clean, made).tolist() == [ratio] * 80
     assert ratio > 1
-    assert not math.isclose(ratio, measure("sheet_png_ratio", clean, made)[0].item())
+    assert not math.isclose(ratio, measure_quality("sheet_png_ratio", clean, made)[0].item())
 
 
 @pytest.mark.parametrize(("size", "place"), [((28, 28), 6), ((64, 64), 24), ((17, 17), 0), ((16, 16), 0)])
 def test_the_patch_is_in_the_middle(size: tuple[int, int], place: int) -> None:
-    assert patch_of(size) == (slice(place, place + 16), slice(place, place + 16))
-    assert patch_of((9, 40)) == (slice(0, 9), slice(12, 28))
+    assert centre_patch(size) == (slice(place, place + 16), slice(place, place + 16))
+    assert centre_patch((9, 40)) == (slice(0, 9), slice(12, 28))
 
 
 def test_colours_are_distinct_triples_in_the_patch() -> None:
@@ -204,8 +212,8 @@ def test_colours_are_distinct_triples_in_the_patch() -> None:
     images[2, 0, 2:4, 2:18], images[2, 1, 3:5, 2:18] = 9, 7  # three colours and black
     images[3, :, :2] = 200  # outside the patch
     expected = [len({tuple(p) for p in image[:, 2:18, 2:18].flatten(1).T.tolist()}) for image in images]
-    assert colours(images).tolist() == expected
+    assert count_colours(images).tolist() == expected
     assert expected[2:] == [4, 1]
     one = photographs(1, 40)
     patches = one[:, 0, 12:28, 12:28].flatten(1)
-    assert colours(one).tolist() == [len(set(patch.tolist())) for patch in patches]
+    assert count_colours(one).tolist() == [len(set(patch.tolist())) for patch in patches]

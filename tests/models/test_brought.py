@@ -15,8 +15,8 @@ from torch import Tensor
 
 from lacuna.attacks.draws import Draws
 from lacuna.attacks.run import adversarial_images
-from lacuna.data.brought import brought_files, names_of, order_of
-from lacuna.data.sources import load_splits, open_splits, source_files
+from lacuna.data.brought import file_names, order_digest, own_files
+from lacuna.data.sources import load_splits, open_splits, source_digests
 from lacuna.errors import LacunaError
 from lacuna.foreground.find import find_foreground
 from lacuna.plan.plan import Plan
@@ -190,10 +190,10 @@ def test_columns_and_words_are_those_of_the_configuration(segment6: dict[str, An
 
 
 def test_the_csv_files_checksum_is_recorded(segment6: dict[str, Any]) -> None:
-    [(name, digest)] = source_files(segment6["source"]).items()
+    [(name, digest)] = source_digests(segment6["source"]).items()
     assert name.endswith("partitions.csv")
     write_lines(segment6, lines_of(segment6)[::-1])
-    assert source_files(segment6["source"])[name] != digest
+    assert source_digests(segment6["source"])[name] != digest
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def pair(tmp_path: Path) -> dict[str, Any]:
 
 def from_folder(entry: dict[str, Any], ids: list[int], batch: int = 5, **budget: Any) -> Tensor:
     opened = open_splits("mine", entry)["test"]
-    names = names_of(entry["source"], entry["classes"], "test", opened.order)
+    names = file_names(entry["source"], entry["classes"], "test", opened.order)
     whole = {"name": "styled", "path": f"{entry['source']['path']}/styled", "resize": "exact"} | budget
     images = torch.cat(list(opened.pieces()))[ids]
     how = {"name": "set", "batch": batch, "draws": Draws(0, tuple(ids)), "say": lambda _: None}
@@ -276,10 +276,10 @@ def test_counterparts_of_another_size_are_refused_or_resized_as_asked(pair: dict
 
 def test_files_that_are_not_those_that_were_read_are_refused(pair: dict[str, Any]) -> None:
     order = open_splits("mine", pair)["test"].order
-    files = brought_files(pair["source"], 3, "test")
-    assert order == order_of(files) != order_of(files[::-1])
+    files = own_files(pair["source"], 3, "test")
+    assert order == order_digest(files) != order_digest(files[::-1])
     picture(Path(pair["source"]["path"]) / "val/a/00.JPEG", 0)
-    assert "not those that were read" in refused(lambda: names_of(pair["source"], 3, "test", order))
+    assert "not those that were read" in refused(lambda: file_names(pair["source"], 3, "test", order))
 
 
 def test_without_file_names_there_are_no_counterparts() -> None:

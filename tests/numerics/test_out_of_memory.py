@@ -14,7 +14,7 @@ from lacuna.attacks import run
 from lacuna.attacks.run import adversarial_images
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
-from lacuna.numerics.device import in_batches, prepare_torch
+from lacuna.numerics.device import prepare_torch, run_batches
 from lacuna.numerics.images import to_bytes
 from lacuna.training.objective import Objective
 
@@ -38,7 +38,7 @@ def roomy(most: int, calls: list[int]) -> Callable[[slice], list[int]]:
 @pytest.mark.parametrize("done", [0, 1])
 def test_batches_are_halved_until_they_fit_and_every_image_comes_once(count: int, most: int, done: int) -> None:
     calls, lines = list[int](), list[str]()
-    found = [i for _, part in in_batches(count, 32, roomy(most, calls), lines.append, done=done) for i in part]
+    found = [i for _, part in run_batches(count, 32, roomy(most, calls), lines.append, done=done) for i in part]
     assert found == list(range(done, count))
     first = min(32, count - done)
     assert bool(lines) == (first > most)
@@ -50,9 +50,9 @@ def test_batches_are_halved_until_they_fit_and_every_image_comes_once(count: int
 
 def test_one_image_too_many_or_a_fixed_batch_is_one_sentence() -> None:
     with pytest.raises(LacunaError, match=r"with 1 images at once; use a GPU with more memory \(with_gpu in slurm/"):
-        list(in_batches(9, 4, roomy(0, []), lambda _: None))
+        list(run_batches(9, 4, roomy(0, []), lambda _: None))
     with pytest.raises(LacunaError, match="with 8 images at once, a number that decides the result; use a GPU"):
-        list(in_batches(9, 8, roomy(4, []), lambda _: None, fixed=True))
+        list(run_batches(9, 8, roomy(4, []), lambda _: None, fixed=True))
 
 
 class Tight(nn.Module):

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.data.sources import open_splits, source_files
+from lacuna.data.sources import open_splits, source_digests
 from lacuna.files.artefacts import Record, write_split
 from lacuna.jobs.job import job
 from lacuna.jobs.progress import Progress, reported
@@ -19,7 +19,8 @@ with job(snakemake) as say:
     for split, images in open_splits(name, settings).items():
         path = snakemake.output[split]
         record = Record("dataset", snakemake.params.settings, list(snakemake.input.source), list(snakemake.input.code))
-        record.facts = {"files": source_files(settings["source"]), **({"order": images.order} if images.order else {})}
+        order = {"order": images.order} if images.order else {}
+        record.facts = {"files": source_digests(settings["source"]), **order}
         pieces = reported(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
         write_split(path, images.labels, images.shape, pieces, record)
         say(f"dataset {name}: {images.shape[0]} {split} images")

@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.evaluation.defenses import defended
+from lacuna.evaluation.defenses import defend
 from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, join_outcomes
-from lacuna.evaluation.predictions import Predictions, answers
+from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_adversarial, read_dataset
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
-from lacuna.numerics.device import near, prepare_torch
+from lacuna.numerics.device import place_images, prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -27,17 +27,17 @@ with job(snakemake) as say:
     data = read_dataset(snakemake.input.images, settings["network"])
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
-        model = defended(settings["defense"], model, settings.get("seed", 0))
+        model = defend(settings["defense"], model, settings.get("seed", 0))
     sets = [read_adversarial(path, data) for path in snakemake.input.adversarial]
     target = Path(snakemake.output.outcomes)
     state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.everything())
     predictions = Predictions(model, batch, state, say)
-    clean = answers(predictions, near(data["images"], device), [tensors["image"] for tensors in sets])
+    clean = clean_answers(predictions, place_images(data["images"], device), [tensors["image"] for tensors in sets])
     frames = [clean_outcomes(data["labels"], clean)]
     for source, tensors in zip(settings["sources"], sets, strict=True):
         for key in sorted(name for name in tensors if name.endswith(".images")):
             attack = key.removesuffix(".images")
-            adversarial = predictions.of(f"{attack} on {source}", near(tensors[key], device))
+            adversarial = predictions.predict(f"{attack} on {source}", place_images(tensors[key], device))
             frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
     accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lacuna.evaluation.quality import BATCH, measure, reason
+from lacuna.evaluation.quality import BATCH, measure_quality, missing_reason
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_adversarial, read_dataset, read_foreground
 from lacuna.foreground.saliency import saliency_model
@@ -29,7 +29,7 @@ with job(snakemake) as say:
     foregrounds = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none
     models = {name: saliency_model(how).to(device) for name, how in settings["saliency"].items()}
     seen = [name for name in settings["measures"] if name not in models]
-    without = {name: reason(name, (data.shape[-2], data.shape[-1]), device) for name in seen}
+    without = {name: missing_reason(name, (data.shape[-2], data.shape[-1]), device) for name in seen}
     for why in filter(None, without.values()):
         say(f"measure {snakemake.wildcards.attack}: {why}; its column stays empty")
     frames = []
@@ -37,7 +37,7 @@ with job(snakemake) as say:
         valid = tensors[f"{code}.valid"]
         ids = tensors["image"][valid]
         clean, adversarial = data[ids].to(device), tensors[f"{code}.images"][valid].to(device)
-        columns = {name: measure(name, clean, adversarial).numpy() for name in seen}
+        columns = {name: measure_quality(name, clean, adversarial).numpy() for name in seen}
         for name, model in models.items():
             columns[name] = (
                 foreground_scores(model, adversarial, foregrounds[0][ids].to(device), BATCH).double().numpy()

@@ -10,7 +10,7 @@ from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
-from lacuna.numerics.device import near, prepare_torch
+from lacuna.numerics.device import place_images, prepare_torch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -23,7 +23,7 @@ with job(snakemake) as say:
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
     record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
     data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
-    images, predictions = near(data["images"], device), {}
+    images, predictions = place_images(data["images"], device), {}
     checkpoints = iter(snakemake.input.checkpoints)
     for network in settings["networks"]:
         model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)

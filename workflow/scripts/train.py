@@ -13,7 +13,7 @@ from lacuna.language.models import FLOAT32, PRETRAINED, parse_model
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.networks import new_network
 from lacuna.models.pretrained import start
-from lacuna.numerics.device import near, prepare_torch
+from lacuna.numerics.device import place_images, prepare_torch
 from lacuna.training.history import as_csv
 from lacuna.training.loop import train
 
@@ -39,7 +39,7 @@ with job(snakemake) as say:
 
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
-    images = near(data["images"], device)
+    images = place_images(data["images"], device)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
     foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it
     how = {"name": settings["model"], "seed": settings["seed"], "state": state, "say": say}
@@ -50,7 +50,7 @@ with job(snakemake) as say:
         settings["recipe"],
         **how,
         training=settings.get("training"),
-        tests=(near(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
+        tests=(place_images(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
         masks=foreground[0].to(images.device) if foreground else None,
         precision=settings.get("precision", FLOAT32),
     )

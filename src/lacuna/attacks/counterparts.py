@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna.data.folder import read_image, same_named
+from lacuna.data.folder import find_images, read_image
 
 
 def from_folder(
@@ -19,7 +19,7 @@ def from_folder(
     the set's code. Stylized-ImageNet, for example, has ImageNet's folders and names (Table 1). Raises `LacunaError`
     naming an image that is not there or does not fit.
     """
-    pixels = np.stack([read_image(file, list(x.shape[1:]), resize) for file in same_named(Path(path), files)])
+    pixels = np.stack([read_image(file, list(x.shape[1:]), resize) for file in find_images(Path(path), files)])
     images = torch.from_numpy(pixels)
     images = images[:, None] if images.ndim == 3 else images.permute(0, 3, 1, 2)
     return images.to(x.device, x.dtype) / 255

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.victim import frozen
 from lacuna.jobs.progress import Say
-from lacuna.numerics.device import in_batches
+from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 
 
@@ -29,4 +29,4 @@ def flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, sa
             (slope,) = torch.autograd.grad(F.cross_entropy(logits, labels[part], reduction="sum"), x)
             return (slope == 0).flatten(1).all(1).long().cpu()
 
-        return torch.cat([found for _, found in in_batches(len(images), batch, work, say)])
+        return torch.cat([found for _, found in run_batches(len(images), batch, work, say)])

@@ -12,7 +12,7 @@ from lacuna.attacks.draws import Draws
 from lacuna.attacks.flat import flat
 from lacuna.attacks.folding import folded
 from lacuna.attacks.run import AdversarialSet, adversarial_images
-from lacuna.data.brought import names_of
+from lacuna.data.brought import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.files.artefacts import stable_part
@@ -103,5 +103,5 @@ def files_of(dataset: Mapping[str, Any], images: str, ids: Tensor) -> Sequence[s
     ``dataset`` has the source and classes, ``images`` is the dataset's file, whose provenance knows the order.
     """
     order = stable_part(images)["facts"].get("order", "")
-    names = names_of(dataset["source"], dataset["classes"], "test", order)
+    names = file_names(dataset["source"], dataset["classes"], "test", order)
     return [names[image] for image in ids.tolist()]

@@ -26,7 +26,7 @@ from lacuna.errors import LacunaError
 from lacuna.files.states import Resumable
 from lacuna.jobs.progress import Progress, Say
 from lacuna.language.attacks import EXTRAS, parse_pixels, pixel_parameters
-from lacuna.numerics.device import in_batches
+from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels, to_bytes
 from lacuna.numerics.seeding import derive
 
@@ -132,7 +132,7 @@ def adversarial_images(
     network. A killed attack goes on from ``state`` and ends with the same bytes; the caller finishes the state. Global
     random generators are seeded for each batch, so that this holds for attacks of the user's own too. ``foreground``
     bool (N, H, W) and the ``saliency`` model are for attacks on regions, ``files`` (N names, see
-    `lacuna.data.folder.Listed`) for images from a folder. ``like`` is a set of the same images, for budgets with
+    `lacuna.data.folder.ImageFile`) for images from a folder. ``like`` is a set of the same images, for budgets with
     ``match``: each image's change is scaled to be as large as there. Raises `LacunaError` where an attack lacks what
     it needs.
     """
@@ -160,7 +160,7 @@ def adversarial_images(
             found = scaled(x, found, budget["match"], like.distance[part], as_pixels(like.images[part]))
         return _measured(found, x)
 
-    for part, new in in_batches(len(images), size, work, say, done=done, fixed=attack.group is not None):
+    for part, new in run_batches(len(images), size, work, say, done=done, fixed=attack.group is not None):
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
         if state and (attack.resumable or state.due()):
             state.save(part.stop, made)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lacuna.config.parts import Paper, check_source, known, once
-from lacuna.data.places import BROUGHT
+from lacuna.data.places import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
 from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, arch_code, network_of
@@ -244,10 +244,10 @@ def _check_set(paper: Paper, attack: str, role: str) -> None:
         limit = f"at most {dataset['test']}, the test images of {name}"
         where = f"{paper.scale_file}, key images.{body['selection']}"
         raise LacunaError(f"{where}: {asked} is not allowed; allowed: {limit}")
-    if body["method"] == "folder" and dataset["source"]["kind"] not in BROUGHT:
+    if body["method"] == "folder" and dataset["source"]["kind"] not in OWN_KINDS:
         where = f"{paper.origin(attack)}, key attacks.{attack}.method"
         raise LacunaError(
-            f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(BROUGHT)}"
+            f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(OWN_KINDS)}"
         )
     size = dataset["image"][1]
     for i, budget in enumerate(body["budgets"] if body["method"] == "shuffle" else ()):

@@ -1,4 +1,4 @@
-"""Datasets that torchvision can fetch: verified against data/registry.csv before every use."""
+"""Datasets that torchvision can fetch. Their files are verified against data/registry.csv before every use."""
 
 import csv
 import gzip
@@ -14,8 +14,8 @@ DOWNLOADS = Path("results/downloads")
 REGISTRY = Path("data/registry.csv")
 
 
-def registered(dataset: str) -> list[dict[str, str]]:
-    """The registry's lines for one of torchvision's datasets: file, bytes, sha256, licence, source."""
+def registry_lines(dataset: str) -> list[dict[str, str]]:
+    """The registry's lines for one of torchvision's datasets, with the columns file, bytes, sha256, licence, source."""
     with REGISTRY.open(newline="", encoding="utf-8") as file:
         return [line for line in csv.DictReader(file) if line["dataset"] == dataset]
 
@@ -23,11 +23,11 @@ def registered(dataset: str) -> list[dict[str, str]]:
 def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images and labels of the splits train and test, as torchvision holds them, from verified files.
 
-    Raises `LacunaError` where a file is missing and cannot be fetched, or is not the published one.
+    Raises `LacunaError` where a file is missing and cannot be fetched, or is not the published file.
     """
     from torchvision import datasets
 
-    lines = registered(dataset)
+    lines = registry_lines(dataset)
     missing = [line for line in lines if not _placed(line)]
     if missing:
         _fetch(getattr(datasets, dataset), missing)
@@ -37,7 +37,7 @@ def read_arrays(dataset: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _read(dataset: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """One split, channels last; torchvision's STL10 has other names than its siblings, and channels first."""
+    """One split, channels last. Unlike other datasets of torchvision, STL10 has ``split``, and channels first."""
     if dataset.__name__ == "STL10":
         data = dataset(DOWNLOADS, split=split, download=True)
         return data.data.transpose(0, 2, 3, 1), data.labels
@@ -46,7 +46,7 @@ def _read(dataset: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _placed(line: dict[str, str]) -> bool:
-    """Whether a file lies in results/downloads, unpacking one that was put there compressed."""
+    """Whether a file lies in results/downloads. A file that was put there compressed is unpacked first."""
     path = DOWNLOADS / line["file"]
     packed = path.with_name(path.name + ".gz")
     if not path.exists() and packed.exists():
@@ -60,7 +60,7 @@ def _placed(line: dict[str, str]) -> bool:
 
 
 def _fetch(dataset: Any, missing: list[dict[str, str]]) -> None:
-    """Lets torchvision download; removes whatever arrived and is not the published file."""
+    """Lets torchvision download the files; where that fails, removes whatever arrived."""
     try:
         dataset(DOWNLOADS, download=True)
     except (OSError, RuntimeError, EOFError, ValueError) as error:
@@ -84,6 +84,6 @@ def _verify(path: Path, line: dict[str, str]) -> None:
 
 
 def _page(path: Path) -> str:
-    """A remark where a file is a web page, as a failed download often leaves one."""
+    """A remark where a file is a web page, as failed downloads often are; else empty."""
     with path.open("rb") as file:
         return " (it is a web page)" if file.read(256).lstrip()[:1] == b"<" else ""

@@ -13,31 +13,31 @@ from PIL import Image, ImageOps
 from lacuna.errors import LacunaError
 
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
-MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # 8 bits or fewer
+MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
 
 
 @dataclass(frozen=True)
-class Listed:
-    """An image file of a user's, its label, and its name without ending, below the folder of its split."""
+class ImageFile:
+    """An image file of the user's: its label, and its path below the folder of its split, without ending."""
 
     path: Path
     label: int
     name: str
 
 
-def folder_files(source: Mapping[str, Any], classes: list[str] | int, split: str) -> list[Listed]:
+def folder_files(source: Mapping[str, Any], classes: list[str] | int, split: str) -> list[ImageFile]:
     """The files of a split, train or test, ordered by class and name: <path>/<split>/<class>/<image>.
 
-    ``classes`` are the names of the class folders where ``source`` has no ``folders``, or how many there are, in the
-    order of their names; other folders are passed over where they are named. Raises `LacunaError` naming the folder or
-    file that does not fit.
+    ``source`` may name the class folders under ``folders``. Else ``classes`` has their names, in the order of the
+    labels, or their number; a number means all folders, in the order of their names. Other folders than those named are
+    passed over. Raises `LacunaError`, which names the folder or file that does not fit.
     """
     root = Path(source["path"])
     names = source.get("folders") or (
         _class_names(root / source["train"], classes) if isinstance(classes, int) else classes
     )
     return [
-        Listed(path, label, f"{name}/{path.stem}")
+        ImageFile(path, label, f"{name}/{path.stem}")
         for label, name in enumerate(names)
         for path in image_files(_class_folder(root / source[split], name))
     ]
@@ -52,7 +52,7 @@ def _class_names(folder: Path, count: int) -> list[str]:
 
 
 def _class_folder(folder: Path, name: str) -> Path:
-    """The folder of a class; accents may be written in another Unicode form, as macOS does."""
+    """The folder of a class. Its accents may have another Unicode form, as on macOS."""
     if (folder / name).is_dir() or not folder.is_dir():
         return folder / name
     same = [path for path in folder.iterdir() if path.is_dir() and _plain(path.name) == _plain(name)]
@@ -64,7 +64,10 @@ def _plain(name: str) -> str:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The images of one class by name; hidden files are passed over, anything else is refused."""
+    """The images in a folder, by name. Hidden files are passed over.
+
+    Raises `LacunaError` for any other file, for two images of one name, and for a folder that is empty or missing.
+    """
     if not folder.is_dir():
         raise LacunaError(f"{folder} is not a folder; there must be one per class, named as in config/datasets.yaml")
     paths, met = sorted(path for path in folder.iterdir() if not path.name.startswith(".")), dict[str, Path]()
@@ -78,10 +81,10 @@ def image_files(folder: Path) -> list[Path]:
     return paths
 
 
-def same_named(folder: Path, names: Iterable[str]) -> list[Path]:
-    """For each name as in `Listed` the image of that name below a folder, with any image ending.
+def find_images(folder: Path, names: Iterable[str]) -> list[Path]:
+    """The image below a folder for each name, with any image ending; names are those of `ImageFile`.
 
-    Raises `LacunaError` naming the first that is not there.
+    Raises `LacunaError`, which names the first image that is missing.
     """
     known: dict[str, dict[str, Path]] = {}
     found = []
@@ -98,11 +101,11 @@ def same_named(folder: Path, names: Iterable[str]) -> list[Path]:
 
 
 def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
-    """One image uint8 (H, W) or (H, W, 3) in the wanted size and channels.
+    """One image uint8, (H, W) or (H, W, 3), of the size and channels in ``image``, which is (C, H, W).
 
-    ``resize`` is exact (another size is refused), stretch (bilinear, aspect not kept), or crop (scaled to cover,
-    then cropped at the centre). Raises `LacunaError` where it cannot be read, or where this would lose something: parts
-    that are transparent, more than 8 bits, several frames.
+    ``resize`` is exact (another size is refused), stretch (bilinear, the aspect changes), or crop (scaled until it
+    covers the size, then cropped at the centre). Raises `LacunaError` for a file that cannot be read, and for an image
+    that would lose something: transparent parts, more than 8 bits, several frames.
     """
     channels, height, width = image
     try:

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the training images: the numbers of a network's first layer."""
+"""Mean and standard deviation of the training images, for a network's first layer."""
 
 from fractions import Fraction
 from math import prod, sqrt
@@ -10,16 +10,16 @@ from torch import Tensor
 
 from lacuna.errors import LacunaError
 
-PIECE = 2**24  # bytes of images looked at together
+PIECE = 2**24  # bytes of images that are counted at a time
 
 
 def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation for the first layer, from the training images uint8 (N, C, H, W).
 
-    Kind ``channel`` (released code) takes stated constants or computes them per channel; kind ``pixel_mean``
-    (paper, appendix D) subtracts the mean image and divides by one. Sums are of integers, so exact, and made in pieces:
-    the images may be mapped from a file. Raises `LacunaError` for a channel to be computed that has one value
-    everywhere.
+    Kind ``channel`` (released code) has one mean and one standard deviation per channel, (C, 1, 1). They are those of
+    the settings, or computed. Kind ``pixel_mean`` (paper, appendix D) has the mean image (C, H, W), and 1 as standard
+    deviation. All sums are of integers and therefore exact. The images may be mapped from a file; they are read in
+    pieces. Raises `LacunaError` where a computed standard deviation is 0.
     """
     if settings["kind"] == "pixel_mean":
         total = sum(piece.numpy().sum(0, dtype=np.int64) for piece in _pieces(images))
@@ -38,7 +38,7 @@ def _pieces(images: Tensor) -> tuple[Tensor, ...]:
 
 
 def _histograms(images: Tensor) -> list[list[int]]:
-    """Of each channel, how often it has each of the 256 values."""
+    """How often each channel has each of the 256 values."""
     counts = np.zeros((images.shape[1], 256), np.int64)
     for piece in _pieces(images):
         for channel, values in enumerate(piece.numpy().swapaxes(0, 1)):
@@ -47,7 +47,7 @@ def _histograms(images: Tensor) -> list[list[int]]:
 
 
 def _moments(counts: list[int]) -> tuple[float, float]:
-    """Mean and (N - 1) standard deviation of pixels in [0, 1]."""
+    """Mean and standard deviation (over N - 1) of pixels in [0, 1], from the counts of the 256 values."""
     number = sum(counts)
     first = sum(value * count for value, count in enumerate(counts))
     second = sum(value**2 * count for value, count in enumerate(counts))

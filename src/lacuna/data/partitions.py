@@ -1,22 +1,26 @@
-"""Images of the user's own in one folder, and a CSV file that says class and split of each."""
+"""Images of the user's own in one folder, with a CSV file that says the class and the split of each."""
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lacuna.data.folder import ENDINGS, Listed, same_named
+from lacuna.data.folder import ENDINGS, ImageFile, find_images
 from lacuna.data.places import partitions_path
 from lacuna.errors import LacunaError
 
 
-def partition_files(source: Mapping[str, Any], classes: list[str], split: str) -> list[Listed]:
+def partition_files(source: Mapping[str, Any], classes: list[str], split: str) -> list[ImageFile]:
     """The files of a split, train or test, in the order of the CSV file's lines.
 
-    ``source`` has path, and below it ``images``, the folder, and ``partitions``, the CSV file; ``columns`` are the
-    names of its columns for the image (its file's name, with or without ending), the class (one of ``classes``) and
-    the split; ``train`` and ``test`` are what stands in the split's column; lines with anything else there are passed
-    over. Raises `LacunaError` naming the file, column or line that does not fit.
+    ``source`` has these keys:
+
+    * ``path``, and below it ``images``, the folder, and ``partitions``, the CSV file;
+    * ``columns``: the names of the CSV file's columns for the image (its file's name, with or without ending), the
+      class (one of ``classes``) and the split;
+    * ``train`` and ``test``: the values of the column for the split. Lines with another value are passed over.
+
+    Raises `LacunaError`, which names the file, column or line that does not fit.
     """
     path = partitions_path(source)
     lines = [line for line in _lines(path, source["columns"]) if line.split in (source["train"], source["test"])]
@@ -25,8 +29,8 @@ def partition_files(source: Mapping[str, Any], classes: list[str], split: str) -
     if not own:
         said = f"{path}: column {source['columns']['split']} nowhere says '{source[split]}'"
         raise LacunaError(f"{said}, which the entry calls the {split} images")
-    images = same_named(Path(source["path"]) / source["images"], [line.name for line in own])
-    return [Listed(image, classes.index(x.label), x.name) for image, x in zip(images, own, strict=True)]
+    images = find_images(Path(source["path"]) / source["images"], [line.name for line in own])
+    return [ImageFile(image, classes.index(x.label), x.name) for image, x in zip(images, own, strict=True)]
 
 
 class _Line(NamedTuple):

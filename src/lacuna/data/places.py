@@ -1,10 +1,10 @@
-"""Where the files lie that users bring, and whether they are there. Only paths here: the workflow asks."""
+"""Where the files that users bring lie, and whether they are there. Nothing but paths: the workflow imports this."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-BROUGHT = ("folder", "partitions")  # kinds of sources of which the user brings the files
+OWN_KINDS = ("folder", "partitions")  # kinds of sources of which the user brings the files
 
 
 def partitions_path(source: Mapping[str, Any]) -> Path:
@@ -12,8 +12,8 @@ def partitions_path(source: Mapping[str, Any]) -> Path:
     return Path(source["path"]) / source["partitions"]
 
 
-def missing(source: Mapping[str, Any]) -> Path | None:
-    """The first folder or file that a dataset of the user's own needs and that is not there; None if all are."""
+def find_missing(source: Mapping[str, Any]) -> Path | None:
+    """The first missing folder or file that a dataset of the user's own needs; None where nothing is missing."""
     if source["kind"] == "folder":
         needed = [Path(source["path"]) / source[split] for split in ("train", "test")]
     elif source["kind"] == "partitions":

@@ -1,4 +1,4 @@
-"""From a dataset's entry in config/datasets.yaml to tensors: embedded, torchvision's, photographs, a user's files."""
+"""Reads the dataset of an entry of config/datasets.yaml: embedded, torchvision's, photographs, own files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,24 +11,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.data.brought import brought_files, order_of
+from lacuna.data.brought import order_digest, own_files
 from lacuna.data.classes import class_count
-from lacuna.data.downloads import read_arrays, registered
-from lacuna.data.folder import Listed, read_image
-from lacuna.data.photographs import photograph_files, read_photographs
-from lacuna.data.places import BROUGHT, partitions_path
+from lacuna.data.downloads import read_arrays, registry_lines
+from lacuna.data.folder import ImageFile, read_image
+from lacuna.data.photographs import photograph_digests, read_photographs
+from lacuna.data.places import OWN_KINDS, partitions_path
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
-PIECE = 2**24  # bytes of images read at a time
+PIECE = 2**24  # bytes of images that are read at a time
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 of ``shape`` (N, C, H, W), which ``pieces`` reads in order, some at a time, and labels int64 (N,).
+    """One split of a dataset: labels int64 (N,) and images uint8 of ``shape`` (N, C, H, W).
 
-    ``order`` is the sha256 of the files' names in order, where they are a user's own: equal ones are of the same names.
+    ``pieces`` reads the images in order, some at a time. ``order`` is the `order_digest` of the user's own files, empty
+    for other datasets.
     """
 
     shape: tuple[int, ...]
@@ -38,20 +39,24 @@ class Split:
 
 
 def load_splits(name: str, settings: dict[str, Any]) -> dict[str, tuple[Tensor, Tensor]]:
-    """Images uint8 (N, C, H, W) and labels int64 (N,) of the splits train and test, in memory; see `open_splits`."""
+    """Images uint8 (N, C, H, W) and labels int64 (N,) of the splits train and test, all in memory.
+
+    See `open_splits` for the settings and errors.
+    """
     opened = open_splits(name, settings)
     return {split: (torch.cat(list(part.pieces())), part.labels) for split, part in opened.items()}
 
 
 def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
-    """The splits train and test; of a user's own files no more than a piece is ever in memory.
+    """The splits train and test, by name. Of the user's own files no more than one piece is ever in memory.
 
     ``settings`` is the dataset's entry in config/datasets.yaml. Raises `LacunaError` where a file is missing or
-    altered, or where the images are not what the entry says; a single image that cannot be read, when it is its turn.
+    altered, and where the images are not what the entry says. An image that cannot be read raises it when its piece is
+    read.
     """
     source = settings["source"]
-    if source["kind"] in BROUGHT:
-        listed = {split: brought_files(source, settings["classes"], split) for split in ("train", "test")}
+    if source["kind"] in OWN_KINDS:
+        listed = {split: own_files(source, settings["classes"], split) for split in ("train", "test")}
         return {split: _read_later(f"{name}: {split}", files, settings) for split, files in listed.items()}
     return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in _arrays(source).items()}
 
@@ -64,10 +69,10 @@ def _arrays(source: dict[str, Any]) -> Arrays:
     return _embedded(source)
 
 
-def _read_later(what: str, files: list[Listed], settings: dict[str, Any]) -> Split:
+def _read_later(what: str, files: list[ImageFile], settings: dict[str, Any]) -> Split:
     labels, image, resize = np.array([file.label for file in files]), settings["image"], settings["source"]["resize"]
     shape = (len(files), *image)
-    _check(what, shape, np.dtype(np.uint8), labels, settings)
+    _refuse_misfit(what, shape, np.dtype(np.uint8), labels, settings)
     at_once = max(1, PIECE // prod(image))
 
     def pieces() -> Iterator[Tensor]:
@@ -75,19 +80,19 @@ def _read_later(what: str, files: list[Listed], settings: dict[str, Any]) -> Spl
             part = files[start : start + at_once]
             yield _channels_first(np.stack([read_image(file.path, image, resize) for file in part]))
 
-    return Split(shape, torch.from_numpy(labels.astype(np.int64)), pieces, order_of(files))
+    return Split(shape, torch.from_numpy(labels.astype(np.int64)), pieces, order_digest(files))
 
 
 def _in_memory(what: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:
-    """Images (N, H, W) or (N, H, W, C), as they come from official files."""
+    """A split of images (N, H, W) or (N, H, W, C), the shapes of official files."""
     channels = {3: (1, *images.shape[1:]), 4: (*images.shape[3:], *images.shape[1:3])}
     shape = (*images.shape[:1], *channels.get(images.ndim, images.shape[1:]))
-    _check(what, shape, images.dtype, labels, settings)
+    _refuse_misfit(what, shape, images.dtype, labels, settings)
     return Split(shape, torch.from_numpy(labels.astype(np.int64)), lambda: iter([_channels_first(images)]))
 
 
 def _embedded(source: dict[str, Any]) -> Arrays:
-    """The file in the repository, whose sha256 stands in the configuration."""
+    """The arrays of the file in the repository. The configuration states the file's sha256."""
     if not Path(source["file"]).is_file() or sha256(source["file"]) != source["sha256"]:
         raise LacunaError(
             f"{source['file']} is not the published file (its sha256 differs); restore it with git checkout"
@@ -100,15 +105,15 @@ def _embedded(source: dict[str, Any]) -> Arrays:
         raise LacunaError(f"{source['file']} is not an .npz file of the arrays {wanted}; replace it") from None
 
 
-def source_files(source: dict[str, Any]) -> dict[str, str]:
-    """sha256 of the files that say what a dataset is, by name; empty for a folder of images.
+def source_digests(source: dict[str, Any]) -> dict[str, str]:
+    """sha256 of the files that say what a dataset is, by name; of photographs the sha256 of their pixels.
 
-    Of photographs it is that of their pixels.
+    There are none for a folder of images.
     """
     if source["kind"] == "photographs":
-        return photograph_files()
+        return photograph_digests()
     if source["kind"] == "torchvision":
-        return {line["file"]: line["sha256"] for line in registered(source["name"])}
+        return {line["file"]: line["sha256"] for line in registry_lines(source["name"])}
     if source["kind"] == "partitions":
         return {str(partitions_path(source)): sha256(partitions_path(source))}
     return {source["file"]: source["sha256"]} if source["kind"] == "embedded" else {}
@@ -119,7 +124,8 @@ def _channels_first(images: np.ndarray) -> Tensor:
     return (pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)).contiguous()
 
 
-def _check(what: str, found: tuple[int, ...], dtype: Any, labels: np.ndarray, settings: dict[str, Any]) -> None:
+def _refuse_misfit(what: str, found: tuple[int, ...], dtype: Any, labels: np.ndarray, settings: dict[str, Any]) -> None:
+    """Raises `LacunaError` where shape, type or labels are not those of the dataset's entry."""
     split = what.rpartition(" ")[2]
     wanted, least = (settings[split], *settings["image"]), settings.get(f"{split}_at_least", settings[split])
     if found[1:] != wanted[1:] or not least <= found[0] <= wanted[0] or dtype != np.uint8:

@@ -1,1 +1,1 @@
-"""What networks say: predictions, outcomes, selections, defenses, image quality, gradients."""
+"""What networks say about images: predictions, outcomes, selections, defenses, image quality, gradients."""

@@ -1,4 +1,4 @@
-"""Defenses of a target: a function of the image before the network, or randomised smoothing."""
+"""Defenses of a target: a function that changes the image before the network sees it, or randomised smoothing."""
 
 from functools import partial
 from typing import Any
@@ -6,17 +6,24 @@ from typing import Any
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.evaluation.smoothing import Smoothed
+from lacuna.evaluation.smoothing import SmoothedNetwork
 from lacuna.models.networks import imported
 
 
-def defended(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
-    """The network behind a defense as config/papers describes it: ``function``, or ``smoothing`` (`Smoothed`)."""
-    return Smoothed(settings["smoothing"], network, seed) if "smoothing" in settings else Defended(settings, network)
+def defend(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
+    """The network behind a defense, whose ``settings`` are those of config/papers.
+
+    They have ``function`` (`DefendedNetwork`) or ``smoothing`` (`SmoothedNetwork`, whose noise follows ``seed``).
+    """
+    return (
+        SmoothedNetwork(settings["smoothing"], network, seed)
+        if "smoothing" in settings
+        else DefendedNetwork(settings, network)
+    )
 
 
-class Defended(nn.Module):
-    """A network behind a function that maps images (B, C, H, W) in [0, 1] to such images."""
+class DefendedNetwork(nn.Module):
+    """A network behind a function that maps images (B, C, H, W) in [0, 1] to images of the same shape and range."""
 
     def __init__(self, settings: dict[str, Any], network: nn.Module) -> None:
         super().__init__()
@@ -25,8 +32,8 @@ class Defended(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of the defended images; raises `LacunaError` where the function changes their shape."""
-        defended = self.function(x)
-        if defended.shape != x.shape:
-            raise LacunaError(f"{self.name} gave {tuple(defended.shape)} for images {tuple(x.shape)}")
-        return self.network(defended)
+        """Logits of the images after the function. Raises `LacunaError` where the function changes their shape."""
+        cleaned = self.function(x)
+        if cleaned.shape != x.shape:
+            raise LacunaError(f"{self.name} gave {tuple(cleaned.shape)} for images {tuple(x.shape)}")
+        return self.network(cleaned)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.jobs.progress import Say, say_to_stderr
-from lacuna.numerics.device import device_of, in_batches
+from lacuna.numerics.device import device_of, run_batches
 from lacuna.numerics.images import as_pixels
 
 
@@ -25,7 +25,7 @@ def loss_gradient(network: nn.Module, images: Tensor, labels: Tensor, batch: int
         loss = F.cross_entropy(network(x), labels[part].to(device), reduction="sum")
         return torch.autograd.grad(loss, x)[0].sum(1).cpu()
 
-    return torch.cat([found for _, found in in_batches(len(images), batch, work, say)])
+    return torch.cat([found for _, found in run_batches(len(images), batch, work, say)])
 
 
 def measure_gradients(gradients: Tensor, foreground: Tensor) -> dict[str, Tensor]:

@@ -12,7 +12,10 @@ SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about 
 
 
 def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
-    """Outcomes on clean images: attack ``none``, no source, one line per image id asked, at distance 0."""
+    """Outcomes on clean images: attack ``none``, no source, distance 0, one line per image id in ``clean.asked``.
+
+    ``labels`` int64 (N_test,) are those of all test images.
+    """
     ids = clean.asked
     known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
     frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
@@ -25,9 +28,12 @@ def adversarial_outcomes(
 ) -> pd.DataFrame:
     """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
 
-    ``valid`` is False where the attack found no example; ``distance`` is the squared l2 distance to the clean image
-    divided by the number of values, pixels in [0, 1]; the `EXTRAS` are -1 where the attack says nothing, and
-    ``source_flat`` (`lacuna.attacks.flat`) where the source has no gradient.
+    ``adversarial`` int64 (N,) are the target's predictions on the set. Of the columns,
+
+    * ``valid`` is False where the attack found no example;
+    * ``distance`` is the squared l2 distance to the clean image over the number of values, pixels in [0, 1];
+    * the `EXTRAS` are -1 where the attack says nothing;
+    * ``source_flat`` is -1 where the source has no gradient.
     """
     images, none = tensors["image"], torch.full_like(tensors["image"], -1)
     return pd.DataFrame(
@@ -56,6 +62,6 @@ COLUMNS = [
 
 
 def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All outcomes of one target and suite in one frame, columns in the documented order."""
+    """All outcomes of one target and suite in one frame, with the columns `COLUMNS`."""
     whole = pd.concat(frames, ignore_index=True)[COLUMNS]
     return whole.astype({"attack": "category", "source": "category"})

@@ -9,34 +9,34 @@ from torch import Tensor, nn
 
 from lacuna.files.states import Resumable
 from lacuna.jobs.progress import Say, say_to_stderr
-from lacuna.numerics.device import device_of, in_batches
+from lacuna.numerics.device import device_of, run_batches
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 
-PART = 10  # images of a target that certifies, which are kept together
+PART = 10  # images whose answers are kept together, of a target that certifies
 
 
 @runtime_checkable
-class Decides(Protocol):
-    """A target that gives classes itself, not logits, and may abstain with -1."""
+class Classifier(Protocol):
+    """A target that gives classes itself, not logits. It may abstain: then the class is -1."""
 
     def decide(self, images: Tensor) -> Tensor:
         """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W)."""
 
     def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The same classes, and the l2 radius (N,) within which each answer is certain."""
+        """The classes of `decide`, and the l2 radius (N,) within which each answer is certain."""
 
 
 @torch.no_grad()
 def predict(model: nn.Module | None, images: Tensor, batch: int, say: Say = say_to_stderr) -> Tensor:
     """Predicted classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 without a model.
 
-    A batch at a time is moved to the model's device, where the images are not there yet; it is halved, and ``say``
-    told, where a GPU runs out of memory. A model that `Decides` is asked for its classes.
+    Images on another device are moved to the model's device, a batch at a time. Where a GPU runs out of memory the
+    batch is halved, which ``say`` reports. A `Classifier` gives its own classes.
     """
     if model is None:
         return torch.full((len(images),), -1)
-    if isinstance(model, Decides):
+    if isinstance(model, Classifier):
         return model.decide(images)
     model.eval()
     device = device_of(model)
@@ -44,13 +44,14 @@ def predict(model: nn.Module | None, images: Tensor, batch: int, say: Say = say_
     def work(part: slice) -> Tensor:
         return model(as_pixels(images[part].to(device))).argmax(1)
 
-    return torch.cat([found for _, found in in_batches(len(images), batch, work, say)]).cpu()
+    return torch.cat([found for _, found in run_batches(len(images), batch, work, say)]).cpu()
 
 
 class Predictions:
-    """One network's predictions on sets of images, by name; kept in ``state``, so that a killed job goes on.
+    """One network's predictions on sets of images, each set by its name.
 
-    The global generator is seeded for each set, for defenses that draw random numbers. The caller finishes the state.
+    Predictions are kept in ``state``, so that a killed job goes on; the caller finishes the state. The global generator
+    is seeded for each set, for defenses that draw random numbers.
     """
 
     def __init__(self, model: nn.Module, batch: int, state: Resumable, say: Say) -> None:
@@ -59,23 +60,23 @@ class Predictions:
         if done:
             say(f"going on after {done} kept answers")
 
-    def of(self, name: str, images: Tensor) -> Tensor:
-        """`predict` on images uint8 (N, C, H, W), or what was kept of it."""
-        if isinstance(model := self.model, Decides):
+    def predict(self, name: str, images: Tensor) -> Tensor:
+        """Predicted classes int64 (N,) of images uint8 (N, C, H, W): those that were kept, else those of `predict`."""
+        if isinstance(model := self.model, Classifier):
             return self._in_parts(name, images, lambda part: [model.decide(part)])[0]
         if name not in self.kept:
             torch.manual_seed(derive(0, "predictions", name))
             self._keep({name: predict(self.model, images, self.batch, self.say)})
         return self.kept[name]
 
-    def certified(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Classes and certified l2 radii (N,) of a target that `Decides`, or what was kept of them."""
-        assert isinstance(self.model, Decides)
+    def certify(self, name: str, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Classes and certified l2 radii (N,) of a `Classifier`: those that were kept, else those of its `certify`."""
+        assert isinstance(self.model, Classifier)
         classes, radii = self._in_parts(f"{name}, certified", images, self.model.certify)
         return classes, radii
 
     def _in_parts(self, name: str, images: Tensor, ask: Callable[[Tensor], Sequence[Tensor]]) -> list[Tensor]:
-        """What is said of the images, some at a time being kept: an image can take seconds, and a set hours."""
+        """The answers about the images. `PART` images at a time are kept: an image can take seconds, a set hours."""
         parts = []
         for at in range(0, len(images), PART):
             if f"{name} {at}.0" not in self.kept:
@@ -92,9 +93,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a target says about clean images: ``classes`` int64 (N_test,), -1 where it was not asked.
+    """What a target says about clean images.
 
-    ``asked`` int64 (n,) are image ids, ``radius`` float32 (n,) how far each answer is certified in l2, else NaN.
+    ``asked`` int64 (n,) are the ids of the images that it was asked about. ``classes`` int64 (N_test,) are its answers,
+    -1 for other images. ``radius`` float32 (n,) is the l2 radius for which each answer is certified, NaN without one.
     """
 
     asked: Tensor
@@ -102,13 +104,16 @@ class Answers:
     radius: Tensor
 
 
-def answers(predictions: Predictions, images: Tensor, attacked: Sequence[Tensor]) -> Answers:
-    """About all test images uint8 (N_test, C, H, W); of a slow target, which certifies, only about ``attacked`` ids."""
-    if not isinstance(predictions.model, Decides):
+def clean_answers(predictions: Predictions, images: Tensor, attacked: Sequence[Tensor]) -> Answers:
+    """What a target says about the test images uint8 (N_test, C, H, W).
+
+    A target that certifies is slow. It is asked only about the images whose ids stand in ``attacked``, int64 (n,) each.
+    """
+    if not isinstance(predictions.model, Classifier):
         everything = torch.arange(len(images))
-        return Answers(everything, predictions.of("clean", images), torch.full((len(images),), torch.nan))
+        return Answers(everything, predictions.predict("clean", images), torch.full((len(images),), torch.nan))
     asked = torch.tensor(sorted({image for ids in attacked for image in ids.tolist()}))
-    classes, radius = predictions.certified("clean", images[asked])
+    classes, radius = predictions.certify("clean", images[asked])
     whole = torch.full((len(images),), -1)
     whole[asked] = classes
     return Answers(asked, whole, radius.float())

@@ -1,6 +1,6 @@
 """How adversarial images look beside clean ones: quality measures of pyiqa, file sizes, distinct colours.
 
-Images are uint8 (N, C, H, W) with one channel or three; every measure gives float64 (N,) on the CPU.
+Images are uint8 (N, C, H, W) with one channel or three. Every measure gives float64 (N,) on the CPU.
 """
 
 import io
@@ -18,35 +18,38 @@ from lacuna.errors import LacunaError
 from lacuna.numerics.images import as_pixels
 from lacuna.purify import jpeg_bytes, picture
 
-PYIQA = {  # measure -> pyiqa's name, smallest side it takes
+PYIQA = {  # measure -> pyiqa's name, and the smallest side that it takes
     "psnr": ("psnr", 1),  # decibels, over all channels; 80 for equal images
     "ssim": ("ssimc", 11),  # mean over the channels, not of the luma
     "ms_ssim": ("ms_ssim", 161),  # of the luma
     "gmsd": ("gmsd", 8),  # of the luma; 0 for equal images, lower is better
     "fsim": ("fsim", 8),  # with colour (FSIMc)
-    "vif": ("vif", 33),  # asymmetric: can exceed 1 where the second image has more contrast
+    "vif": ("vif", 33),  # asymmetric: it can exceed 1 where the second image has more contrast
     "lpips": ("lpips", 32),  # AlexNet; needs weights that pyiqa fetches; lower is better
 }
 BATCH = 32
 JPEG_QUALITY = 75  # of file sizes; Pillow's default, 4:2:0
 PATCH = 16  # side of the patch whose colours are counted
-SHEET = 64  # least number of images in a contact sheet: of one small image's file, most is header
+SHEET = 64  # least number of images in a contact sheet: the file of one small image is mostly header
 Measure = Callable[[Tensor, Tensor], Tensor]
 
 
-def measure(name: str, clean: Tensor, adversarial: Tensor) -> Tensor:
-    """A measure of `MEASURES`, or NaN for every image where `reason` says why it cannot be had."""
+def measure_quality(name: str, clean: Tensor, adversarial: Tensor) -> Tensor:
+    """One of `QUALITY_MEASURES` of each adversarial image; NaN where `missing_reason` says why it cannot be had.
+
+    Raises `LacunaError` for images of other than one or three channels.
+    """
     if len(clean) != len(adversarial) or clean.shape[1:] != adversarial.shape[1:]:
         raise ValueError(f"clean images {tuple(clean.shape)} do not go with {tuple(adversarial.shape)}")
     if clean.shape[1] not in (1, 3):
         raise LacunaError(f"{name}: images have {clean.shape[1]} channels; allowed: 1 or 3")
-    if reason(name, (clean.shape[-2], clean.shape[-1]), str(clean.device)):
+    if missing_reason(name, (clean.shape[-2], clean.shape[-1]), str(clean.device)):
         return torch.full((len(clean),), math.nan, dtype=torch.float64)
-    return MEASURES[name](clean, adversarial)
+    return QUALITY_MEASURES[name](clean, adversarial)
 
 
-def reason(name: str, size: tuple[int, int], device: str = "cpu") -> str | None:
-    """Why a measure cannot be had for images of ``size``, in one sentence; None where it can."""
+def missing_reason(name: str, size: tuple[int, int], device: str = "cpu") -> str | None:
+    """Why a measure cannot be had for images of ``size`` (H, W), in one sentence; None where it can."""
     metric, smallest = PYIQA.get(name, ("", 1))
     if min(size) < smallest:
         return f"{name} needs images of at least {smallest} x {smallest}, these are {size[0]} x {size[1]}"
@@ -56,7 +59,7 @@ def reason(name: str, size: tuple[int, int], device: str = "cpu") -> str | None:
 
 @cache
 def _metric(metric: str, device: str) -> Any:
-    """pyiqa's metric, or why there is none (weights that cannot be fetched)."""
+    """pyiqa's metric, or a text that says why there is none, for example weights that cannot be fetched."""
     import pyiqa
 
     try:
@@ -84,8 +87,8 @@ def similarity(name: str, reference: Tensor, distorted: Tensor) -> Tensor:
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.float64)
 
 
-def file_bytes(images: Tensor, kind: str) -> Tensor:
-    """Size in bytes of each image as a file: ``png`` as Pillow writes it, or ``jpeg`` of quality 75, 4:2:0."""
+def file_sizes(images: Tensor, kind: str) -> Tensor:
+    """Size in bytes of each image's file: ``png`` as Pillow writes it, or ``jpeg`` of quality 75, 4:2:0."""
     return torch.tensor([len(_file(image, kind)) for image in images.cpu().numpy()], dtype=torch.float64)
 
 
@@ -98,9 +101,10 @@ def _file(image: "np.ndarray[Any, Any]", kind: str) -> bytes:
 
 
 def contact_sheet(images: Tensor, columns: int) -> Tensor:
-    """One image uint8 (C, H', W') of all, row by row, each padded by its edge to multiples of 8, the rest black.
+    """One image uint8 (C, H', W') that shows all images, row by row; places without an image are black.
 
-    So that the blocks of a JPEG do not straddle images, and are those of the attack.
+    The edge of each image is repeated up to a multiple of 8 pixels. The 8 x 8 blocks of a JPEG then never lie on two
+    images, and are the blocks of the attack.
     """
     count, channels, height, width = images.shape
     padded = F.pad(images.float(), (0, -width % 8, 0, -height % 8), mode="replicate").to(torch.uint8)
@@ -110,53 +114,53 @@ def contact_sheet(images: Tensor, columns: int) -> Tensor:
     return grid.reshape(channels, rows * padded.shape[2], columns * padded.shape[3])
 
 
-def contact_sheet_bytes(images: Tensor, columns: int) -> dict[str, int]:
-    """Sizes in bytes, ``png`` and ``jpeg``, of one file with all images. Raises ValueError for fewer than 64."""
+def contact_sheet_sizes(images: Tensor, columns: int) -> dict[str, int]:
+    """Sizes in bytes of one file with all images, as ``png`` and as ``jpeg``. Raises ValueError for fewer than 64."""
     if len(images) < SHEET:
         raise ValueError(f"a contact sheet of {len(images)} images says little; allowed: at least {SHEET}")
     sheet = contact_sheet(images, columns).cpu().numpy()
     return {kind: len(_file(sheet, kind)) for kind in ("png", "jpeg")}
 
 
-def patch_of(size: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of the patch whose colours are counted: 16 x 16, or less, in the middle of the image."""
+def centre_patch(size: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the patch in the middle of an image (H, W): 16 x 16 pixels, or the image where smaller."""
     height, width = (min(PATCH, side) for side in size)
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     return slice(top, top + height), slice(left, left + width)
 
 
-def colours(images: Tensor) -> Tensor:
-    """How many distinct colours (levels, for one channel) are in the patch in the middle of each image."""
-    rows, columns = patch_of((images.shape[-2], images.shape[-1]))
+def count_colours(images: Tensor) -> Tensor:
+    """How many distinct colours, or levels of a single channel, stand in the `centre_patch` of each image."""
+    rows, columns = centre_patch((images.shape[-2], images.shape[-1]))
     pixels = images[:, :, rows, columns].flatten(2).transpose(1, 2).cpu()
     return torch.tensor([len(image.unique(dim=0)) for image in pixels], dtype=torch.float64)
 
 
 def _ratio(kind: str) -> Measure:
-    return lambda clean, adversarial: file_bytes(adversarial, kind) / file_bytes(clean, kind)
+    return lambda clean, adversarial: file_sizes(adversarial, kind) / file_sizes(clean, kind)
 
 
 def _sheet_ratio(kind: str) -> Measure:
-    """The same value for every image: size of the contact sheet of all against that of the clean ones."""
+    """Size of the contact sheet of all images over the size of the clean one: the same value for every image."""
 
     def ratio(clean: Tensor, adversarial: Tensor) -> Tensor:
         if len(clean) < SHEET:
             return torch.full((len(clean),), math.nan, dtype=torch.float64)
         columns = math.isqrt(len(clean) - 1) + 1
-        sizes = [contact_sheet_bytes(images, columns)[kind] for images in (adversarial, clean)]
+        sizes = [contact_sheet_sizes(images, columns)[kind] for images in (adversarial, clean)]
         return torch.full((len(clean),), sizes[0] / sizes[1], dtype=torch.float64)
 
     return ratio
 
 
-MEASURES: dict[str, Measure] = {
+QUALITY_MEASURES: dict[str, Measure] = {
     **{name: _pyiqa(name) for name in PYIQA},
-    "png_bytes": lambda clean, adversarial: file_bytes(adversarial, "png"),
-    "jpeg_bytes": lambda clean, adversarial: file_bytes(adversarial, "jpeg"),
+    "png_bytes": lambda clean, adversarial: file_sizes(adversarial, "png"),
+    "jpeg_bytes": lambda clean, adversarial: file_sizes(adversarial, "jpeg"),
     "png_ratio": _ratio("png"),
     "jpeg_ratio": _ratio("jpeg"),
     "sheet_png_ratio": _sheet_ratio("png"),
     "sheet_jpeg_ratio": _sheet_ratio("jpeg"),
-    "colours": lambda clean, adversarial: colours(adversarial),
-    "colours_clean": lambda clean, adversarial: colours(clean),
+    "colours": lambda clean, adversarial: count_colours(adversarial),
+    "colours_clean": lambda clean, adversarial: count_colours(clean),
 }

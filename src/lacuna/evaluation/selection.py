@@ -1,4 +1,4 @@
-"""Which images an attack runs on."""
+"""Selects the images that an attack runs on."""
 
 import pandas as pd
 import torch
@@ -11,12 +11,11 @@ from lacuna.numerics.seeding import derive
 def select_images(
     labels: Tensor, predictions: dict[str, Tensor], images: int, selection: str, seed: int
 ) -> pd.DataFrame:
-    """The first ``images`` ids of a seeded permutation that every network in ``predictions`` classifies correctly;
-    without networks, of all images.
+    """Takes the first ``images`` ids of a seeded permutation that every network in ``predictions`` gets right.
 
-    Labels and predictions are int64 (N,). Returns columns image and label in the order drawn. Raises
-    `LacunaError` where too few images qualify. The paper does not publish its list (Section 4.1.1, appendix A.7);
-    one list for all sources is this project's default reading.
+    Without networks it takes the first ids of all. Labels and predictions are int64 (N,). The columns are image and
+    label, in the order drawn. Raises `LacunaError` where too few images qualify. The paper does not publish its list
+    (Section 4.1.1, appendix A.7); one list for all sources is this project's default reading.
     """
     generator = torch.Generator().manual_seed(derive(seed, "selection", selection))
     order = torch.randperm(len(labels), generator=generator)

@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 
-CHUNK = 100  # noisy images at a time; it decides which numbers a generator gives, so it is no setting
+CHUNK = 100  # noisy images at a time. It decides which numbers a generator gives, so that it is no setting
 ABSTAINED = -1
 
 
-class Smoothed(nn.Module):
+class SmoothedNetwork(nn.Module):
     """A network that answers with the class it gives most often under noise, or abstains.
 
-    ``settings`` has ``sigma``, the noise's standard deviation (pixels in [0, 1]); ``n0`` noisy images choose the class,
-    ``n`` others bound its probability from below, wrong with probability ``alpha`` at most. The choice, the bound
-    (Clopper-Pearson) and the radius are those of the Adversarial Robustness Toolbox. Noise is a function of ``seed``
-    and of the image's bytes, so results do not depend on batches.
+    ``settings`` has ``sigma``, the noise's standard deviation (pixels in [0, 1]). ``n0`` noisy images choose the class.
+    ``n`` other images bound its probability from below; the bound is wrong with probability ``alpha`` at most. The
+    choice, the bound (Clopper-Pearson) and the radius are those of the Adversarial Robustness Toolbox. The noise is a
+    function of ``seed`` and of the image's bytes, so that results do not depend on batches.
     """
 
     def __init__(self, settings: dict[str, Any], network: nn.Module, seed: int) -> None:
@@ -31,10 +31,10 @@ class Smoothed(nn.Module):
 
     @torch.no_grad()
     def decide(self, images: Tensor) -> Tensor:
-        """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 where it abstains.
+        """Classes int64 (N,), on the CPU, of images uint8 (N, C, H, W); -1 where the network abstains.
 
-        Those of `certify`, from the same noise, in about half the time: it draws no more once the rest cannot change
-        an answer.
+        The classes are those of `certify`, from the same noise. They take about half the time, since no more noise is
+        drawn once the rest cannot change an answer.
         """
         self.eval()
         toolbox = _toolbox(self.settings, self.network, images)
@@ -43,7 +43,10 @@ class Smoothed(nn.Module):
 
     @torch.no_grad()
     def certify(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """`decide`'s classes, and l2 radii (pixels in [0, 1]) within which they are certain, float64 (N,), else 0."""
+        """The classes of `decide`, and the l2 radii float64 (N,), pixels in [0, 1], within which they are certain.
+
+        A radius is 0 where the network abstains.
+        """
         self.eval()
         toolbox = _toolbox(self.settings, self.network, images)
         answers = [self._certified(toolbox, image) for image in images.cpu()]
@@ -69,7 +72,7 @@ class Smoothed(nn.Module):
 
 
 def _toolbox(settings: dict[str, Any], network: nn.Module, images: Tensor) -> Any:
-    """The toolbox's smoothed classifier, with noise from a generator of ours, drawn and tried in chunks."""
+    """The toolbox's smoothed classifier. Its noise comes from our generator and is drawn and tried in chunks."""
     from art.estimators.certification.randomized_smoothing import PyTorchRandomizedSmoothing
 
     class Chunked(PyTorchRandomizedSmoothing):  # type: ignore[misc]
@@ -88,17 +91,17 @@ def _toolbox(settings: dict[str, Any], network: nn.Module, images: Tensor) -> An
 
 
 def _needed(toolbox: Any, n: int) -> int:
-    """Of n noisy copies, how many must be of the chosen class for it to be the answer; n + 1 where no number is."""
+    """How many of n noisy copies must get the chosen class for an answer; n + 1 where no number is enough."""
     return bisect_left(range(n + 1), True, key=lambda k: bool(toolbox._lower_confidence_bound(k, n) >= 0.5))
 
 
 def _counts(network: nn.Module, x: Tensor, n: int, toolbox: Any) -> np.ndarray:
-    """How often the network gives each class to n noisy copies of one image (C, H, W), which are not clipped."""
+    """How often the network gives each class to n noisy copies of one image (C, H, W). The copies are not clipped."""
     return torch.stack(list(_chunks(network, x, n, toolbox))).sum(0).cpu().numpy()
 
 
 def _chunks(network: nn.Module, x: Tensor, n: int, toolbox: Any) -> Iterator[Tensor]:
-    """`_counts`, some copies at a time."""
+    """The counts of `_counts`, `CHUNK` copies at a time."""
     for start in range(0, n, CHUNK):
         noise = torch.randn(CHUNK, *x.shape, generator=toolbox.generator)[: min(CHUNK, n - start)]
         logits = network((x + toolbox.scale * noise).to(toolbox.device_of_images))

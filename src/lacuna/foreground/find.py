@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lacuna.data.brought import brought_files
-from lacuna.data.folder import image_files, read_image, same_named
-from lacuna.data.places import BROUGHT
+from lacuna.data.brought import own_files
+from lacuna.data.folder import find_images, image_files, read_image
+from lacuna.data.places import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
 from lacuna.jobs.progress import Progress, Say, reported
-from lacuna.numerics.device import in_batches
+from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 
 
@@ -78,21 +78,21 @@ def find_foreground(
         return Foreground(pixels, f"masks in {settings['path']}")
     if settings["kind"] == "segmentation":
         network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
-        return Foreground(_in_batches(network.foreground, images, labels, device, batch, say), network.label)
+        return Foreground(_find_in_batches(network.foreground, images, labels, device, batch, say), network.label)
     model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
     label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
-    pixels = _in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
+    pixels = _find_in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
     return Foreground(pixels, label)
 
 
 @torch.no_grad()
-def _in_batches(
+def _find_in_batches(
     find: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, device: str, batch: int, say: Say
 ) -> Tensor:
     def work(part: slice) -> Tensor:
         return find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu()
 
-    parts = (found for _, found in in_batches(len(images), batch, work, say))
+    parts = (found for _, found in run_batches(len(images), batch, work, say))
     return torch.cat(list(reported(parts, Progress("foreground", "image", len(images), say))))
 
 
@@ -116,11 +116,11 @@ def _folder_foreground(
     The files lie in <root>/<split>/<class>/, those of a dataset with partitions in <root>/. Where the user brings the
     images, a file has the name of its image, with any image ending. Else the files are in the order of the images.
     """
-    if source["kind"] in BROUGHT:
-        listed = brought_files(source, list(classes), split)
+    if source["kind"] in OWN_KINDS:
+        listed = own_files(source, list(classes), split)
         _refuse_others(source, labels, [file.label for file in listed])
         folder = root if source["kind"] == "partitions" else root / split
-        files = same_named(folder, [file.name for file in listed])
+        files = find_images(folder, [file.name for file in listed])
     else:
         files = _counted(root / split, labels, classes, split)
     size = [1, *images.shape[2:]]

@@ -1,1 +1,1 @@
-"""Device, seeds, and pixels as bytes and as floats."""
+"""The device, seeds, and pixels as bytes and as floats."""

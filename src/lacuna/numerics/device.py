@@ -1,4 +1,4 @@
-"""The device, arithmetic that gives the same bytes each time, and what happens when its memory is not enough."""
+"""The device: arithmetic that gives the same bytes each time, and what happens when memory is not enough."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ T = TypeVar("T")
 def prepare_torch(threads: int, gpus: int = 0) -> str:
     """Sets up deterministic arithmetic and returns the device: ``cuda`` where there is one, else ``cpu``.
 
-    The thread count changes bytes, so it comes from the rule and is one everywhere. ``gpus`` is the resource
-    ``needs_gpu`` of a profile: with 1, raises `LacunaError` where there is none, in place of days on a processor.
+    The number of threads changes bytes; every rule gives 1. ``gpus`` is the resource ``needs_gpu`` of a profile. If it
+    is 1 and there is no GPU, the function raises `LacunaError`, since the job would take days on a processor.
     """
     import torch
 
@@ -31,7 +31,7 @@ def prepare_torch(threads: int, gpus: int = 0) -> str:
                 f"torch {torch.__version__} finds no GPU here (CUDA_VISIBLE_DEVICES is {seen}), which the profile "
                 "promises with needs_gpu: 1; mend the node or its driver, or set needs_gpu: 0 to run on processors"
             )
-        return "cpu"  # one thread is deterministic; asking for it would cost a second of imports
+        return "cpu"  # one thread is deterministic; to ask torch for it would cost a second of imports
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -41,16 +41,17 @@ def prepare_torch(threads: int, gpus: int = 0) -> str:
 
 
 def device_of(model: "nn.Module") -> "torch.device":
-    """Where a model's numbers are; the CPU for one that has none."""
+    """The device of a model's parameters and buffers; the CPU for a model without any."""
     import torch
 
     return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
 
 
-def near(images: "Tensor", device: str) -> "Tensor":
-    """A dataset's images on the device where they fill at most a quarter of its free memory; else as they are.
+def place_images(images: "Tensor", device: str) -> "Tensor":
+    """Moves a dataset's images to the device where they fill at most a quarter of its free memory.
 
-    Whoever uses them moves each batch, so that this decides speed and no result.
+    Larger ones are returned as they are. All code that uses images moves each batch itself, so that this decides speed
+    and no result.
     """
     import torch
 
@@ -59,13 +60,13 @@ def near(images: "Tensor", device: str) -> "Tensor":
     return images
 
 
-def in_batches(
+def run_batches(
     count: int, batch: int, work: Callable[[slice], T], say: Say, *, done: int = 0, fixed: bool = False
 ) -> Iterator[tuple[slice, T]]:
-    """``work`` on one slice of ``count`` images after another, from ``done`` on: the slices and what came of them.
+    """Does ``work`` on one slice of ``count`` images after another, from ``done`` on; yields each slice and its result.
 
-    Where the GPU runs out of memory, says so and goes on with half the batch: for work on which the batch decides
-    nothing but rounding. Raises `LacunaError` where a single image is too much, or where the batch is ``fixed``.
+    Where the GPU runs out of memory, it says so and goes on with half the batch. That suits work on which the batch
+    decides nothing but rounding. Raises `LacunaError` where a single image is too much, or the batch is ``fixed``.
     """
     while done < count:
         part = slice(done, min(done + batch, count))
@@ -85,12 +86,12 @@ MORE_MEMORY = "use a GPU with more memory (with_gpu in slurm/profile.yaml), or l
 
 
 def _if_memory(work: Callable[[slice], T], part: slice) -> tuple[T] | None:
-    """What came of the work, or None where the GPU's memory was not enough, which is then free again."""
+    """The result of the work; None where the GPU's memory was not enough. That memory is then free again."""
     import torch
 
     try:
         return (work(part),)
     except torch.OutOfMemoryError:
         pass
-    torch.cuda.empty_cache()  # after the exception is gone, which holds on to what was computed
+    torch.cuda.empty_cache()  # only now: the exception kept what was computed
     return None

@@ -1,11 +1,11 @@
-"""Between 8-bit images and what networks take."""
+"""Converts 8-bit images to pixels that networks take, and back."""
 
 import torch
 from torch import Tensor
 
 
 def as_pixels(images: Tensor) -> Tensor:
-    """Images uint8 (B, C, H, W) as float32 in [0, 1], in the memory layout that convolutions are fastest on."""
+    """Images uint8 (B, C, H, W) as float32 in [0, 1], in the memory layout on which convolutions are fastest."""
     return (images.float() / 255).contiguous(memory_format=torch.channels_last)
 
 

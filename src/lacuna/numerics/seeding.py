@@ -4,9 +4,9 @@ import hashlib
 
 
 def derive(seed: int, *names: str | int) -> int:
-    """Seed in [0, 2**63) for the artefact or draw called ``names``, from the seed of the configuration.
+    """Seed in [0, 2**63) for the artefact or draw that ``names`` name, from the ``seed`` of the configuration.
 
-    Equal names give equal seeds on every machine; any difference in a name gives an unrelated seed.
+    Equal names give equal seeds on every machine. Any difference in a name gives an unrelated seed.
     """
     text = "\x1f".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

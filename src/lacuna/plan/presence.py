@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.data.places import missing
+from lacuna.data.places import find_missing
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def refuse_missing(plan: "Plan", jobs: Iterable[tuple[str, Mapping[str, str]]]) 
 def _missing(plan: "Plan", rule: str, wildcards: Mapping[str, str]) -> Path | None:
     entry = plan.config.datasets[wildcards["dataset"]]
     if rule == "dataset":
-        return missing(entry["source"])
+        return find_missing(entry["source"])
     if rule == "foreground" and entry["foreground"]["masks"]["kind"] == "folder":
         needed = [Path(entry["foreground"]["masks"]["path"])]
     elif rule == "attack" and (attack := plan.attack(wildcards["attack"]))["method"] == "folder":

@@ -26,14 +26,14 @@ SIZES = "Sizes: whole files, with their headers, which make up most of a small J
 def read_dropped(settings: Settings, files: Files) -> Figure:
     """Settings: classes, rows (a list of {label, attack}, attack a code). Files: images (the test set), adversarial
     (one set per row). Shows the first image, by class, whose examples fool every source."""
-    from lacuna.evaluation.quality import patch_of
+    from lacuna.evaluation.quality import centre_patch
 
     data, sets = read_tensors(files["images"][0]), sets_of(settings, files)
     chosen = choose(sets)[:1]
     views = _sized(data, sets, chosen, settings["classes"])
     height, width = data["images"].shape[2:]
     note = f"{_named(data, chosen, settings['classes'])} {SIZES}{sheets(data, sets)}\n{note_for(settings)}"
-    return dropped.dropped(views, patch_of((height, width)), settings["title"], note)
+    return dropped.dropped(views, centre_patch((height, width)), settings["title"], note)
 
 
 def read_ladder(settings: Settings, files: Files) -> Figure:
@@ -55,11 +55,11 @@ def read_denoise(settings: Settings, files: Files) -> Figure:
     arguments}), purifier (its name). Files: images, adversarial, checkpoints (of the network).
 
     Shows, of each of the first classes, the first image that fools every source, before and after the defense."""
-    from lacuna.evaluation.defenses import Defended
+    from lacuna.evaluation.defenses import DefendedNetwork
 
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
     (network,) = networks_of([settings["network"]], files["checkpoints"])
-    defended = Defended(settings["defense"], network)
+    defended = DefendedNetwork(settings["defense"], network)
     truth, columns = _images(data, sets)
     views: list[list[paired.View]] = []
     for images in columns.values():
@@ -215,7 +215,7 @@ def _sized(
     data: dict[str, Tensor], sets: Sequence[Made], chosen: np.ndarray, classes: Sequence[str]
 ) -> list[dropped.Sized]:
     """The clean image and each set's, with predictions and file sizes; ``chosen`` (1,) is its id."""
-    from lacuna.evaluation.quality import measure
+    from lacuna.evaluation.quality import measure_quality
 
     clean, truth = data["images"][chosen], int(data["labels"][chosen[0]])
     shown = [("clean", clean, truth)]
@@ -226,7 +226,7 @@ def _sized(
             images[0].numpy(),
             classes[said],
             said == truth,
-            {label: int(measure(key, clean, images)[0]) for label, key in FORMATS.items()},
+            {label: int(measure_quality(key, clean, images)[0]) for label, key in FORMATS.items()},
         )
         for name, images, said in shown
     ]
@@ -234,12 +234,12 @@ def _sized(
 
 def sheets(data: dict[str, Tensor], sets: Sequence[Made]) -> str:
     """How the size of a file with all images of each set compares to that of the clean ones; empty for small sets."""
-    from lacuna.evaluation.quality import measure
+    from lacuna.evaluation.quality import measure_quality
 
     parts = []
     for one in sets:
         pair = data["images"][one.ids], torch.from_numpy(one.images)
-        ratios = {name: float(measure(f"sheet_{name.lower()}_ratio", *pair)[0]) for name in FORMATS}
+        ratios = {name: float(measure_quality(f"sheet_{name.lower()}_ratio", *pair)[0]) for name in FORMATS}
         changes = [f"{name} {100 * (ratio - 1):+.0f} %" for name, ratio in ratios.items() if ratio == ratio]
         parts += [f"{one.name}, all {len(one.ids)} images in one file: {', '.join(changes)}."] if changes else []
     return "".join(f"\n{part}" for part in parts)
