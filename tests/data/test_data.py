@@ -102,7 +102,7 @@ def fake_entry(name: str, image: list[int], count: int) -> dict[str, Any]:
 @pytest.fixture
 def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No file to verify: for tests on stand-ins of torchvision's classes."""
-    monkeypatch.setattr(downloads, "registered", lambda _: [])
+    monkeypatch.setattr(downloads, "registry_lines", lambda _: [])
 
 
 @pytest.mark.usefixtures("unregistered")
