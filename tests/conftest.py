@@ -13,6 +13,7 @@ import yaml
 from excerpt import excerpt, excerpt_scale
 
 from lacuna.config.load import Config, load
+from lacuna.config.shared import written_out
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ class Project:
     root: Path
 
     def edit(self, name: str, change: Callable[[Any], object]) -> None:
-        """Rewrites a YAML file after ``change`` has edited its content in place; anchors become separate copies."""
-        content = json.loads(json.dumps(yaml.load((self.root / name).read_text(), Loader=LOADER)))
+        """Rewrites a YAML file after ``change`` has edited its content in place.
+
+        Anchors become separate copies before, and in a paper's file every line has all its keys: `written_out`.
+        """
+        content = yaml.load((self.root / name).read_text(), Loader=LOADER)
+        content = json.loads(json.dumps(written_out(content) if "/papers/" in name else content))
         change(content)
         (self.root / name).write_text(yaml.dump(content, Dumper=DUMPER, sort_keys=False))
 

@@ -129,10 +129,10 @@ def test_an_impossible_budget_is_refused(
 
 
 def test_schema_names_and_functions_agree_on_methods_and_parameters(root: Path) -> None:
-    schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]["attack"]["properties"]
+    schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]
     assert {method for method, _ in ACCEPTED} == METHODS.keys() == ATTACKS.keys()
     for method in METHODS:
-        assert re.fullmatch(schema["method"]["pattern"], method)
-        assert method in schema["method"]["description"]
+        assert re.fullmatch(schema["attack"]["properties"]["method"]["pattern"], method)
+        assert method in schema["attack"]["properties"]["method"]["description"]
     known = {name for method in METHODS.values() for name in method.parameters}
-    assert schema["budgets"]["items"]["properties"].keys() == known | {"arguments", "match"}
+    assert schema["budget"]["properties"].keys() == known | {"arguments", "match"}

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from lacuna.config.shared import written_out
+
 
 def excerpt(content: Any, *exhibits: str) -> None:
-    """Keeps these tables and figures of a paper's file, in place, and the parts that they name."""
+    """Keeps these tables and figures of a paper's file, in place and written out, and the parts that they name."""
+    content.update(written_out(content))
     for kind in ("tables", "figures"):
         _keep(content, kind, set(exhibits))
     bodies = [body for kind in ("tables", "figures") for body in content[kind].values()]

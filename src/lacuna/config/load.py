@@ -9,6 +9,7 @@ import yaml
 
 from lacuna.config.parts import Paper, check_datasets, check_papers, check_scale
 from lacuna.config.schema import check_schema
+from lacuna.config.shared import check_shared, written_out
 from lacuna.config.tables_and_figures import check_exhibits
 from lacuna.errors import LacunaError
 from lacuna.language.models import FLOAT32
@@ -127,13 +128,13 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
         )
     datasets = _checked(root / "config/datasets.yaml", "datasets", root)
     settings = _checked(scales[chosen["scale"]], "scale", root)
-    papers = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
+    files = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
     scale_file = f"config/scales/{chosen['scale']}.yaml"
     datasets = _with_foreground(datasets, settings, scale_file, root)
     check_datasets("config/datasets.yaml", datasets)
     check_scale(scale_file, settings, datasets)
-    papers = _scaled(papers, settings, scale_file, root)
-    _check(papers, scale_file, settings, datasets)
+    papers = _scaled({name: written_out(file) for name, file in files.items()}, settings, scale_file, root)
+    _check(files, papers, scale_file, settings, datasets)
     claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
     switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
     return Config(
@@ -184,11 +185,18 @@ def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 
 def _check(
-    papers: Mapping[str, Any], scale_file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]
+    files: Mapping[str, Any],
+    papers: Mapping[str, Any],
+    scale_file: str,
+    settings: Mapping[str, Any],
+    datasets: Mapping[str, Any],
 ) -> None:
-    files = {name: f"config/papers/{name}.yaml" for name in papers}
-    whole = {name: {key: {} for key in OPTIONAL} | content for name, content in papers.items()}
-    checked = {name: Paper(files[name], whole[name], scale_file, settings, datasets) for name in papers}
+    """Refuses what does not agree in the papers' ``files``, of which ``papers`` are written out for the scale."""
+    checked = {}
+    for name, content in papers.items():
+        file, whole = f"config/papers/{name}.yaml", {key: {} for key in OPTIONAL} | content
+        check_shared(file, files[name])
+        checked[name] = Paper(file, whole, files[name], scale_file, settings, datasets)
     check_papers(checked)
     check_exhibits(checked)
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
+from lacuna.config.shared import SIDES, lines
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, Method, attack_code, parse_pixels, pixel_parameters
 from lacuna.language.codes import NO_SOURCE
@@ -34,11 +36,13 @@ def once(file: str, key: str, names: list[Any]) -> None:
 class Paper:
     """A paper's file, with its attacks as the scale changes them, and what it must agree with.
 
-    ``content`` has every kind of part, if only empty.
+    ``content`` has every kind of part, if only empty, and each line and budget with all its keys. ``written`` is the
+    file as it stands, with what lines and budgets share stated once (`lacuna.config.shared`).
     """
 
     file: str
     content: Mapping[str, Any]
+    written: Mapping[str, Any]
     scale_file: str
     settings: Mapping[str, Any]
     datasets: Mapping[str, Any]
@@ -51,6 +55,14 @@ class Paper:
         """The codes of an attack's budgets, in their order."""
         body = self.content["attacks"][attack]
         return [attack_code(body["method"], budget) for budget in body["budgets"]]
+
+    def places(self, attack: str, i: int) -> dict[str, str]:
+        """Where the file states the keys that a budget shares with the others; none where the scale changes them."""
+        if self.origin(attack) != self.file:
+            return {}
+        written = self.written["attacks"][attack]
+        shared = written.get("shared", {}).keys() - written["budgets"][i].keys()
+        return {key: f"attacks.{attack}.shared.{key}" for key in shared}
 
 
 def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
@@ -132,7 +144,7 @@ def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
     """Every model mentioned can be built: its name parses, and what it refers to is defined somewhere."""
     own = [name for other in papers.values() for name in other.content["networks"]]
     trainings = {name: body for other in papers.values() for name, body in other.content["trainings"].items()}
-    for key, model, kinds in _mentioned(paper.content):
+    for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
         kind = model if model in KINDS else next((kind for kind in KINDS if model.startswith(kind)), "")
         if kind and kind not in kinds:
             allowed = ", ".join(["a network", *(KINDS[other] for other in kinds)])
@@ -158,7 +170,7 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 
-def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Every place of a paper's file that names a model, the name, and what may stand there besides a network."""
     tested = (OWN_NAME, ENSEMBLE)
     for name, body in content["selections"].items():
@@ -170,10 +182,9 @@ def _mentioned(content: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str
         yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
     for name, members in content["ensembles"].items():
         yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
-    for name, body in content["tables"].items():
-        for side in ("rows", "columns"):
-            parts = [(i, part["model"]) for i, part in enumerate(body[side]) if "model" in part]
-            yield from ((f"tables.{name}.{side}[{i}].model", model, tested) for i, model in parts)
+    for name, body in tables.items():
+        named = [line for side in SIDES for line in lines(body, side) if "model" in line.body]
+        yield from ((f"tables.{name}.{line.where('model')}", line.body["model"], tested) for line in named)
     for name, body in content["figures"].items():
         yield from ((f"figures.{name}.model", body["model"], (OWN_NAME,)) for _ in range("model" in body))
         yield from ((f"figures.{name}.models", model, tested) for model in body.get("models", []))
@@ -197,7 +208,8 @@ def _check_attacks(paper: Paper) -> None:
             raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
         _check_like(paper, name, attack)
         for i, budget in enumerate(attack["budgets"]):
-            _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget)
+            places = paper.places(name, i)
+            _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget, places)
         once(paper.origin(name), f"{key}.budgets", paper.codes(name))
 
 
@@ -251,7 +263,10 @@ def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
 _REGIONAL = {"epsilon_foreground", "epsilon_background"}  # may be zero: a region that stays
 
 
-def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -> None:
+def _check_budget(
+    file: str, key: str, method: str, budget: Mapping[str, Any], places: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """A budget has what its method takes, each in the right unit; ``places`` are of keys that stand elsewhere."""
     known = METHODS.get(method, Method(optional=("epsilon", "arguments")))
     choice = [" or ".join(known.one_of)] if known.one_of else []
     takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
@@ -260,13 +275,14 @@ def _check_budget(file: str, key: str, method: str, budget: Mapping[str, Any]) -
         has = ", ".join(sorted(budget)) or "nothing"
         raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
     for name in sorted(pixel_parameters(method) & set(budget)):
-        where = f"{file}, key {key}.{name}"
+        where = f"{file}, key {places.get(name, f'{key}.{name}')}"
         if not isinstance(budget[name], str):
             raise LacunaError(f"{where}: {budget[name]} is not allowed; allowed: pixel units in quotes, such as 4/255")
         if parse_pixels(budget[name], where) == 0 and name not in _REGIONAL:
-            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: above 0")
+            raise LacunaError(f"{where}: '{budget[name]}' is not allowed; allowed: above 0")
     for name in sorted(_REGIONAL & set(budget)) if known.l2 else ():
         if isinstance(budget[name], str):
-            raise LacunaError(f"{file}, key {key}.{name}: '{budget[name]}' is not allowed; allowed: an l2 length")
+            where = f"{file}, key {places.get(name, f'{key}.{name}')}"
+            raise LacunaError(f"{where}: '{budget[name]}' is not allowed; allowed: an l2 length")
     if "random_start" in known.parameters and budget.get("restarts", 1) > 1 and not budget.get("random_start"):
         raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")

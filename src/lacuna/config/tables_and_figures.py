@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lacuna.config.parts import Paper, check_source, known, once
+from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.data.places import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
@@ -21,7 +22,7 @@ def check_exhibits(papers: Mapping[str, Paper]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for paper in papers.values():
         for table, body in paper.content["tables"].items():
-            _check_table(paper, f"tables.{table}", body)
+            _check_table(paper, table, body)
         for figure, body in paper.content["figures"].items():
             _check_figure(paper, f"figures.{figure}", body)
         for kind in ("tables", "figures"):
@@ -31,16 +32,18 @@ def check_exhibits(papers: Mapping[str, Paper]) -> None:
                 seen[kind, exhibit] = paper.file
 
 
-def _check_table(paper: Paper, key: str, table: Mapping[str, Any]) -> None:
-    content, rows = paper.content, table["rows"]
+def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
+    content, rows, key = paper.content, table["rows"], f"tables.{name}"
     known(paper.file, f"{key}.dataset", table["dataset"], paper.settings["datasets"])
     once(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
     once(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
     exhibits = Exhibits(content)
-    for j, column in enumerate(table["columns"]):
-        for i, row in enumerate(rows):
-            _check_cell(exhibits, _Place(paper.file, key, i, j, row, column), rows)
-            if joined(row, column)["metric"] in GRADIENT_METRICS:
+    for column in lines(paper.written["tables"][name], "columns"):
+        if "x" in column.body and "panel" not in column.body:
+            raise LacunaError(f"{paper.file}: key {key}.{column.where('panel')} is missing; required: panel with x")
+        for row in lines(paper.written["tables"][name], "rows"):
+            _check_cell(exhibits, _Place(paper.file, key, row, column), rows)
+            if joined(row.body, column.body)["metric"] in GRADIENT_METRICS:
                 _check_foreground(paper, key, table)
     suites = {part["suite"] for part in (*rows, *table["columns"]) if "suite" in part}
     for attack in sorted({attack for suite in suites for attack in content["suites"][suite]["attacks"]}):
@@ -57,22 +60,24 @@ class _Place:
 
     file: str
     table: str
-    i: int
-    j: int
-    row: Mapping[str, str]
-    column: Mapping[str, str]
+    row: Line
+    column: Line
+
+    def part(self) -> dict[str, Any]:
+        """What row and column say together."""
+        return joined(self.row.body, self.column.body)
 
     def key(self, name: str) -> str:
         """Where a key of the cell stands; what stands nowhere is missed in the column."""
-        return f"{self.table}.rows[{self.i}].{name}" if name in self.row else f"{self.table}.columns[{self.j}].{name}"
+        return f"{self.table}.{(self.row if name in self.row.body else self.column).where(name)}"
 
     def known(self, name: str, allowed: Iterable[str]) -> None:
         """Raises `LacunaError` where the cell's ``name`` is none of the allowed ones."""
-        known(self.file, self.key(name), joined(self.row, self.column)[name], allowed)
+        known(self.file, self.key(name), self.part()[name], allowed)
 
 
 def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, str]]) -> None:
-    part = joined(place.row, place.column)
+    part = place.part()
     for name in ("metric", "model"):
         if name not in part:
             raise LacunaError(f"{place.file}: key {place.key(name)} is missing; allowed: in the row or in the column")
@@ -99,12 +104,9 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
 
 def _check_clean(place: _Place) -> None:
     """Clean images have no attack; where the column is for a metric under attack, the row says otherwise."""
-    for side in (place.row, place.column):
-        if (
-            extra := sorted({"suite", "source", "attack", *CHECKS} & set(side))
-            if side.get("metric") in CLEAN_METRICS
-            else []
-        ):
+    for side in (place.row.body, place.column.body):
+        extra = sorted(set(OF_ATTACKS) & set(side))
+        if extra and side.get("metric") in CLEAN_METRICS:
             what = f"metric {side['metric']} takes none"
             raise LacunaError(f"{place.file}: key {place.key(extra[0])} is not known; {what}")
 
@@ -149,10 +151,10 @@ def _check_checks(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
 
 
 def _check_pair(place: _Place, rows: Sequence[Mapping[str, str]]) -> None:
-    if "pair" not in place.row:
-        where = f"{place.table}.rows[{place.i}].pair"
+    if "pair" not in place.row.body:
+        where = f"{place.table}.{place.row.where('pair')}"
         raise LacunaError(f"{place.file}: key {where} is missing; metric conditional_accuracy needs it")
-    others = {other["model"] for other in rows if "defense" not in other} - {place.row["model"]}
+    others = {other["model"] for other in rows if "defense" not in other} - {place.row.body["model"]}
     place.known("pair", others)
 
 
