@@ -53,7 +53,7 @@ def publish(folder: Path, count: int, size: int) -> None:
     table["rows"] = [{"row": f"seed {i}", "model": f"resnet18-standard-s{i}"} for i in range(1, count + 1)]
     content |= {"tables": {"table3": table}, "figures": {}}
     PAPER.write_text(yaml.safe_dump(content, sort_keys=False))
-    for artefact in Plan(load(Path(), yaml.safe_load(Path("config/config.yaml").read_text()))).artefacts():
+    for artefact in Plan(load(Path(), yaml.safe_load(Path("config/config.yaml").read_text()))).inventory.artefacts():
         if artefact.stage != "cells":
             with atomic(artefact.path) as temporary:
                 temporary.write_bytes(os.urandom(size if artefact.stage == "train" else 20_000))

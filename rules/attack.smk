@@ -3,18 +3,13 @@
 
 rule attack:
     input:
-        images=results("dataset", "test.safetensors"),
-        checkpoints=named(PLAN.checkpoints, "dataset", "source"),
-        selection=named(PLAN.attack_selection, "dataset", "attack", "source"),
-        like=named(PLAN.attack_like, "dataset", "attack", "source"),
-        foreground=named(PLAN.attack_foreground, "dataset", "attack"),
+        unpack(inputs("attack")),
         code=code("attack"),
-        own=named(PLAN.attack_own_code, "attack", "source"),
+        own=own("attack"),
     output:
-        adversarial=results("attack", "{attack}/{source}.safetensors"),
-        provenance=results("attack", "{attack}/{source}.safetensors.prov.json"),
+        **outputs("attack"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/attack/{{attack}}/{{source}}.log",
+        log_of("attack", "{attack}/{source}"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -23,6 +18,6 @@ rule attack:
         mem_mb=attack_megabytes,
         batch=125,
     params:
-        settings=named(PLAN.attack_settings, "dataset", "attack", "source"),
+        settings=settings("attack"),
     script:
         "../workflow/scripts/attack.py"

@@ -9,52 +9,47 @@ localrules:
 
 rule cells:
     input:
-        outcomes=named(PLAN.outcomes, "exhibit"),
-        printed=named(PLAN.printed_file, "exhibit"),
+        unpack(inputs("cells")),
         code=code("cells"),
     output:
-        cells=results("cells", "{exhibit}.csv"),
-        provenance=results("cells", "{exhibit}.csv.prov.json"),
+        **outputs("cells"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/cells/{{exhibit}}.log",
+        log_of("cells", "{exhibit}"),
     conda:
         ENVIRONMENT
     params:
-        settings=named(PLAN.cells_settings, "exhibit"),
+        settings=settings("cells"),
     script:
         "../workflow/scripts/cells.py"
 
 
 rule table:
     input:
-        cells=results("cells", "{exhibit}.csv"),
+        unpack(inputs("table")),
         code=code("table"),
     output:
-        csv=results("table", "{exhibit}.csv"),
-        markdown=results("table", "{exhibit}.md"),
-        latex=results("table", "{exhibit}.tex"),
+        **outputs("table"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/table/{{exhibit}}.log",
+        log_of("table", "{exhibit}"),
     conda:
         ENVIRONMENT
     params:
-        settings=named(PLAN.table_settings, "exhibit"),
+        settings=settings("table"),
     script:
         "../workflow/scripts/table.py"
 
 
 rule figure:
     input:
-        unpack(named(PLAN.figure_inputs, "exhibit")),
+        unpack(inputs("figure")),
         code=code("figure"),
     output:
-        svg=results("figure", "{exhibit}.svg"),
-        png=results("figure", "{exhibit}.png"),
+        **outputs("figure"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/figure/{{exhibit}}.log",
+        log_of("figure", "{exhibit}"),
     conda:
         ENVIRONMENT
     params:
-        settings=named(PLAN.figure_settings, "exhibit"),
+        settings=settings("figure"),
     script:
         "../workflow/scripts/figure.py"

@@ -8,30 +8,24 @@ localrules:
 
 rule claims:
     input:
-        outcomes=named(PLAN.claims_outcomes, "paper"),
-        cells=named(PLAN.claims_cells, "paper"),
-        printed="data/printed/{paper}.csv",
-        claims="config/claims/{paper}.yaml",
+        unpack(inputs("claims")),
         code=code("claims"),
     output:
-        claims=results("claims", "{paper}.csv"),
-        provenance=results("claims", "{paper}.csv.prov.json"),
-        comparisons=results("claims", "{paper}.comparisons.csv"),
-        markdown=results("claims", "{paper}.md"),
+        **outputs("claims"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/claims/{{paper}}.log",
+        log_of("claims", "{paper}"),
     conda:
         ENVIRONMENT
     threads: 1
     params:
-        settings=named(PLAN.claims_settings, "paper"),
+        settings=settings("claims"),
     script:
         "../workflow/scripts/claims.py"
 
 
 rule publish_claims:
     input:
-        files=named(PLAN.claims_files, "paper"),
+        files=asked(PLAN.published.claims),
     output:
         csv=report(
             "tables/{paper}-claims.csv",
@@ -45,7 +39,7 @@ rule publish_claims:
     log:
         "logs/publish/{paper}-claims.log",
     wildcard_constraints:
-        paper="|".join(PLAN.claimed),
+        paper="|".join(PLAN.lookup.claimed),
     conda:
         ENVIRONMENT
     script:

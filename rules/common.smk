@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config.load import load
-from lacuna.cost import attack_memory, attack_seconds, estimate, evaluate_seconds
+from lacuna.cost import estimate
 from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES
+from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
 from lacuna.jobs.runs import begin, lift_rate_limit
@@ -29,33 +30,53 @@ except LacunaError as error:
 
 if DRY:
     ASKED = asked_for(PLAN, sys.argv[1:])
-    print(estimate(PLAN, ASKED or [*PLAN.tables, *PLAN.figures]), file=sys.stderr)
+    print(
+        estimate(PLAN, ASKED or [*PLAN.lookup.tables, *PLAN.lookup.figures]),
+        file=sys.stderr,
+    )
 
 
 wildcard_constraints:
-    dataset="[a-z0-9-]+",
-    exhibit="[a-z0-9-]+",
-    model="[a-z0-9.-]+",
-    source="[a-z0-9.-]+",
-    attack="[a-z0-9_]+",
-    paper="[a-z]+",
-    suite="[a-z0-9_]+",
-    split="train|test",
-    target="[a-z0-9.-]+",
-    selection="[a-z0-9_]+(-[a-z0-9.-]+)?",
+    **WILDCARDS,
 
 
-def results(stage, name):
-    """An artefact's path in the chosen scale, with the dataset as a wildcard."""
-    return f"results/{PLAN.config.scale}/{{dataset}}/{stage}/{name}"
+def outputs(stage):
+    """What a stage writes, by names: artefacts, each with its provenance, and renderings."""
+    said = PLAN.stages[stage]
+    paths = {name: PLAN.paths.template(stage, name) for name in said.outputs}
+    records = {
+        f"{name}_provenance": f"{path}.prov.json" for name, path in paths.items()
+    }
+    renderings = {name: PLAN.paths.template(stage, name) for name in said.renderings}
+    return paths | records | renderings
 
 
-def named(function, *names):
-    """An input or params function that asks the plan about the given wildcards."""
+def log_of(stage, name):
+    """The log of a stage's job."""
+    return f"logs/{PLAN.config.scale}/{{dataset}}/{stage}/{name}.log"
+
+
+def inputs(stage):
+    """An input function: what a stage reads besides code, by names."""
+    return asked(PLAN.stages[stage].inputs)
+
+
+def settings(stage):
+    """A params function: the settings of a stage's job."""
+    return asked(PLAN.stages[stage].canonical)
+
+
+def own(stage):
+    """An input function: code of the user's own that a stage's job runs."""
+    return asked(PLAN.stages[stage].own_code)
+
+
+def asked(function):
+    """An input or params function that asks the plan about a job's wildcards."""
 
     def ask(wildcards):
         try:
-            return function(*(wildcards[name] for name in names))
+            return function(**dict(wildcards.items()))
         except LacunaError as error:
             raise WorkflowError(str(error)) from None
         except KeyError as error:
@@ -71,7 +92,9 @@ def made(*stages):
 
     def ask(wildcards):
         return [
-            artefact.path for artefact in PLAN.artefacts() if artefact.stage in stages
+            artefact.path
+            for artefact in PLAN.inventory.artefacts()
+            if artefact.stage in stages
         ]
 
     return ask
@@ -79,7 +102,7 @@ def made(*stages):
 
 def paper_of(wildcards):
     """The title of the paper that an exhibit, or a file of claims, is about: its place in the HTML report."""
-    exhibits = PLAN.tables | PLAN.figures
+    exhibits = PLAN.lookup.tables | PLAN.lookup.figures
     paper = wildcards.get("paper") or exhibits[wildcards.exhibit][0]
     return PLAN.config.papers[paper]["title"]
 
@@ -88,7 +111,7 @@ def labels(shows):
     """A function for the labels of an exhibit in the HTML report."""
 
     def ask(wildcards):
-        _, body = (PLAN.tables | PLAN.figures)[wildcards.exhibit]
+        _, body = (PLAN.lookup.tables | PLAN.lookup.figures)[wildcards.exhibit]
         return {"exhibit": wildcards.exhibit, "title": body["title"], "shows": shows}
 
     return ask
@@ -106,25 +129,25 @@ def limit(minutes, expected, attempt):
 
 def attack_minutes(wildcards, attempt):
     """Time limit of an attack: two hours more than what its steps are expected to take."""
-    names = wildcards.dataset, wildcards.attack, wildcards.source
-    return limit(120, attack_seconds(PLAN, *names), attempt)
+    return limit(120, PLAN.stages["attack"].seconds(**dict(wildcards.items())), attempt)
 
 
 def evaluate_minutes(wildcards, attempt):
     """Time limit of an evaluation: an hour more than what smoothing is expected to take."""
-    names = wildcards.dataset, wildcards.suite, wildcards.target
-    return limit(60, evaluate_seconds(PLAN, *names), attempt)
+    return limit(
+        60, PLAN.stages["evaluate"].seconds(**dict(wildcards.items())), attempt
+    )
 
 
 def attack_megabytes(wildcards, attempt):
     """Memory of an attack, whose adversarial set is made in it; more on each attempt."""
-    gigabytes = attack_memory(PLAN, wildcards.dataset, wildcards.attack)
+    gigabytes = PLAN.stages["attack"].memory(**dict(wildcards.items()))
     return attempt * int(1000 * gigabytes)
 
 
 def train_minutes(wildcards, attempt):
     """Time limit of a training: an hour more than what its steps are expected to take."""
-    return limit(60, PLAN.seconds(wildcards.dataset, wildcards.model), attempt)
+    return limit(60, PLAN.stages["train"].seconds(**dict(wildcards.items())), attempt)
 
 
 def stop_if_missing(jobs):

@@ -3,13 +3,10 @@
 
 rule dataset:
     input:
-        source=named(PLAN.dataset_files, "dataset"),
+        unpack(inputs("dataset")),
         code=code("dataset"),
     output:
-        train=results("dataset", "train.safetensors"),
-        train_provenance=results("dataset", "train.safetensors.prov.json"),
-        test=results("dataset", "test.safetensors"),
-        test_provenance=results("dataset", "test.safetensors.prov.json"),
+        **outputs("dataset"),
     log:
         f"logs/{PLAN.config.scale}/{{dataset}}/dataset.log",
     conda:
@@ -18,6 +15,6 @@ rule dataset:
     resources:
         runtime=dataset_minutes,
     params:
-        settings=named(PLAN.dataset_settings, "dataset"),
+        settings=settings("dataset"),
     script:
         "../workflow/scripts/dataset.py"

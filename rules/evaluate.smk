@@ -3,16 +3,13 @@
 
 rule evaluate:
     input:
-        images=results("dataset", "test.safetensors"),
-        checkpoints=named(PLAN.checkpoints, "dataset", "target"),
-        adversarial=named(PLAN.suite_sets, "dataset", "suite", "target"),
+        unpack(inputs("evaluate")),
         code=code("evaluate"),
-        own=named(PLAN.target_own_code, "target"),
+        own=own("evaluate"),
     output:
-        outcomes=results("evaluate", "{suite}/{target}.parquet"),
-        provenance=results("evaluate", "{suite}/{target}.parquet.prov.json"),
+        **outputs("evaluate"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/evaluate/{{suite}}/{{target}}.log",
+        log_of("evaluate", "{suite}/{target}"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -20,6 +17,6 @@ rule evaluate:
         runtime=evaluate_minutes,
         batch=500,
     params:
-        settings=named(PLAN.evaluate_settings, "dataset", "suite", "target"),
+        settings=settings("evaluate"),
     script:
         "../workflow/scripts/evaluate.py"

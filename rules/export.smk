@@ -3,13 +3,13 @@
 
 rule export:
     input:
-        adversarial=results("attack", "{attack}/{source}.safetensors"),
+        unpack(inputs("export")),
         code=code("export"),
     output:
-        npz=results("export", "{attack}/{source}.npz"),
-        png=directory(results("export", "{attack}/{source}")),
+        npz=outputs("export")["npz"],
+        png=directory(outputs("export")["png"]),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/export/{{attack}}/{{source}}.log",
+        log_of("export", "{attack}/{source}"),
     conda:
         ENVIRONMENT
     threads: 1

@@ -3,13 +3,12 @@
 
 rule foreground:
     input:
-        images=results("dataset", "{split}.safetensors"),
+        unpack(inputs("foreground")),
         code=code("foreground"),
     output:
-        foreground=results("foreground", "{split}.safetensors"),
-        provenance=results("foreground", "{split}.safetensors.prov.json"),
+        **outputs("foreground"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/foreground/{{split}}.log",
+        log_of("foreground", "{split}"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -17,6 +16,6 @@ rule foreground:
         runtime=240,
         batch=50,
     params:
-        settings=named(PLAN.foreground_settings, "dataset"),
+        settings=settings("foreground"),
     script:
         "../workflow/scripts/foreground.py"

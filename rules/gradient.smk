@@ -3,16 +3,13 @@
 
 rule gradient:
     input:
-        images=results("dataset", "test.safetensors"),
-        checkpoints=named(PLAN.checkpoints, "dataset", "target"),
-        foreground=named(PLAN.gradient_foreground, "dataset"),
+        unpack(inputs("gradient")),
         code=code("gradient"),
-        own=named(PLAN.target_own_code, "target"),
+        own=own("gradient"),
     output:
-        measures=results("gradient", "loss/{target}.parquet"),
-        provenance=results("gradient", "loss/{target}.parquet.prov.json"),
+        **outputs("gradient"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/gradient/{{target}}.log",
+        log_of("gradient", "{target}"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -20,6 +17,6 @@ rule gradient:
         runtime=minutes(60),
         batch=100,
     params:
-        settings=named(PLAN.gradient_settings, "dataset", "target"),
+        settings=settings("gradient"),
     script:
         "../workflow/scripts/gradient.py"

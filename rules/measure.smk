@@ -3,21 +3,18 @@
 
 rule measure:
     input:
-        images=results("dataset", "test.safetensors"),
-        adversarial=results("attack", "{attack}/{source}.safetensors"),
-        foreground=named(PLAN.measure_foreground, "dataset", "attack"),
+        unpack(inputs("measure")),
         code=code("measure"),
     output:
-        measures=results("measure", "{attack}/{source}.parquet"),
-        provenance=results("measure", "{attack}/{source}.parquet.prov.json"),
+        **outputs("measure"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/measure/{{attack}}/{{source}}.log",
+        log_of("measure", "{attack}/{source}"),
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         runtime=120,
     params:
-        settings=named(PLAN.measure_settings, "dataset", "attack"),
+        settings=settings("measure"),
     script:
         "../workflow/scripts/measure.py"

@@ -10,7 +10,7 @@ localrules:
 
 rule publish_table:
     input:
-        files=named(PLAN.table_files, "exhibit"),
+        files=asked(PLAN.published.table),
     output:
         csv=report(
             "tables/{exhibit}.csv",
@@ -31,7 +31,7 @@ rule publish_table:
     log:
         "logs/publish/tables/{exhibit}.log",
     wildcard_constraints:
-        exhibit="|".join(PLAN.tables),
+        exhibit="|".join(PLAN.lookup.tables),
     conda:
         ENVIRONMENT
     script:
@@ -40,7 +40,7 @@ rule publish_table:
 
 rule publish_figure:
     input:
-        files=named(PLAN.figure_files, "exhibit"),
+        files=asked(PLAN.published.figure),
     output:
         svg=report(
             "figures/{exhibit}.svg",
@@ -53,7 +53,7 @@ rule publish_figure:
     log:
         "logs/publish/figures/{exhibit}.log",
     wildcard_constraints:
-        exhibit="|".join(PLAN.figures),
+        exhibit="|".join(PLAN.lookup.figures),
     conda:
         ENVIRONMENT
     script:
@@ -62,10 +62,10 @@ rule publish_figure:
 
 rule tables:
     input:
-        expand("tables/{exhibit}.csv", exhibit=list(PLAN.tables)),
-        expand("tables/{paper}-claims.csv", paper=PLAN.claimed),
+        expand("tables/{exhibit}.csv", exhibit=list(PLAN.lookup.tables)),
+        expand("tables/{paper}-claims.csv", paper=PLAN.lookup.claimed),
 
 
 rule figures:
     input:
-        expand("figures/{exhibit}.svg", exhibit=list(PLAN.figures)),
+        expand("figures/{exhibit}.svg", exhibit=list(PLAN.lookup.figures)),

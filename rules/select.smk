@@ -3,14 +3,12 @@
 
 rule select:
     input:
-        images=results("dataset", "test.safetensors"),
-        checkpoints=named(PLAN.select_checkpoints, "dataset", "selection"),
+        unpack(inputs("select")),
         code=code("select"),
     output:
-        selection=results("select", "{selection}.csv"),
-        provenance=results("select", "{selection}.csv.prov.json"),
+        **outputs("select"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/select/{{selection}}.log",
+        log_of("select", "{selection}"),
     conda:
         ENVIRONMENT
     threads: 1
@@ -18,6 +16,6 @@ rule select:
         runtime=minutes(60),
         batch=500,
     params:
-        settings=named(PLAN.select_settings, "dataset", "selection"),
+        settings=settings("select"),
     script:
         "../workflow/scripts/select.py"

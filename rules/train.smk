@@ -6,17 +6,12 @@ for ARCH in ARCHITECTURES:
         name:
             f"train_{ARCH}"
         input:
-            images=results("dataset", "train.safetensors"),
-            tests=named(PLAN.history_tests, "dataset", "model"),
-            foreground=named(PLAN.train_foreground, "dataset", "model"),
+            unpack(inputs("train")),
             code=code("train"),
         output:
-            checkpoint=results("train", "{model}.safetensors"),
-            provenance=results("train", "{model}.safetensors.prov.json"),
-            history=results("train", "{model}.history.csv"),
-            history_provenance=results("train", "{model}.history.csv.prov.json"),
+            **outputs("train"),
         log:
-            f"logs/{PLAN.config.scale}/{{dataset}}/train/{{model}}.log",
+            log_of("train", "{model}"),
         wildcard_constraints:
             model=f"{ARCH}(x2)?-[a-z0-9.-]+",
         priority: int(1e6 / PLAN.config.settings["throughput"][ARCH])
@@ -26,21 +21,20 @@ for ARCH in ARCHITECTURES:
         resources:
             runtime=train_minutes,
         params:
-            settings=named(PLAN.train_settings, "dataset", "model"),
+            settings=settings("train"),
         script:
             "../workflow/scripts/train.py"
 
 
 rule adopt:
     input:
-        weights=named(PLAN.adopt_checkpoint, "model"),
+        unpack(inputs("adopt")),
         code=code("adopt"),
-        own=named(PLAN.target_own_code, "model"),
+        own=own("adopt"),
     output:
-        checkpoint=results("train", "{model}.safetensors"),
-        provenance=results("train", "{model}.safetensors.prov.json"),
+        **outputs("adopt"),
     log:
-        f"logs/{PLAN.config.scale}/{{dataset}}/adopt/{{model}}.log",
+        log_of("adopt", "{model}"),
     wildcard_constraints:
         model="own-[a-z0-9.-]+",
     conda:
@@ -49,6 +43,6 @@ rule adopt:
     resources:
         runtime=minutes(30),
     params:
-        settings=named(PLAN.adopt_settings, "dataset", "model"),
+        settings=settings("adopt"),
     script:
         "../workflow/scripts/adopt.py"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import zlib
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from asking import exhibit_settings
 
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, measured, printed_cells
@@ -78,7 +78,7 @@ def random_outcomes(target: str, cells: Sequence[dict[str, Any]]) -> pd.DataFram
 
 def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
     chosen = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
-    settings = json.loads(Plan(load(root, chosen)).cells_settings("table3"))
+    settings = exhibit_settings(Plan(load(root, chosen)), "cells", "table3")
     keys = {(cell["suite"], cell["target"]) for cell in settings["cells"]}
     outcomes = {key: random_outcomes(key[1], settings["cells"]) for key in keys}
     printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")

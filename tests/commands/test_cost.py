@@ -12,9 +12,11 @@ import pytest
 from test_config import DEFECTIVE, DEMO
 
 from lacuna.config.load import load
-from lacuna.cost import OTHERS, PARAMETERS, TRAINING, Cost, attack_memory, estimate, evaluate_seconds, table
+from lacuna.cost import Cost, estimate, table
 from lacuna.language.attacks import attack_code
 from lacuna.plan.plan import Plan
+from lacuna.plan.stages.attack import OTHERS
+from lacuna.plan.stages.train import MEMORY, PARAMETERS
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -115,7 +117,7 @@ def test_an_ensemble_of_rows_is_trained_once_per_member(cost_of: Callable[..., C
 def test_adversarial_training_costs_a_pass_more_per_step(root: Path, model: str, passes: int) -> None:
     plan = Plan(load(root, CHOSEN))
     plain = f"{model.partition('-')[0].removesuffix('x2')}-standard-s1"
-    assert plan.seconds(DATASET, model) == pytest.approx(passes * plan.seconds(DATASET, plain))
+    assert plan.networks.seconds(DATASET, model) == pytest.approx(passes * plan.networks.seconds(DATASET, plain))
 
 
 @pytest.mark.parametrize(
@@ -155,27 +157,27 @@ def test_sets_without_a_network_cost_disk_and_no_time(cost_of: Callable[..., Cos
 
 def test_memory_is_that_of_the_largest_job_and_grows_with_the_images_an_attack_makes(root: Path) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
-    assert estimate(plan, ["table8"], True).memory == TRAINING, "small images"
-    budgets, images = len(plan.attack("shuffle")["budgets"]), 50_000 * 3 * 224 * 224 / 1e9
-    asked = attack_memory(plan, "imagenet", "shuffle")
+    assert estimate(plan, ["table8"], True).memory == MEMORY, "small images"
+    budgets, images = len(plan.lookup.attack("shuffle")["budgets"]), 50_000 * 3 * 224 * 224 / 1e9
+    asked = plan.stages["attack"].memory("imagenet", "shuffle", "none")
     assert asked - OTHERS == pytest.approx((1 + max(4, 2 * budgets)) * images)
-    assert estimate(plan, ["table1"], True).memory == asked > TRAINING
+    assert estimate(plan, ["table1"], True).memory == asked > MEMORY
 
 
 def test_certifying_costs_a_third_of_a_step_for_every_draw_on_every_image_and_set(root: Path) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
     suite, target = "dual_smooth25", "resnet34-noise25-s0--smooth25"  # one budget each of PGD and dual, on 500 images
     draws = (1 + 2 * 2 / 3) * 500 * (100 + 100_000)  # two sets whose answers need no radius
-    step = plan.pass_seconds("imagenet10", "resnet34-noise25-s0")
-    assert evaluate_seconds(plan, "imagenet10", suite, target) == pytest.approx(draws * step / 3)
-    assert evaluate_seconds(plan, "imagenet10", "dual_l2", "resnet34-clean-s0") == 0
+    step = plan.networks.pass_seconds("imagenet10", "resnet34-noise25-s0")
+    assert plan.stages["evaluate"].seconds("imagenet10", suite, target) == pytest.approx(draws * step / 3)
+    assert plan.stages["evaluate"].seconds("imagenet10", "dual_l2", "resnet34-clean-s0") == 0
     assert estimate(plan, ["dual-smoothing"], True).seconds > 3 * draws * step / 3
 
 
 def test_the_profile_asks_for_the_memory_that_the_list_names(root: Path) -> None:
     text = (root / "slurm/profile.yaml").read_text()
     assert {'mem_mb="attempt * 12000"', 'mem_mb="attempt * 8000"'} <= set(re.findall(r'mem_mb="[^"]*"', text))
-    assert (TRAINING, OTHERS) == (12, 8)
+    assert (MEMORY, OTHERS) == (12, 8)
     (attack,) = re.findall(r"^  attack: (.*)$", text, re.M)
     assert "mem_mb" not in attack, "it would win over the rule's"
 
@@ -197,16 +199,16 @@ def test_the_cost_counts_what_the_plan_makes_each_once(
 ) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": scale}))
     monkeypatch.chdir(tmp_path)
-    stages = [a.stage for a in plan.artefacts() if not a.path.endswith(".history.csv")]
-    cost = estimate(plan, [*plan.tables, *plan.figures])
+    stages = [a.stage for a in plan.inventory.artefacts() if not a.path.endswith(".history.csv")]
+    cost = estimate(plan, [*plan.lookup.tables, *plan.lookup.figures])
     assert (cost.trainings, cost.attacks) == (stages.count("train"), stages.count("attack"))
-    assert vars(estimate(plan, [*plan.tables, *plan.figures, *plan.tables])) == vars(cost)
+    assert vars(estimate(plan, [*plan.lookup.tables, *plan.lookup.figures, *plan.lookup.tables])) == vars(cost)
 
 
 def test_what_is_there_costs_nothing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(load(root, CHOSEN))
     monkeypatch.chdir(tmp_path)
-    for artefact in plan.artefacts("table4"):
+    for artefact in plan.inventory.artefacts("table4"):
         Path(artefact.path).parent.mkdir(parents=True, exist_ok=True)
         Path(artefact.path).touch()
     assert estimate(plan, ["table4"]) == Cost()
@@ -220,15 +222,17 @@ def test_the_list_has_every_table_what_is_missing_and_how_long_what_was_made_too
     plan = Plan(load(root, CHOSEN))
     monkeypatch.chdir(tmp_path)
     lines = table(plan)
-    assert [line.split()[0] for line in lines[1:-2]] == list(plan.tables)
+    assert [line.split()[0] for line in lines[1:-2]] == list(plan.lookup.tables)
     assert all(line.split()[-4] == line.split()[-1] for line in lines[1:-1]), "all is missing"
-    together = estimate(plan, plan.tables)
+    together = estimate(plan, plan.lookup.tables)
     assert lines[-2].split()[-6:-4] == [str(together.trainings), str(together.attacks)]
     assert lines[-1].endswith("no training was made here to compare.")
 
-    artefacts = [a for a in plan.artefacts("table9") if a.stage == "train" and a.path.endswith(".safetensors")]
+    artefacts = [
+        a for a in plan.inventory.artefacts("table9") if a.stage == "train" and a.path.endswith(".safetensors")
+    ]
     for artefact in artefacts:
-        seconds = 3 * plan.seconds(DATASET, Path(artefact.path).stem)
+        seconds = 3 * plan.networks.seconds(DATASET, Path(artefact.path).stem)
         Path(artefact.path).parent.mkdir(parents=True, exist_ok=True)
         Path(artefact.path).touch()
         Path(f"{artefact.path}.prov.json").write_text(json.dumps({"volatile": {"seconds": seconds}}))

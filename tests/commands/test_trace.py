@@ -8,7 +8,7 @@ import torch
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_tensors
-from lacuna.plan.plan import own_file
+from lacuna.plan.own import own_code
 from lacuna.trace import describe, find
 
 
@@ -59,6 +59,6 @@ def test_own_code_is_found_without_importing_it(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "pack/part.py").write_text("raise RuntimeError")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert own_file("pack.part:thing") == "pack/part.py"
-    assert own_file("torch.nn:Linear") is None
-    assert own_file("no.such:thing") is None
+    assert own_code("pack.part:thing") == ["pack/part.py"]
+    assert own_code("torch.nn:Linear") == []
+    assert own_code("no.such:thing") == []

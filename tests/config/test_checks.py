@@ -183,7 +183,7 @@ def test_a_mistake_is_refused_with_its_place(project: Project, change: Change, k
 @pytest.mark.parametrize("change", ALLOWED, ids=range(len(ALLOWED)))
 def test_what_is_no_mistake_is_taken(project: Project, change: Change) -> None:
     project.edit(DEFECTIVE, change)
-    Plan(project.load()).artefacts()
+    Plan(project.load()).inventory.artefacts()
 
 
 UNPADDED = [{"k": 2}, {"k": 4}, {"k": 8}]

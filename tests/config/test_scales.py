@@ -63,11 +63,11 @@ def test_the_paper_scale_attacks_transferred_examples_as_printed(paper: Plan) ->
         "fgsm_white": ["fgsm_e1", "fgsm_e2", "fgsm_e4"],
         "noise": [f"gaussian_s{sigma}" for sigma in (1, 2, 4, 8, 12, 16, 20, 24, 28, 32)],
     }
-    assert {name: paper.codes(name) for name in codes} == codes
+    assert {name: paper.lookup.codes(name) for name in codes} == codes
     for name in ("cw40", "cw20"):
-        (budget,) = paper.attack(name)["budgets"]
+        (budget,) = paper.lookup.attack(name)["budgets"]
         assert (budget["steps"], budget["binary_search_steps"]) == (1000, 30)
-    (mnist,) = paper.attack("pgd_mnist")["budgets"]
+    (mnist,) = paper.lookup.attack("pgd_mnist")["budgets"]
     assert (mnist["epsilon"], mnist["step"], mnist["steps"]) == ("0.3", "0.01", 40)
     images = paper.config.settings["images"]
     assert (images["transfer"], images["transfer_cw"], images["all_images"]) == (5000, 1000, 10_000)
@@ -76,17 +76,17 @@ def test_the_paper_scale_attacks_transferred_examples_as_printed(paper: Plan) ->
 def test_the_paper_scale_trains_and_attacks_with_dual_perturbation_as_printed(paper: Plan) -> None:
     """Towards Robustness against Unsuspicious Adversarial Examples, Section 5.1, Figures 3 to 5."""
     for role in ("imagenet10", "stl10", "segment6"):
-        assert paper.epochs(role, "resnet34-atdual-s0") == 20
+        assert paper.networks.epochs(role, "resnet34-atdual-s0") == 20
     trainings = paper.config.papers["dual"]["trainings"]
     pgd, dual = trainings["atpgd"]["attack"], trainings["atdual"]["attack"]
     assert (pgd["method"], pgd["epsilon_l2"], pgd["steps"]) == ("pgd_l2", 2, 50)
     assert [dual[key] for key in ("epsilon_foreground", "epsilon_background", "weight", "steps")] == [2, 20, 0, 50]
     assert {trainings[name]["pretrained"] for name in ("clean", "atpgd", "atdual")} == {"IMAGENET1K_V1"}
     for name in ("dual_foreground", "dual_background", "dual_pgd", "dual_plain", "dual_weights"):
-        assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {100}, name
+        assert {budget["steps"] for budget in paper.lookup.attack(name)["budgets"]} == {100}, name
     for name in ("dual_inf_foreground", "dual_inf_background", "dual_inf_pgd"):
-        assert {budget["steps"] for budget in paper.attack(name)["budgets"]} == {20}, name
-    assert [budget["gamma"] for budget in paper.attack("dual_jsma")["budgets"]] == [0.025, 0.05, 0.075, 0.1]
+        assert {budget["steps"] for budget in paper.lookup.attack(name)["budgets"]} == {20}, name
+    assert [budget["gamma"] for budget in paper.lookup.attack("dual_jsma")["budgets"]] == [0.025, 0.05, 0.075, 0.1]
     energy = trainings["atenergy"]["attack"]["epsilon_l2"]
     assert energy == pytest.approx((dual["epsilon_foreground"] ** 2 + dual["epsilon_background"] ** 2) ** 0.5, abs=1e-4)
 
@@ -94,9 +94,9 @@ def test_the_paper_scale_trains_and_attacks_with_dual_perturbation_as_printed(pa
 def test_the_paper_scale_attacks_with_advdrop_as_printed(paper: Plan) -> None:
     """AdvDrop, Section 4.1 and Table 1."""
     for name, steps in {"advdrop_paper": 50, "advdrop_code": 50, "advdrop_paper_targeted": 500}.items():
-        budgets = paper.attack(name)["budgets"]
+        budgets = paper.lookup.attack(name)["budgets"]
         assert [(budget["bound"], budget["steps"]) for budget in budgets] == [(20, steps), (60, steps), (100, steps)]
     assert paper.config.settings["images"]["advdrop"] == 2000
-    victim = paper.network_settings(paper.role("imagenet"), "resnet50-v1-s0")
+    victim = paper.networks.settings(paper.lookup.role("imagenet"), "resnet50-v1-s0")
     assert (victim["training"]["pretrained"], victim["training"]["head"]) == ("IMAGENET1K_V1", "kept")
-    assert paper.epochs("imagenet", "resnet50-v1-s0") == 0
+    assert paper.networks.epochs("imagenet", "resnet50-v1-s0") == 0

@@ -45,14 +45,16 @@ def test_a_papers_file_is_read_and_its_claims_are_judged_by_it(root: Path, paper
 def test_every_printed_number_stands_beside_a_cell(root: Path, plan: Plan, paper: str) -> None:
     """Over no outcomes at all: what is printed does not depend on them."""
     printed = read_printed(str(root / f"data/printed/{paper}.csv"))
-    for table, (owner, body) in plan.tables.items():
+    for table, (owner, body) in plan.lookup.tables.items():
         theirs = printed[printed["table"] == body.get("printed")]
         if owner != paper or theirs.empty:
             continue
-        cells = [vars(cell) | {"target": cell.target} for cell in plan.cells(table)]
-        ensembles = {cell["model"]: plan.exhibits.members(cell["model"]) for cell in cells}
+        cells = [vars(cell) | {"target": cell.target} for cell in plan.lookup.cells(table)]
+        ensembles = {cell["model"]: plan.lookup.exhibits.members(cell["model"]) for cell in cells}
         ensembles = {name: members for name, members in ensembles.items() if members != [name]}
-        ensembles |= {c["source"]: plan.exhibits.members(c["source"]) for c in cells if c["source"].startswith("ens")}
+        ensembles |= {
+            c["source"]: plan.lookup.exhibits.members(c["source"]) for c in cells if c["source"].startswith("ens")
+        }
         settings = {"exhibit": table, "dataset": "d", "paper_dataset": "d", "scale": "paper", "cells": cells}
         places = [place_of(cell) for cell in cells]
         empty = pd.DataFrame(NOTHING | dict.fromkeys({cell["metric"] for cell in cells}, pd.Series(dtype=float)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from asking import exhibit_inputs
 from drawing import Ask
 from stages import Outputs
 
@@ -116,10 +117,10 @@ def test_the_stage_measures_every_test_image_of_a_network(asked: Ask, tmp_path: 
 
 def test_the_table_of_figure_6_is_about_the_networks_and_the_data_of_the_figure(root: Path) -> None:
     plan = Plan(load(root, CHOSEN))
-    figure = plan.figures["dual-figure6"][1]
-    cells = plan.cells("dual-figure6")
+    figure = plan.lookup.figures["dual-figure6"][1]
+    cells = plan.lookup.cells("dual-figure6")
     assert list(dict.fromkeys((cell.model, cell.row) for cell in cells)) == list(figure["models"].items())
-    artefacts = plan.artefacts("dual-figure6")
+    artefacts = plan.inventory.artefacts("dual-figure6")
     stages = [artefact.stage for artefact in artefacts]
     assert {stage: stages.count(stage) for stage in stages} == {
         "dataset": 2,
@@ -128,7 +129,7 @@ def test_the_table_of_figure_6_is_about_the_networks_and_the_data_of_the_figure(
         "gradient": 3,
         "cells": 1,
     }
-    drawn = {path for paths in plan.figure_inputs("dual-figure6").values() for path in paths}
+    drawn = {path for paths in exhibit_inputs(plan, "figure", "dual-figure6").values() for path in paths}
     assert drawn <= {artefact.path for artefact in artefacts}
 
 

@@ -16,7 +16,7 @@ from lacuna.evaluation.quality import QUALITY_MEASURES, measure_quality
 from lacuna.files.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.language.attacks import MEASURES as NAMED
 from lacuna.plan.plan import Plan
-from lacuna.plan.settings import SCORES
+from lacuna.plan.stages.measure import SCORES
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -86,9 +86,9 @@ def test_every_valid_example_has_a_line_with_its_measures(tmp_path: Path, root: 
 
 def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) -> None:
     with pytest.raises(LacunaError, match="attack 'pgd16' measures nothing"):
-        Plan(table3.load()).measure_settings("cifar10", "pgd16")
+        Plan(table3.load()).stages["measure"].canonical("cifar10", "pgd16")
     table3.edit(DEFECTIVE, lambda content: content["attacks"]["pgd16"].update(measures=["psnr", "colours"]))
-    assert json.loads(Plan(table3.load()).measure_settings("cifar10", "pgd16")) == {
+    assert Plan(table3.load()).stages["measure"].settings("cifar10", "pgd16") == {
         "measures": ["psnr", "colours"],
         "saliency": {},
     }

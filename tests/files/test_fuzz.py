@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from asking import exhibit_inputs, exhibit_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -240,17 +241,17 @@ def mutate(content: Any, draw: Any) -> None:
 
 def check_paths(plan: Plan) -> None:
     """Whatever the workflow writes lies below results/<scale>, and every name of an exhibit is a file's name."""
-    written = [artefact.path for artefact in plan.artefacts()]
-    written += [path for table in plan.tables for path in plan.table_files(table)]
-    for figure in plan.figures:
-        written += plan.figure_files(figure)
-        json.loads(plan.figure_settings(figure))
-        plan.figure_inputs(figure)
+    written = [artefact.path for artefact in plan.inventory.artefacts()]
+    written += [path for table in plan.lookup.tables for path in plan.published.table(table)]
+    for figure in plan.lookup.figures:
+        written += plan.published.figure(figure)
+        exhibit_settings(plan, "figure", figure)
+        exhibit_inputs(plan, "figure", figure)
     for path in written:
         assert os.path.normpath(path) == path
         assert path.startswith("results/demo/")
         assert all(SAFE.fullmatch(name) and len(name) < 200 for name in path.split("/")), path
-    assert all(re.fullmatch("[a-z0-9-]+", name) for name in [*plan.tables, *plan.figures])
+    assert all(re.fullmatch("[a-z0-9-]+", name) for name in [*plan.lookup.tables, *plan.lookup.figures])
 
 
 @fuzzed(400)

@@ -72,13 +72,12 @@ def test_attacks_and_trainings_that_need_the_foreground_read_it(project: "Projec
     project.edit(DEFECTIVE, with_dual())
     plan = Plan(project.load())
     files = {split: f"results/demo/{SUBSET}/foreground/{split}.safetensors" for split in ("train", "test")}
-    assert plan.attack_foreground(SUBSET, "regions") == [files["test"]]
-    assert plan.attack_foreground(SUBSET, "pgd16") == []
-    assert plan.train_foreground(SUBSET, "resnet34-duall2-s1") == [files["train"]]
-    assert (
-        plan.train_foreground(SUBSET, "resnet18-at-s1") == plan.train_foreground(SUBSET, "resnet18-standard-s1") == []
-    )
-    made = {artefact.path: artefact for artefact in plan.artefacts("table4")}
+    assert plan.stages["attack"].inputs(SUBSET, "regions", "none")["foreground"] == [files["test"]]
+    assert plan.stages["attack"].inputs(SUBSET, "pgd16", "none")["foreground"] == []
+    assert plan.stages["train"].inputs(SUBSET, "resnet34-duall2-s1")["foreground"] == [files["train"]]
+    for model in ("resnet18-at-s1", "resnet18-standard-s1"):
+        assert plan.stages["train"].inputs(SUBSET, model)["foreground"] == []
+    made = {artefact.path: artefact for artefact in plan.inventory.artefacts("table4")}
     order = list(made)
     for split, path in files.items():
         assert made[path].stage == "foreground"
@@ -89,7 +88,7 @@ def test_attacks_and_trainings_that_need_the_foreground_read_it(project: "Projec
     assert files["train"] in made[trained].inputs
     assert files["test"] in made[attacked].inputs
     assert order.index(files["train"]) < order.index(trained) < order.index(attacked)
-    assert files["test"] not in {artefact.path for artefact in plan.artefacts("table3")}
+    assert files["test"] not in {artefact.path for artefact in plan.inventory.artefacts("table3")}
 
 
 @pytest.mark.parametrize("weight", [0, 1])
@@ -97,7 +96,7 @@ def test_a_saliency_model_belongs_to_an_attacks_settings_where_a_weight_asks_for
     project: "Project", weight: int
 ) -> None:
     project.edit(DEFECTIVE, with_dual(weight))
-    settings = json.loads(Plan(project.load()).attack_settings(SUBSET, "regions", "resnet34-duall2-s1"))
+    settings = Plan(project.load()).stages["attack"].settings(SUBSET, "regions", "resnet34-duall2-s1")
     assert settings.get("saliency") == ({"kind": "spectral_residual"} if weight else None)
 
 
@@ -106,13 +105,13 @@ def test_a_foreground_changes_no_settings_of_the_dataset(project: "Project") -> 
         (project.root / f"config/{kind}/dual.yaml").unlink()  # its figures need a foreground
     for part in ("images", "attacks", "trainings", "defenses"):
         project.edit(DEMO, lambda content, part=part: without_dual(content[part]))
-    before = Plan(project.load()).dataset_settings(SUBSET)
+    before = Plan(project.load()).stages["dataset"].canonical(SUBSET)
     project.edit(DATASETS, lambda content: content[SUBSET].pop("foreground"))
-    assert Plan(project.load()).dataset_settings(SUBSET) == before
+    assert Plan(project.load()).stages["dataset"].canonical(SUBSET) == before
     assert "foreground" not in before
     project.edit(DEFECTIVE, with_dual())
     with pytest.raises(LacunaError, match=f"key {SUBSET}.foreground is missing"):
-        Plan(project.load()).artefacts("table4")
+        Plan(project.load()).inventory.artefacts("table4")
 
 
 def test_a_scale_changes_the_foreground_of_a_dataset(project: "Project") -> None:
@@ -122,7 +121,7 @@ def test_a_scale_changes_the_foreground_of_a_dataset(project: "Project") -> None
     assert paper["unseen"] == laptop["unseen"] == {"kind": "centre_surround"}
     density = {"kind": "saliency", "model": {"kind": "centre_surround"}, "threshold": "density"}
     project.edit(DEMO, lambda content: content.update(foreground={SUBSET: {"masks": density}}))
-    assert json.loads(Plan(project.load()).foreground_settings(SUBSET))["masks"] == density
+    assert Plan(project.load()).stages["foreground"].settings(SUBSET, "test")["masks"] == density
 
 
 def without_dual(part: dict[str, Any]) -> None:
@@ -179,7 +178,7 @@ def test_adam_needs_no_momentum_and_takes_none(project: "Project") -> None:
         del recipe["momentum"], recipe["nesterov"]
 
     project.edit(DEMO, adam)
-    recipe = json.loads(Plan(project.load()).train_settings(SUBSET, "resnet18-standard-s1"))["recipe"]
+    recipe = Plan(project.load()).stages["train"].settings(SUBSET, "resnet18-standard-s1")["recipe"]
     assert recipe["optimiser"] == "adam"
     project.edit(DEMO, lambda content: content["recipes"][SUBSET].update(momentum=0.9))
     assert "allowed: nothing with optimiser adam" in refusal(project)

@@ -290,12 +290,12 @@ def test_without_file_names_there_are_no_counterparts() -> None:
 
 
 def test_the_paper_scale_reads_stylized_imagenet_and_the_demo_makes_a_stand_in(project: "Project") -> None:
-    codes = {scale: Plan(project.load(scale=scale)).codes("stylised") for scale in ("demo", "laptop", "paper")}
+    codes = {scale: Plan(project.load(scale=scale)).lookup.codes("stylised") for scale in ("demo", "laptop", "paper")}
     assert codes == {"demo": ["stylised"], "laptop": ["stylised"], "paper": ["stylized_imagenet"]}
     plan = Plan(project.load(scale="paper"))
-    assert [cell.attack for cell in plan.cells("table1")][3::4] == ["stylized_imagenet"] * 2
-    assert '"dataset":{"classes":1000,"source":' in plan.attack_settings("imagenet", "stylised", "none")
-    assert '"dataset"' not in plan.attack_settings("imagenet", "shuffle", "none")
+    assert [cell.attack for cell in plan.lookup.cells("table1")][3::4] == ["stylized_imagenet"] * 2
+    assert '"dataset":{"classes":1000,"source":' in plan.stages["attack"].canonical("imagenet", "stylised", "none")
+    assert '"dataset"' not in plan.stages["attack"].canonical("imagenet", "shuffle", "none")
 
 
 def test_a_folder_of_counterparts_needs_a_dataset_with_file_names(project: "Project") -> None:

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.cost import PARAMETERS
 from lacuna.language.models import parse_model
 from lacuna.models import build_model
 from lacuna.models.build import parameter_count
 from lacuna.models.layers import Defect
+from lacuna.plan.stages.train import PARAMETERS
 
 torch.set_num_threads(1)
 STAGES = ((16, 64), (64, 128), (128, 256))  # channels before and after each stage of five blocks

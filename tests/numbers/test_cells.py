@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from asking import exhibit_settings
 
 from lacuna.config.load import load
 from lacuna.language.codes import source_code
@@ -33,7 +33,7 @@ TESTED, ATTACKED, CLASSES = 60, 30, 3
 @pytest.fixture(scope="session")
 def settings(root: Path) -> dict[str, Any]:
     """Settings of the rule cells for Table 3 at the demo scale."""
-    return dict(json.loads(Plan(load(root, CHOSEN)).cells_settings("table3")))
+    return dict(exhibit_settings(Plan(load(root, CHOSEN)), "cells", "table3"))
 
 
 @pytest.fixture(scope="session")

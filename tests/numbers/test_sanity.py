@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from asking import exhibit_settings
 from scipy.stats import binomtest
 from test_config import put, refusal
 from victims import images, labelled, small
@@ -233,9 +233,9 @@ def test_every_column_of_the_cross_table_is_checked_and_shares_networks_with_the
 
     for scale in ("demo", "laptop", "paper"):
         plan = Plan(load(root, CHOSEN | {"scale": scale}))
-        settings = json.loads(plan.cells_settings("cross"))
+        settings = exhibit_settings(plan, "cells", "cross")
         methods = {
-            plan.attack(name)["method"]
+            plan.lookup.attack(name)["method"]
             for _, suite in plan.config.papers["cross"]["suites"].items()
             for name in suite["attacks"]
         }
@@ -256,7 +256,7 @@ def test_every_column_of_the_cross_table_is_checked_and_shares_networks_with_the
         assert len({cell["model"] for cell in settings["cells"]}) == 9
         for cell, check in zip(settings["cells"], settings["checks"], strict=True):
             assert bool(check) == (cell["metric"] != "test_accuracy")
-        first = json.loads(plan.cells_settings("table3"))
+        first = exhibit_settings(plan, "cells", "table3")
         assert "checks" not in first
         assert {c["model"] for c in settings["cells"] if "standard-s1" in c["model"]} <= {
             c["model"] for c in first["cells"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from asking import exhibit_settings
 from madeup import CELLS, audited, run
 from scipy import stats
 
@@ -37,8 +38,8 @@ def moved(text: str, seed: int) -> str:
 def test_each_further_seed_is_the_run_of_that_seed_in_a_folder_of_its_own(project: Project, first: int) -> None:
     """Everything is made again, sources and selections too, from the same settings but for the seed."""
     plan = Plan(project.load(seed=first, seeds=3))
-    several = {a.path: a for a in plan.artefacts(*plan.tables)}
-    alone = [Plan(project.load(seed=first + i)).artefacts(*plan.tables) for i in range(3)]
+    several = {a.path: a for a in plan.inventory.artefacts(*plan.lookup.tables)}
+    alone = [Plan(project.load(seed=first + i)).inventory.artefacts(*plan.lookup.tables) for i in range(3)]
     kept = {a.path for a in alone[0] if a.stage != "cells"}
     assert {several[a.path] for a in alone[0] if a.stage != "cells"} == {a for a in alone[0] if a.stage != "cells"}
     for i in (1, 2):
@@ -112,9 +113,11 @@ def three(table3: Project, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFram
 def one_seed(plan: Plan, folder: str) -> pd.DataFrame:
     from lacuna.numbers.cells import compute_cells
 
-    settings = json.loads(plan.cells_settings("table3"))
+    settings = exhibit_settings(plan, "cells", "table3")
     outcomes = {
-        (c["suite"], c["target"]): pd.read_parquet(plan.path(folder, "evaluate", f"{c['suite']}/{c['target']}.parquet"))
+        (c["suite"], c["target"]): pd.read_parquet(
+            plan.stages["evaluate"].path("outcomes", dataset=folder, suite=c["suite"], target=c["target"])
+        )
         for c in settings["cells"]
     }
     printed = pd.read_csv("data/printed/defective.csv").query("table == 3")
@@ -173,7 +176,7 @@ def test_a_cell_without_images_in_one_seed_is_empty(table3: Project, monkeypatch
     from lacuna.numbers.cells import table_cells
 
     monkeypatch.chdir(table3.root)
-    settings = json.loads(Plan(table3.load(seeds=2)).cells_settings("table3"))
+    settings = exhibit_settings(Plan(table3.load(seeds=2)), "cells", "table3")
     cell = settings["cells"][0] | {"suite": "s", "target": "t", "attack": "a", "source": "vgg19-standard-s0"}
     settings |= {"cells": [cell]}
     names = {

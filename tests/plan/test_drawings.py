@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asking import exhibit_inputs, exhibit_settings
 
 from lacuna.config.load import load
 from lacuna.plan.plan import Plan
@@ -32,11 +32,11 @@ def below(dataset: str, *names: str) -> list[str]:
 
 
 def settings(plan: Plan, figure: str) -> dict[str, Any]:
-    return json.loads(plan.figure_settings(f"defective-{figure}"))
+    return exhibit_settings(plan, "figure", f"defective-{figure}")
 
 
 def test_the_paper_has_a_figure_of_every_kind(plan: Plan) -> None:
-    figures = {name: body["plot"] for name, (paper, body) in plan.figures.items() if paper == "defective"}
+    figures = {name: body["plot"] for name, (paper, body) in plan.lookup.figures.items() if paper == "defective"}
     kinds = {name.removeprefix("defective-"): plot for name, plot in figures.items()}
     assert FIGURES.items() <= kinds.items()
     assert set(FIGURES.values()) == set(kinds.values())
@@ -77,7 +77,7 @@ FILES_OF: dict[str, dict[str, list[str]]] = {
 
 @pytest.mark.parametrize("figure", FILES_OF)
 def test_a_figure_is_drawn_from_its_files_in_the_order_of_its_entry(plan: Plan, figure: str) -> None:
-    assert plan.figure_inputs(f"defective-{figure}") == FILES_OF[figure]
+    assert exhibit_inputs(plan, "figure", f"defective-{figure}") == FILES_OF[figure]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_figure_is_drawn_from_its_files_in_the_order_of_its_entry(plan: Plan, 
 def test_settings_name_scale_and_dataset_for_the_note(plan: Plan, figure: str, role: str) -> None:
     said = settings(plan, figure)
     assert (said["scale"], said["dataset"], said["paper_dataset"]) == ("laptop", role, role)
-    assert plan.figure_files(f"defective-{figure}") == below(
+    assert plan.published.figure(f"defective-{figure}") == below(
         role, *(f"figure/defective-{figure}.{e}" for e in ("svg", "png"))
     )
 
@@ -107,12 +107,15 @@ def test_a_panel_of_curves_says_which_dataset_plays_its_part(plan: Plan, root: P
 
 def test_a_figure_of_a_table_has_its_own_entry_and_no_more(plan: Plan) -> None:
     for figure in ("figure4", "figure5", "table3"):
-        assert settings(plan, figure) == {"exhibit": f"defective-{figure}", **plan.figures[f"defective-{figure}"][1]}
+        assert settings(plan, figure) == {
+            "exhibit": f"defective-{figure}",
+            **plan.lookup.figures[f"defective-{figure}"][1],
+        }
 
 
 def test_masks_and_diagrams_know_their_network(plan: Plan) -> None:
     for figure, model in (("figure1", MASKED), ("figure13", "wrn32-bottom0.07-standard-s1m1")):
-        assert settings(plan, figure)["network"] == plan.network_settings("cifar10", model)
+        assert settings(plan, figure)["network"] == plan.networks.settings("cifar10", model)
 
 
 def test_examples_know_the_code_of_each_row(plan: Plan) -> None:
@@ -142,21 +145,29 @@ def test_another_panel_is_another_history(project: Project) -> None:
     entry = "defective-figure14"
     project.edit("config/papers/defective.yaml", lambda content: content["figures"][entry]["lines"].append(line))
     after, dataset = Plan(project.load()), "fashion-mnist-subset"
-    assert after.figure_inputs(entry)["histories"][:-1] == before.figure_inputs(entry)["histories"]
-    assert after.figure_inputs(entry)["histories"][-1].endswith("/resnet18-ls-s1.history.csv")
-    assert before.history_tests(dataset, "resnet18-ls-s1") == []
-    assert after.history_tests(dataset, "resnet18-ls-s1") == [after.path(dataset, "dataset", "test.safetensors")]
+    assert (
+        exhibit_inputs(after, "figure", entry)["histories"][:-1] == exhibit_inputs(before, "figure", entry)["histories"]
+    )
+    assert (
+        after.stages["figure"]
+        .inputs(**after.lookup.wildcards_of(entry))["histories"][-1]
+        .endswith("/resnet18-ls-s1.history.csv")
+    )
+    assert before.stages["train"].inputs(dataset, "resnet18-ls-s1")["tests"] == []
+    assert after.stages["train"].inputs(dataset, "resnet18-ls-s1")["tests"] == [
+        after.paths.of("dataset", "test", dataset=dataset)
+    ]
 
 
 def test_a_plot_in_panels_knows_where_the_columns_of_its_table_stand(root: Path) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": "laptop"}))
-    body = plan.tables["defective-noise"][1]
+    body = plan.lookup.tables["defective-noise"][1]
     places = [{"panel": "noise", "x": i} for i in range(3)]
     columns = [column | place for column, place in zip(body["columns"], places, strict=False)]
-    plan.tables["defective-noise"] = ("defective", body | {"columns": [*columns, body["columns"][-1]]})
+    plan.lookup.tables["defective-noise"] = ("defective", body | {"columns": [*columns, body["columns"][-1]]})
     figure = {"plot": "sweep", "table": "defective-noise", "title": "A title", "panels": []}
-    plan.figures["noise"] = ("defective", figure)
-    said = json.loads(plan.figure_settings("noise"))
+    plan.lookup.figures["noise"] = ("defective", figure)
+    said = exhibit_settings(plan, "figure", "noise")
     assert said["columns"] == [{"column": f"sigma {s}", "panel": "noise", "x": i} for i, s in enumerate((1, 2, 4))]
     assert said.items() > figure.items()
 
@@ -203,8 +214,8 @@ def new(root: Path) -> Plan:
     """A plan with a figure of each kind in `PARTS`, a defense, and foregrounds."""
     plan = Plan(load(root, CHOSEN | {"scale": "laptop"}))
     shared = {"title": "A title", "dataset": "cifar10"}
-    plan.figures |= {kind: ("defective", shared | {"plot": kind} | body) for kind, (body, _) in PARTS.items()}
-    plan.exhibits.parts["defenses"]["median3"] = MEDIAN  # type: ignore[index]
+    plan.lookup.figures |= {kind: ("defective", shared | {"plot": kind} | body) for kind, (body, _) in PARTS.items()}
+    plan.lookup.exhibits.parts["defenses"]["median3"] = MEDIAN  # type: ignore[index]
     plan.config.datasets["cifar10"] |= {"foreground": FOREGROUND}
     return plan
 
@@ -212,20 +223,20 @@ def new(root: Path) -> Plan:
 @pytest.mark.parametrize("kind", PARTS)
 def test_new_kinds_are_drawn_from_their_files(new: Plan, kind: str) -> None:
     wanted = {name: below("cifar10", *paths) for name, paths in PARTS[kind][1].items()}
-    assert new.figure_inputs(kind) == wanted
+    assert exhibit_inputs(new, "figure", kind) == wanted
 
 
 def test_new_kinds_know_what_their_files_do_not_tell(new: Plan) -> None:
-    said = {kind: json.loads(new.figure_settings(kind)) for kind in PARTS}
+    said = {kind: exhibit_settings(new, "figure", kind) for kind in PARTS}
     assert {kind for kind, one in said.items() if "classes" not in one} == {"rounding"}
     assert {(one["scale"], one["dataset"], one["paper_dataset"]) for one in said.values()} == {
         ("laptop", "cifar10", "cifar10")
     }
-    assert said["pipeline"]["network"] == new.network_settings("cifar10", STANDARD)
+    assert said["pipeline"]["network"] == new.networks.settings("cifar10", STANDARD)
     assert said["pipeline"]["budget"] == {"epsilon": "16/255", "step": "1/255", "steps": 20}
-    assert said["attention"]["network"] == said["denoise"]["network"] == new.network_settings("cifar10", MASKED)
+    assert said["attention"]["network"] == said["denoise"]["network"] == new.networks.settings("cifar10", MASKED)
     assert (said["denoise"]["defense"], said["denoise"]["purifier"]) == (MEDIAN, "median3")
-    assert said["gradients"]["networks"] == new.networks("cifar10", [STANDARD, MASKED])
+    assert said["gradients"]["networks"] == new.networks.several("cifar10", [STANDARD, MASKED])
     assert said["gradients"]["names"] == ["Clean", "masked"]
     assert said["unsuspicious"]["saliency"] == FOREGROUND["saliency"]
     assert said["ladder"]["rows"] == [{"label": "eps 16", "attack": "mifgsm_e16_a1_t20"}] * 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 import yaml
+from asking import exhibit_inputs, exhibit_settings
 
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
@@ -35,17 +36,17 @@ def plan(request: pytest.FixtureRequest, root: Path) -> Plan:
 
 def settings_of(plan: Plan) -> dict[str, str]:
     """Every settings text that Table 3 and its figure need, by what it is for."""
-    dataset = plan.dataset_of("table3")
-    targets = list(dict.fromkeys(cell.model for cell in plan.cells("table3")))
+    dataset = plan.lookup.dataset_of("table3")
+    targets = list(dict.fromkeys(cell.model for cell in plan.lookup.cells("table3")))
     return {
-        "dataset": plan.dataset_settings(dataset),
-        **{f"train {model}": plan.train_settings(dataset, model) for model in [*SOURCES, *targets]},
-        "select": plan.select_settings(dataset, "transfer"),
-        **{f"attack {source}": plan.attack_settings(dataset, "pgd16", source) for source in SOURCES},
-        **{f"evaluate {model}": plan.evaluate_settings(dataset, "pgd16", model) for model in targets},
-        "cells": plan.cells_settings("table3"),
-        "table": plan.table_settings("table3"),
-        "figure": plan.figure_settings("defective-table3"),
+        "dataset": plan.stages["dataset"].canonical(dataset),
+        **{f"train {model}": plan.stages["train"].canonical(dataset, model) for model in [*SOURCES, *targets]},
+        "select": plan.stages["select"].canonical(dataset, "transfer"),
+        **{f"attack {source}": plan.stages["attack"].canonical(dataset, "pgd16", source) for source in SOURCES},
+        **{f"evaluate {model}": plan.stages["evaluate"].canonical(dataset, "pgd16", model) for model in targets},
+        "cells": plan.stages["cells"].canonical(**plan.lookup.wildcards_of("table3")),
+        "table": plan.stages["table"].canonical(**plan.lookup.wildcards_of("table3")),
+        "figure": plan.stages["figure"].canonical(**plan.lookup.wildcards_of("defective-table3")),
     }
 
 
@@ -62,9 +63,13 @@ CODES = ["row", "column", "target", "keep_prob", "variant", "source", "attack", 
 @pytest.mark.parametrize("number", range(1, 17))
 def test_the_cells_of_every_table_are_the_printed_ones_in_printed_order(number: int, root: Path) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
-    printed = pd.read_csv(root / plan.printed_file(f"table{number}"), dtype=str, keep_default_na=False)
+    printed = pd.read_csv(
+        root / exhibit_inputs(plan, "cells", f"table{number}")["printed"],
+        dtype=str,
+        keep_default_na=False,
+    )
     printed = printed[printed["table"] == str(number)][CODES].drop_duplicates()  # Table 5 prints 0.5-Bottom twice
-    settings = json.loads(plan.cells_settings(f"table{number}"))
+    settings = exhibit_settings(plan, "cells", f"table{number}")
     ours = pd.DataFrame([identity(cell, settings["ensembles"]) for cell in settings["cells"]])[CODES]
     if number == 2:  # printed as "-"
         ours = ours[~(ours["row"].str.startswith("Thermometer") & (ours["column"] == "FGSM"))]
@@ -75,23 +80,23 @@ def test_the_cells_of_every_table_are_the_printed_ones_in_printed_order(number: 
 
 def test_the_demo_has_the_printed_rows_and_columns(root: Path) -> None:
     demo, paper = (Plan(load(root, CHOSEN | {"scale": scale})) for scale in ("demo", "paper"))
-    assert demo.tables.keys() == paper.tables.keys()
-    for table in demo.tables:
-        assert [(c.row, c.column, c.model) for c in demo.cells(table)] == [
-            (c.row, c.column, c.model) for c in paper.cells(table)
+    assert demo.lookup.tables.keys() == paper.lookup.tables.keys()
+    for table in demo.lookup.tables:
+        assert [(c.row, c.column, c.model) for c in demo.lookup.cells(table)] == [
+            (c.row, c.column, c.model) for c in paper.lookup.cells(table)
         ]
 
 
 def test_table_3_is_made_from_one_outcome_file_per_target(plan: Plan) -> None:
-    paths = plan.outcomes("table3")
+    paths = exhibit_inputs(plan, "cells", "table3")["outcomes"]
     assert len(paths) == len(set(paths)) == 15
-    folder = plan.path(plan.dataset_of("table3"), "evaluate", "pgd16")
-    assert paths == [f"{folder}/{cell.model}.parquet" for cell in list(plan.cells("table3"))[::6]]
+    folder = f"results/{plan.config.scale}/{plan.lookup.dataset_of('table3')}/evaluate/pgd16"
+    assert paths == [f"{folder}/{cell.model}.parquet" for cell in list(plan.lookup.cells("table3"))[::6]]
 
 
 def test_table_3_needs_15_targets_and_5_sources_which_are_never_targets(plan: Plan) -> None:
-    targets = {cell.model for cell in plan.cells("table3")}
-    sources = {cell.source for cell in plan.cells("table3")} - {""}
+    targets = {cell.model for cell in plan.lookup.cells("table3")}
+    sources = {cell.source for cell in plan.lookup.cells("table3")} - {""}
     assert (len(targets), sources) == (15, set(SOURCES))
     assert len(targets | sources) == 20
     assert all(parse_model(source).seed == 0 for source in sources)
@@ -99,7 +104,7 @@ def test_table_3_needs_15_targets_and_5_sources_which_are_never_targets(plan: Pl
 
 
 def test_clean_cells_have_no_source_and_no_attack(plan: Plan) -> None:
-    clean = [cell for cell in plan.cells("table3") if cell.metric == "test_accuracy"]
+    clean = [cell for cell in plan.lookup.cells("table3") if cell.metric == "test_accuracy"]
     assert len(clean) == 15
     assert {(cell.source, cell.attack) for cell in clean} == {("", "none")}
 
@@ -107,30 +112,32 @@ def test_clean_cells_have_no_source_and_no_attack(plan: Plan) -> None:
 @pytest.mark.parametrize(("scale", "dataset"), SCALES.items())
 def test_everything_made_lies_below_its_scale_and_dataset(root: Path, scale: str, dataset: str) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": scale}))
-    assert plan.dataset_of("table3") == plan.dataset_of("defective-table3") == dataset
+    assert plan.lookup.dataset_of("table3") == plan.lookup.dataset_of("defective-table3") == dataset
     made = [
-        *plan.outcomes("table3"),
-        *plan.suite_sets(dataset, "pgd16", MODEL),
-        *plan.checkpoints(dataset, MODEL),
-        *plan.select_checkpoints(dataset, "transfer"),
-        *plan.table_files("table3"),
-        *plan.figure_files("defective-table3"),
-        *plan.figure_inputs("defective-table3")["cells"],
-        plan.attack_selection(dataset, "pgd16", SOURCES[0]),
+        *exhibit_inputs(plan, "cells", "table3")["outcomes"],
+        *plan.stages["evaluate"].inputs(dataset, "pgd16", MODEL)["adversarial"],
+        *plan.networks.checkpoints(dataset, MODEL),
+        *plan.stages["select"].inputs(dataset, "transfer")["checkpoints"],
+        *plan.published.table("table3"),
+        *plan.published.figure("defective-table3"),
+        *exhibit_inputs(plan, "figure", "defective-table3")["cells"],
+        plan.stages["attack"].inputs(dataset, "pgd16", SOURCES[0])["selection"],
     ]
     assert all(path.startswith(f"results/{scale}/{dataset}/") for path in made)
     assert len(set(made)) == len(made) - 1  # the figure shows the published cells
 
 
 def test_a_suite_is_one_adversarial_set_per_source(plan: Plan) -> None:
-    dataset = plan.dataset_of("table3")
-    folder = plan.path(dataset, "attack", "pgd16")
-    assert plan.suite_sets(dataset, "pgd16", MODEL) == [f"{folder}/{source}.safetensors" for source in SOURCES]
-    assert json.loads(plan.evaluate_settings(dataset, "pgd16", MODEL))["sources"] == SOURCES
+    dataset = plan.lookup.dataset_of("table3")
+    folder = f"results/{plan.config.scale}/{dataset}/attack/pgd16"
+    assert plan.stages["evaluate"].inputs(dataset, "pgd16", MODEL)["adversarial"] == [
+        f"{folder}/{source}.safetensors" for source in SOURCES
+    ]
+    assert plan.stages["evaluate"].settings(dataset, "pgd16", MODEL)["sources"] == SOURCES
 
 
 def test_the_suite_of_clean_images_needs_no_adversarial_set(plan: Plan) -> None:
-    assert plan.suite_sets(plan.dataset_of("table3"), "clean", MODEL) == []
+    assert plan.stages["evaluate"].inputs(plan.lookup.dataset_of("table3"), "clean", MODEL)["adversarial"] == []
 
 
 def test_settings_are_canonical_and_the_same_on_every_call(plan: Plan) -> None:
@@ -212,11 +219,14 @@ def test_a_new_row_changes_nothing_but_the_cells(project: Project) -> None:
     old, new = settings_of(before), settings_of(after)
     assert {key for key in old if old[key] != new[key]} == {"cells"}
     assert new.keys() - old.keys() == {f"train {row['model']}", f"evaluate {row['model']}"}
-    assert after.outcomes("table3")[:-1] == before.outcomes("table3")
+    assert (
+        exhibit_inputs(after, "cells", "table3")["outcomes"][:-1]
+        == exhibit_inputs(before, "cells", "table3")["outcomes"]
+    )
 
 
 def test_the_attack_settings_hold_the_grid_and_the_source(plan: Plan) -> None:
-    settings = json.loads(plan.attack_settings(plan.dataset_of("table3"), "pgd16", SOURCES[0]))
+    settings = plan.stages["attack"].settings(plan.lookup.dataset_of("table3"), "pgd16", SOURCES[0])
     assert settings["method"] == "pgd"
     assert settings["budgets"] == {"pgd_e16_a1_t20": {"epsilon": "16/255", "step": "1/255", "steps": 20}}
     assert settings["network"]["model"] == SOURCES[0]
@@ -228,12 +238,12 @@ def test_a_grid_of_budgets_is_one_attack_and_one_outcome_file(table3: Project) -
         for i, column in enumerate(content["tables"]["table3"]["columns"][:5]):
             column["attack"] = ["pgd_e16_a1_t20", "pgd_e32_a1_t40"][i % 2]
 
-    before = Plan(table3.load()).outcomes("table3")
+    before = exhibit_inputs(Plan(table3.load()), "cells", "table3")["outcomes"]
     table3.edit(DEFECTIVE, change)
     plan = Plan(table3.load())
-    assert [cell.attack for cell in plan.cells("table3")][:2] == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
-    assert plan.outcomes("table3") == before
-    settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
+    assert [cell.attack for cell in plan.lookup.cells("table3")][:2] == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
+    assert exhibit_inputs(plan, "cells", "table3")["outcomes"] == before
+    settings = plan.stages["attack"].settings(DATASET, "pgd16", SOURCES[0])
     assert sorted(settings["budgets"]) == ["pgd_e16_a1_t20", "pgd_e32_a1_t40"]
 
 
@@ -241,7 +251,7 @@ def test_a_grid_of_budgets_is_one_attack_and_one_outcome_file(table3: Project) -
 def test_epochs_are_those_of_the_architecture_in_every_role(project: Project, role: str) -> None:
     project.edit(DEMO, lambda content: content["recipes"][DATASET].update(epochs=9, epochs_of={"resnet50": 5}))
     plan = Plan(project.load())
-    recipes = {a: json.loads(plan.train_settings(DATASET, f"{a}-{role}"))["recipe"] for a in ARCHITECTURES}
+    recipes = {a: plan.stages["train"].settings(DATASET, f"{a}-{role}")["recipe"] for a in ARCHITECTURES}
     assert {arch: recipe["epochs"] for arch, recipe in recipes.items()} == dict.fromkeys(ARCHITECTURES, 9) | {
         "resnet50": 5
     }
@@ -250,14 +260,14 @@ def test_epochs_are_those_of_the_architecture_in_every_role(project: Project, ro
 
 def test_reading_epochs_leaves_the_configuration_as_it_was(root: Path) -> None:
     plan = Plan(load(root, CHOSEN))
-    first = plan.train_settings(DATASET, "resnet50-standard-s1")
-    assert plan.train_settings(DATASET, "resnet50-standard-s1") == first
+    first = plan.stages["train"].canonical(DATASET, "resnet50-standard-s1")
+    assert plan.stages["train"].canonical(DATASET, "resnet50-standard-s1") == first
     assert "epochs_of" in plan.config.settings["recipes"][DATASET]
 
 
 def test_training_settings_name_network_data_recipe_and_seed(plan: Plan) -> None:
-    dataset = plan.dataset_of("table3")
-    settings, data = json.loads(plan.train_settings(dataset, MODEL)), plan.config.datasets[dataset]
+    dataset = plan.lookup.dataset_of("table3")
+    settings, data = plan.stages["train"].settings(dataset, MODEL), plan.config.datasets[dataset]
     assert (settings["model"], settings["seed"], settings["mask_place"]) == (MODEL, 0, "released_code")
     assert (settings["image"], settings["classes"]) == (data["image"], 10)
     assert settings["width"] == plan.config.settings["width"]
@@ -265,11 +275,11 @@ def test_training_settings_name_network_data_recipe_and_seed(plan: Plan) -> None
 
 
 def test_one_selection_serves_all_sources_by_default(plan: Plan) -> None:
-    dataset = plan.dataset_of("table3")
-    path = plan.path(dataset, "select", "transfer.csv")
-    assert {plan.attack_selection(dataset, "pgd16", source) for source in SOURCES} == {path}
-    checkpoints = [plan.path(dataset, "train", f"{source}.safetensors") for source in SOURCES]
-    assert plan.select_checkpoints(dataset, "transfer") == checkpoints
+    dataset = plan.lookup.dataset_of("table3")
+    path = plan.paths.of("select", "selection", dataset=dataset, selection="transfer")
+    assert {plan.stages["attack"].inputs(dataset, "pgd16", source)["selection"] for source in SOURCES} == {path}
+    checkpoints = [plan.paths.of("train", "checkpoint", dataset=dataset, model=source) for source in SOURCES]
+    assert plan.stages["select"].inputs(dataset, "transfer")["checkpoints"] == checkpoints
 
 
 def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Project) -> None:
@@ -277,10 +287,12 @@ def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Proje
     plan = Plan(table3.load())
     for source in SOURCES:
         selection = f"transfer-{source}"
-        assert plan.attack_selection(DATASET, "pgd16", source) == plan.path(DATASET, "select", f"{selection}.csv")
-        checkpoint = plan.path(DATASET, "train", f"{source}.safetensors")
-        assert plan.select_checkpoints(DATASET, selection) == [checkpoint]
-        settings = json.loads(plan.select_settings(DATASET, selection))
+        assert plan.stages["attack"].inputs(DATASET, "pgd16", source)["selection"] == plan.paths.of(
+            "select", "selection", dataset=DATASET, selection=selection
+        )
+        checkpoint = plan.paths.of("train", "checkpoint", dataset=DATASET, model=source)
+        assert plan.stages["select"].inputs(DATASET, selection)["checkpoints"] == [checkpoint]
+        settings = plan.stages["select"].settings(DATASET, selection)
         assert (settings["selection"], settings["images"]) == (selection, 500)
         assert [network["model"] for network in settings["networks"]] == [source]
 
@@ -288,9 +300,9 @@ def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Proje
 @pytest.mark.parametrize(
     ("ask", "kind"),
     [
-        (lambda plan: plan.suite_sets(DATASET, "pgd64", MODEL), "suite 'pgd64'"),
-        (lambda plan: plan.attack_settings(DATASET, "pgd64", SOURCES[0]), "attack 'pgd64'"),
-        (lambda plan: plan.select_checkpoints(DATASET, "nobody"), "selection 'nobody'"),
+        (lambda plan: plan.stages["evaluate"].inputs(DATASET, "pgd64", MODEL)["adversarial"], "suite 'pgd64'"),
+        (lambda plan: plan.stages["attack"].canonical(DATASET, "pgd64", SOURCES[0]), "attack 'pgd64'"),
+        (lambda plan: plan.stages["select"].inputs(DATASET, "nobody")["checkpoints"], "selection 'nobody'"),
     ],
     ids=["suite", "attack", "selection"],
 )
@@ -320,24 +332,24 @@ def test_an_attacks_own_word_on_folding_goes_before_the_configurations(
         own_word = {"pgd16": {"fold_batch_norm": own}}
         table3.edit("config/scales/demo.yaml", lambda content: content.setdefault("attacks", {}).update(own_word))
     plan = Plan(load(table3.root, CHOSEN | {"fold_batch_norm": configured}))
-    settings = json.loads(plan.attack_settings(DATASET, "pgd16", SOURCES[0]))
+    settings = plan.stages["attack"].settings(DATASET, "pgd16", SOURCES[0])
     assert settings["fold_batch_norm"] is (configured if own is None else own)
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(plan: Plan, arch: str) -> None:
     model = f"{arch}-bottom0.5-standard-s1m1"
-    dataset = plan.role("mnist")  # 28 x 28 at every scale
-    passes = plan.epochs(dataset, model) * plan.config.datasets[dataset]["train"]
+    dataset = plan.lookup.role("mnist")  # 28 x 28 at every scale
+    passes = plan.networks.epochs(dataset, model) * plan.config.datasets[dataset]["train"]
     expected = passes * (28 / 32) ** 2 / plan.config.settings["throughput"][arch]
-    assert plan.seconds(dataset, model) == pytest.approx(expected)
+    assert plan.networks.seconds(dataset, model) == pytest.approx(expected)
 
 
 def test_networks_with_weights_of_torchvision_see_images_a_quarter_as_wide(root: Path) -> None:
     plan = Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
     speed = plan.config.settings["throughput"]["resnet34"]
-    assert plan.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
-    assert plan.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 32) ** 2 / speed)
+    assert plan.networks.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
+    assert plan.networks.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 32) ** 2 / speed)
 
 
 def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) -> None:
@@ -349,13 +361,13 @@ def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) ->
 def test_notes_of_a_table_its_figure_and_its_paper_stand_below_them(root: Path) -> None:
     plan = Plan(load(root, CHOSEN))
     demo = plan.config.settings["notes"]
-    quoted = plan.tables["table2"][1]["notes"]
+    quoted = plan.lookup.tables["table2"][1]["notes"]
     assert "probably quoted" in quoted[0]
-    assert json.loads(plan.table_settings("table2"))["notes"] == [*quoted, *demo["defective"]]
-    assert json.loads(plan.figure_settings("defective-figure4"))["notes"] == demo["defective"]
+    assert exhibit_settings(plan, "table", "table2")["notes"] == [*quoted, *demo["defective"]]
+    assert exhibit_settings(plan, "figure", "defective-figure4")["notes"] == demo["defective"]
     for exhibit in ("dual-figure1", "dual-figure2", "dual-figure4", "dual-figure6", "dual-masks"):
-        assert json.loads(plan.figure_settings(exhibit))["notes"] == demo["dual"], exhibit
+        assert exhibit_settings(plan, "figure", exhibit)["notes"] == demo["dual"], exhibit
     assert "half of each background step is clipped" in demo["dual"][0]
     paper = Plan(load(root, CHOSEN | {"scale": "paper"}))
-    assert paper.notes("table2") == quoted
-    assert paper.notes("dual-figure4") == paper.notes("table3") == []
+    assert paper.lookup.notes("table2") == quoted
+    assert paper.lookup.notes("dual-figure4") == paper.lookup.notes("table3") == []

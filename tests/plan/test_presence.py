@@ -37,9 +37,11 @@ def test_a_mistyped_exhibit_is_named_with_the_one_that_was_meant(plan: Plan, arg
 
 
 def test_whatever_is_published_and_what_is_no_exhibit_passes(plan: Plan, tmp_path: Path) -> None:
-    tables = [f"tables/{name}.{end}" for name in plan.tables for end in ("csv", "md", "tex", "cells.csv")]
-    figures = [f"figures/{name}.{end}" for name in plan.figures for end in ("svg", "png")]
-    claims = [f"tables/{paper}-claims.{end}" for paper in plan.claimed for end in ("csv", "md", "comparisons.csv")]
+    tables = [f"tables/{name}.{end}" for name in plan.lookup.tables for end in ("csv", "md", "tex", "cells.csv")]
+    figures = [f"figures/{name}.{end}" for name in plan.lookup.figures for end in ("svg", "png")]
+    claims = [
+        f"tables/{paper}-claims.{end}" for paper in plan.lookup.claimed for end in ("csv", "md", "comparisons.csv")
+    ]
     refuse_unknown(plan, [*tables, *figures, *claims])
     refuse_unknown(plan, ["audit", "tables", "figures", "--config", "scale=paper", "results/demo/x/cells/y.csv"])
 
@@ -48,5 +50,5 @@ def test_the_cost_of_a_dry_run_is_of_what_is_asked_for(plan: Plan) -> None:
     arguments = ["-n", "figures/dual-figure6.svg", "tables/table3.cells.csv", "--config", "scale=demo"]
     assert asked_for(plan, arguments) == ["table3", "dual-figure6"]
     assert asked_for(plan, ["-n", "tables", "figures"]) == []
-    advdrop = [name for name, (paper, _) in plan.tables.items() if paper == "advdrop"]
+    advdrop = [name for name, (paper, _) in plan.lookup.tables.items() if paper == "advdrop"]
     assert asked_for(plan, ["tables/advdrop-claims.csv"]) == advdrop

@@ -15,8 +15,8 @@ from lacuna.config.schema import check_schema
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_text
 from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import samples_of
-from lacuna.plan.inventory import Artefact, claims_artefact
 from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Artefact
 from lacuna.reporting.tables.claim_page import markdown as claims_markdown
 from lacuna.reporting.tables.tables import latex, markdown, wide
 
@@ -52,26 +52,26 @@ def outcomes(target: str, sets: list[tuple[str, str]], seed: int = 0) -> pd.Data
 
 def run(plan: Plan, seed: int = 0) -> None:
     """Fills results/ and tables/ in the working directory with all tables, claims and SVG figures of the plan."""
-    for artefact in plan.artefacts():
+    for artefact in plan.inventory.artefacts():
         for name in artefact.inputs:
             if not Path(name).exists():
                 write_text(name, "committed")
         _make(plan, artefact, seed)
-    for table in plan.tables:
+    for table in plan.lookup.tables:
         _render(plan, table)
-    for paper in plan.claimed:
-        _claims(plan, claims_artefact(plan, paper))
-    for figure in plan.figures:
-        for path in plan.figure_files(figure):
+    for paper in plan.lookup.claimed:
+        _claims(plan, plan.inventory.claims(paper))
+    for figure in plan.lookup.figures:
+        for path in plan.published.figure(figure):
             write_text(path, SVG)
 
 
 def _make(plan: Plan, artefact: Artefact, seed: int) -> None:
     record = Record(artefact.stage, artefact.settings, list(artefact.inputs))
     if artefact.stage == "evaluate":
-        folder, _, suite, target = artefact.path.removesuffix(".parquet").split("/")[2:]
-        pairs = plan.suite_sources(suite, target)
-        sets = [(code, source) for attack, source in pairs for code in plan.codes(attack)]
+        folder, suite, target = (artefact.wildcards[name] for name in ("dataset", "suite", "target"))
+        pairs = plan.lookup.suite_sources(suite, target)
+        sets = [(code, source) for attack, source in pairs for code in plan.lookup.codes(attack)]
         write_frame(artefact.path, outcomes(target, sets, zlib.crc32(folder.encode()) + seed), record)
     elif artefact.stage == "cells":
         write_frame(artefact.path, _cells(artefact), record)
@@ -94,25 +94,26 @@ def _cells(artefact: Artefact) -> pd.DataFrame:
 
 
 def _render(plan: Plan, table: str) -> None:
-    paper, body = plan.tables[table]
-    cells = pd.read_csv(plan.table_files(table)[-1])
-    named = (cells, body["title"], plan.config.papers[paper]["title"], plan.notes(table))
+    paper, body = plan.lookup.tables[table]
+    cells = pd.read_csv(plan.published.table(table)[-1])
+    named = (cells, body["title"], plan.config.papers[paper]["title"], plan.lookup.notes(table))
     texts = [wide(cells).to_csv(index=False, lineterminator="\n"), markdown(*named), latex(*named)]
-    for path, text in zip(plan.table_files(table), texts, strict=False):
+    for path, text in zip(plan.published.table(table), texts, strict=False):
         write_text(path, text)
         write_text(f"tables/{Path(path).name}", text)
-    write_text(f"tables/{table}.cells.csv", Path(plan.table_files(table)[-1]).read_text())
+    write_text(f"tables/{table}.cells.csv", Path(plan.published.table(table)[-1]).read_text())
 
 
 def _claims(plan: Plan, artefact: Artefact) -> None:
     record = Record("claims", artefact.settings, list(artefact.inputs))
     settings, paper = json.loads(artefact.settings), Path(artefact.path).stem
-    files = {tuple(key): path for key, path in zip(settings["outcomes"], plan.claims_outcomes(paper), strict=True)}
+    inputs = plan.stages["claims"].inputs(**artefact.wildcards)
+    files = {tuple(key): path for key, path in zip(settings["outcomes"], inputs["outcomes"], strict=True)}
     samples = samples_of(settings["tables"], lambda *key: pd.read_parquet(files[key]))
-    cells = pd.concat([pd.read_csv(path) for path in plan.claims_cells(paper)], ignore_index=True)
+    cells = pd.concat([pd.read_csv(path) for path in inputs["cells"]], ignore_index=True)
     printed = pd.read_csv(f"data/printed/{paper}.csv")
     verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)
-    path, md, comparisons = plan.claims_files(paper)
+    path, md, comparisons = plan.published.claims(paper)
     write_frame(path, verdicts, record)
     write_text(comparisons, pairs.to_csv(index=False, lineterminator="\n"))
     write_text(md, claims_markdown(verdicts, settings["title"]))
@@ -121,7 +122,7 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
 def rerun(project: "Project", seed: int, weaker: str = "") -> None:
     """Makes outcomes and cells again as another draw of equal networks; ``weaker`` withstands nothing any more."""
     plan = Plan(project.load())
-    for artefact in plan.artefacts():
+    for artefact in plan.inventory.artefacts():
         if artefact.stage in ("evaluate", "cells"):
             _make(plan, artefact, seed)
             if weaker and artefact.path.endswith(f"/{weaker}.parquet"):

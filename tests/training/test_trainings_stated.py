@@ -30,14 +30,19 @@ def page(root: Path) -> str:
 
 
 def exhibits(plan: Plan, *papers: str) -> list[str]:
-    return [name for kind in (plan.tables, plan.figures) for name, (paper, _) in kind.items() if paper in papers]
+    return [
+        name
+        for kind in (plan.lookup.tables, plan.lookup.figures)
+        for name, (paper, _) in kind.items()
+        if paper in papers
+    ]
 
 
 def test_every_tables_number_is_the_plans(plan: Plan, page: str) -> None:
     stated = {name: int(count) for name, count in re.findall(r"`([a-z0-9-]+)` \| (\d+)", page)}
     planned = {name: estimate(plan, [name], whole=True).trainings for name in stated}
     assert stated == planned, AGAIN
-    assert {name for name, (paper, _) in plan.tables.items() if paper in PAPERS.values()} == set(stated), AGAIN
+    assert {name for name, (paper, _) in plan.lookup.tables.items() if paper in PAPERS.values()} == set(stated), AGAIN
 
 
 def test_a_papers_number_is_the_plans_and_what_is_shared_counts_once(plan: Plan, page: str) -> None:

@@ -12,9 +12,8 @@ import pytest
 import yaml
 
 from lacuna.files.artefacts import Record, provenance_path, text_digest
-from lacuna.plan.inventory import Artefact
 from lacuna.plan.plan import Plan
-from lacuna.plan.settings import canonical
+from lacuna.plan.stage import Artefact, canonical
 from lacuna.versioning.aliases import COLLECTIONS, aliases
 from lacuna.versioning.verify import as_recorded, different, examine, other_code
 
@@ -29,7 +28,7 @@ SCALES = ("demo", "laptop", "paper")
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_table_3_needs_64_artefacts_each_after_its_inputs(project: "Project", scale: str) -> None:
-    artefacts = Plan(project.load(scale=scale)).artefacts("table3")
+    artefacts = Plan(project.load(scale=scale)).inventory.artefacts("table3")
     stages = [artefact.stage for artefact in artefacts]
     counts = {"dataset": 2, "train": 20 + 20, "select": 1, "attack": 5, "evaluate": 15, "cells": 1}  # with histories
     assert {stage: stages.count(stage) for stage in dict.fromkeys(stages)} == counts
@@ -48,10 +47,10 @@ def assert_in_order(artefacts: list[Artefact]) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_all_tables_together_list_each_artefact_once_and_after_its_inputs(project: "Project", scale: str) -> None:
     plan = Plan(project.load(scale=scale))
-    assert_in_order(plan.artefacts())
-    exhibits = [*plan.tables, *plan.figures]
-    every = {artefact.path for exhibit in exhibits for artefact in plan.artefacts(exhibit)}
-    assert {artefact.path for artefact in plan.artefacts()} == every
+    assert_in_order(plan.inventory.artefacts())
+    exhibits = [*plan.lookup.tables, *plan.lookup.figures]
+    every = {artefact.path for exhibit in exhibits for artefact in plan.inventory.artefacts(exhibit)}
+    assert {artefact.path for artefact in plan.inventory.artefacts()} == every
 
 
 def test_a_network_of_the_users_own_is_adopted_not_trained(project: "Project") -> None:
@@ -63,7 +62,7 @@ def test_a_network_of_the_users_own_is_adopted_not_trained(project: "Project") -
         content["tables"]["table3"]["rows"].append(row)
 
     project.edit("config/papers/defective.yaml", add)
-    adopted = [a for a in Plan(project.load()).artefacts("table3") if a.stage == "adopt"]
+    adopted = [a for a in Plan(project.load()).inventory.artefacts("table3") if a.stage == "adopt"]
     assert [(Path(a.path).name, a.inputs) for a in adopted] == [("own-net.safetensors", ("net.pth",))]
 
 

@@ -13,8 +13,8 @@ import yaml
 from conftest import Tree, copy
 
 from lacuna.config.load import load
-from lacuna.plan.inventory import Artefact
 from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Artefact
 
 DATA = "results/demo/fashion-mnist-subset"
 CHECKPOINT = f"{DATA}/train/vgg19-standard-s1.safetensors"  # a target's: one outcome and the cells depend on it
@@ -85,7 +85,7 @@ class Clone(Tree):
     def plan(self, scale: str) -> dict[str, Artefact]:
         """What the tables of this clone's configuration need at a scale, by path and in order of the flow."""
         chosen = yaml.safe_load((self / "config/config.yaml").read_text()) | {"scale": scale}
-        return {artefact.path: artefact for artefact in Plan(load(self.root, chosen)).artefacts()}
+        return {artefact.path: artefact for artefact in Plan(load(self.root, chosen)).inventory.artefacts()}
 
     def known(self) -> set[str]:
         """Files that Snakemake has a record of."""

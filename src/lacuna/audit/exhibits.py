@@ -9,7 +9,6 @@ import pandas as pd
 from lacuna.audit.files import Files, behind_figure, not_copied, not_rendered, plain, worst
 from lacuna.claims.relations import text
 from lacuna.files.artefacts import read_frame
-from lacuna.plan.inventory import exhibit_artefacts
 from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.tables import latex, markdown, wide
 
@@ -18,11 +17,11 @@ SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the sa
 
 def table(plan: Plan, name: str, files: Files) -> dict[str, Any]:
     """A table of the plan. Cells whose bytes are not those recorded are not shown, and none where it was not built."""
-    path = plan.path(plan.dataset_of(name), "cells", f"{name}.csv")
+    path = plan.published.table(name)[-1]
     entry = _entry(plan, name, "table", f"tables/{name}.csv")
     if not files.here(path):
         return entry
-    behind = [artefact.path for artefact in exhibit_artefacts(plan, name)]
+    behind = [artefact.path for artefact in plan.inventory.artefacts(name)]
     problems = files.problems(behind)
     entry |= {"files": behind, "problems": problems}
     if files.state(path) in ("tampered", "missing"):
@@ -37,7 +36,7 @@ def table(plan: Plan, name: str, files: Files) -> dict[str, Any]:
 
 def figure(plan: Plan, name: str, files: Files) -> dict[str, Any]:
     """A figure of the plan; ``image`` is the SVG file. It has no record of its own, what it is drawn from has."""
-    svg, png = plan.figure_files(name)
+    svg, png = plan.published.figure(name)
     entry = _entry(plan, name, "figure", f"figures/{name}.svg") | {"image": None}
     if not Path(svg).is_file():
         return entry
@@ -50,10 +49,10 @@ def figure(plan: Plan, name: str, files: Files) -> dict[str, Any]:
 
 
 def _entry(plan: Plan, name: str, kind: str, target: str) -> dict[str, Any]:
-    paper, body = (plan.tables if kind == "table" else plan.figures)[name]
-    shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.dataset_of(name)}
+    paper, body = (plan.lookup.tables if kind == "table" else plan.lookup.figures)[name]
+    shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.lookup.dataset_of(name)}
     return shared | {
-        "notes": plan.notes(name),
+        "notes": plan.lookup.notes(name),
         "target": target,
         "state": "not built",
         "problems": [],
@@ -84,8 +83,9 @@ def _lost(path: str, cells: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]]:
     """Problems of a table's renderings, and of their copies where those are of this scale."""
-    csv, md, tex, path = plan.table_files(name)
-    titles = plan.titles(name)
+    csv, md, tex, path = plan.published.table(name)
+    settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
+    titles = {key: value for key, value in settings.items() if key != "exhibit"}
     texts = {csv: wide(cells).to_csv(index=False, lineterminator="\n")}
     texts |= {md: markdown(cells, **titles), tex: latex(cells, **titles)}
     copies = {

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.files.artefacts import provenance_path, text_digest
-from lacuna.plan.inventory import Artefact, chain, claims_artefact, exhibit_artefacts
+from lacuna.plan.inventory import once
 from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Artefact
 from lacuna.versioning.verify import as_recorded, examine, other_code
 
 PROBLEMS = ("tampered", "stale", "missing")  # the worst first
@@ -17,34 +18,30 @@ EMPTY: dict[str, Any] = {"stable": {}, "volatile": {}}
 
 def behind_figure(plan: Plan, figure: str) -> list[Artefact]:
     """All that a figure is drawn from; what the plan cannot place is taken as its own record describes it."""
-    paths = [path for files in plan.figure_inputs(figure).values() for path in files]
-    return _once(artefact for path in paths for artefact in _chain(plan, path))
+    return once(artefact for path in plan.inventory.made_from(figure) for artefact in _chain(plan, path))
 
 
 def behind_claims(plan: Plan, paper: str) -> list[Artefact]:
     """All that the verdicts on a paper's claims rest on, themselves last."""
-    tables = [name for name, (owner, _) in plan.tables.items() if owner == paper]
-    return _once([*(a for table in tables for a in exhibit_artefacts(plan, table)), claims_artefact(plan, paper)])
+    return once([*plan.inventory.artefacts(*plan.lookup.tables_of(paper)), plan.inventory.claims(paper)])
 
 
 def _chain(plan: Plan, path: str) -> list[Artefact]:
     try:
-        return chain(plan, path)
+        return plan.inventory.chain(path)
     except KeyError:
         return [as_recorded(path)]
-
-
-def _once(artefacts: Iterable[Artefact]) -> list[Artefact]:
-    return list({artefact.path: artefact for artefact in artefacts}.values())
 
 
 class Files:
     """The findings on every file that the plan's exhibits and claims rest on, and their records."""
 
     def __init__(self, plan: Plan) -> None:
-        figures = [artefact for figure in plan.figures for artefact in behind_figure(plan, figure)]
-        claims = [claims_artefact(plan, paper) for paper in plan.claimed]
-        self.findings = {finding.path: finding for finding in examine(_once([*plan.artefacts(), *figures, *claims]))}
+        figures = [artefact for figure in plan.lookup.figures for artefact in behind_figure(plan, figure)]
+        claims = [plan.inventory.claims(paper) for paper in plan.lookup.claimed]
+        self.findings = {
+            finding.path: finding for finding in examine(once([*plan.inventory.artefacts(), *figures, *claims]))
+        }
         self.records = {path: _record(path) for path, finding in self.findings.items() if self.here(path)}
         self.by_digits = {_digits(record): path for path, record in self.records.items() if record["stable"]}
         self._other_code = other_code(self.findings.values())

@@ -24,12 +24,14 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
     ``baseline`` is another run to compare with (`lacuna.audit.baseline.compare`).
     """
     files = Files(plan)
-    exhibits = [table(plan, name, files) for name in plan.tables] + [figure(plan, name, files) for name in plan.figures]
+    exhibits = [table(plan, name, files) for name in plan.lookup.tables] + [
+        figure(plan, name, files) for name in plan.lookup.figures
+    ]
     cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
-    papers = [claims(plan, paper, files, cells) for paper in plan.claimed]
+    papers = [claims(plan, paper, files, cells) for paper in plan.lookup.claimed]
     behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])
     problems = _problems([*exhibits, *papers])
-    shown = [plan.table_files(exhibit["id"])[-1] for exhibit in exhibits if exhibit["cells"]]
+    shown = [plan.published.table(exhibit["id"])[-1] for exhibit in exhibits if exhibit["cells"]]
     described = [files.describe(path) for path in behind]
     return {
         "format": FORMAT,

@@ -21,7 +21,7 @@ def claims(plan: Plan, paper: str, files: Files, cells: Iterable[Mapping[str, An
     """A paper's claims; without verdicts where they were not judged. Links the cells of the report with them."""
     title = plan.config.papers[paper]["title"]
     entry = {"paper": paper, "title": title, "target": f"tables/{paper}-claims.csv", "state": "not built"}
-    path, _, comparisons = plan.claims_files(paper)
+    path, _, comparisons = plan.published.claims(paper)
     if not files.here(path) or files.state(path) in ("tampered", "missing"):
         problems = files.problems([path]) if files.here(path) else []
         state = worst(problems) if problems else "not built"
@@ -89,7 +89,7 @@ def _counted(pairs: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
 
 
 def _rendered(plan: Plan, paper: str, frame: pd.DataFrame) -> list[dict[str, str]]:
-    files = dict(zip((".csv", ".md", ".comparisons.csv"), plan.claims_files(paper), strict=False))
+    files = dict(zip((".csv", ".md", ".comparisons.csv"), plan.published.claims(paper), strict=False))
     copies = {f"tables/{paper}-claims{ending}": file for ending, file in files.items()}
     here = Path(f"tables/{paper}-claims.md")
     published = here.is_file() and f"Scale **{plan.config.scale}**" in here.read_text(encoding="utf-8")

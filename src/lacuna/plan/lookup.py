@@ -1,4 +1,4 @@
-"""What a configuration names: exhibits, networks, attacks, suites, selections, and where files lie. No torch here."""
+"""What a configuration names: exhibits, networks, attacks, suites, selections. No torch here."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,10 +8,10 @@ from lacuna.config.load import Config
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import attack_code
 from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, role_of
-from lacuna.language.models import OWN, SELF, parse_model
+from lacuna.language.models import SELF
 
 
-class Known:
+class Lookup:
     """Looks up, for one configuration, what a name stands for.
 
     Each training seed has a folder of its own below results/<scale>/, as if it were a dataset.
@@ -24,13 +24,9 @@ class Known:
         self.figures = {
             name: (paper, body) for paper, c in config.papers.items() for name, body in c["figures"].items()
         }
-        self._stages = _by_name(config)
-        self.exhibits = Exhibits(self._stages)
+        self._parts = _by_name(config)
+        self.exhibits = Exhibits(self._parts)
         self._cells: dict[str, tuple[Cell, ...]] = {}
-
-    def path(self, dataset: str, stage: str, name: str) -> str:
-        """Where an artefact of this configuration's scale lies."""
-        return f"results/{self.config.scale}/{dataset}/{stage}/{name}"
 
     def role(self, name: str) -> str:
         """The dataset that plays a role of the papers at this scale."""
@@ -40,6 +36,10 @@ class Known:
         """The dataset that plays the exhibit's role at this scale; a table's and its figure's are one."""
         body = self.tables[exhibit][1] if exhibit in self.tables else self.figures[exhibit][1]
         return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
+
+    def wildcards_of(self, exhibit: str) -> dict[str, str]:
+        """The wildcards of an exhibit's files: its dataset, and its name."""
+        return {"dataset": self.dataset_of(exhibit), "exhibit": exhibit}
 
     def replicas(self, dataset: str) -> list[str]:
         """The folders of a dataset's training seeds: its own name, then ``<dataset>-seed<n>`` for each further one."""
@@ -53,7 +53,7 @@ class Known:
 
     def attack(self, name: str) -> dict[str, Any]:
         """An attack as its paper's file describes it, or as the scale changes it."""
-        return self._named("attacks", name)
+        return self.named("attacks", name)
 
     def codes(self, attack: str) -> list[str]:
         """The codes of an attack's budgets, in their order."""
@@ -73,57 +73,44 @@ class Known:
         """
         if suite == CLEAN_SUITE:
             return []
-        body, model = self._named("suites", suite), target.partition("--")[0]
+        body, model = self.named("suites", suite), target.partition("--")[0]
         sources = [model if source == SELF else source for source in body["sources"]]
         return [(attack, source) for attack in body["attacks"] for source in sources]
 
     def selection_of(self, attack: str, source: str) -> str:
         """Name of the selection an attack runs on: one list for all sources, or the source's own."""
         name = self.attack(attack)["selection"]
-        rule = self._stages["selections"][name]["rule"]
+        rule = self._parts["selections"][name]["rule"]
         return f"{name}-{source}" if rule == "right_on_source" else name
 
     def selection_sources(self, selection: str) -> list[str]:
         """The networks whose clean predictions decide a selection; none where all images are taken."""
         name, _, source = selection.partition("-")
-        return [source] if source else list(self._named("selections", name).get("sources", []))
-
-    def history_tests(self, dataset: str, model: str) -> list[str]:
-        """The test images, for the networks whose curves a figure shows; none for others, which saves the passes."""
-        lines = [line for _, body in self.figures.values() for line in body.get("lines", [])]
-        shown = any((self.role(line["dataset"]), line["model"]) == (dataset, model) for line in lines)
-        return [self.path(dataset, "dataset", "test.safetensors")] if shown else []
+        return [source] if source else list(self.named("selections", name).get("sources", []))
 
     @property
     def claimed(self) -> list[str]:
         """The papers whose claims are written down."""
         return [paper for paper in self.config.papers if paper in self.config.claims]
 
-    def _claim_tables(self, paper: str) -> list[str]:
+    def tables_of(self, paper: str) -> list[str]:
+        """The tables of a paper."""
         return [table for table, (owner, _) in self.tables.items() if owner == paper]
 
-    def _claim_outcomes(self, paper: str) -> list[tuple[str, str, str]]:
-        folders = {table: self.replicas(self.dataset_of(table)) for table in self._claim_tables(paper)}
-        places = ((name, *cell.place) for t, names in folders.items() for name in names for cell in self.cells(t))
-        return list(dict.fromkeys(places))
-
-    def _named(self, kind: str, name: str) -> dict[str, Any]:
-        if name not in self._stages[kind]:
+    def named(self, kind: str, name: str) -> dict[str, Any]:
+        """A part of the papers' files, such as a suite. Raises `LacunaError` where no paper has it."""
+        if name not in self._parts[kind]:
             raise LacunaError(
-                f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._stages[kind])}"
+                f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._parts[kind])}"
             )
-        return dict(self._stages[kind][name])
+        return dict(self._parts[kind][name])
 
-    def _foreground(self, dataset: str) -> dict[str, Any]:
+    def foreground(self, dataset: str) -> dict[str, Any]:
         """A dataset's foreground; raises `LacunaError` where it has none."""
         data = self.config.datasets[dataset]
         if "foreground" not in data:
             raise LacunaError(f"config/datasets.yaml: key {dataset}.foreground is missing; this dataset needs it")
         return dict(data["foreground"])
-
-    def _factories(self, model: str) -> list[str]:
-        own = [name for name in self.exhibits.members(model) if parse_model(name).training == OWN]
-        return [self._named("networks", name)["factory"] for name in own]
 
 
 def _replica(dataset: str, seed: int) -> str:

@@ -3,13 +3,9 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lacuna.data.places import find_missing
 from lacuna.errors import LacunaError
-
-if TYPE_CHECKING:
-    from lacuna.plan.plan import Plan
+from lacuna.plan.plan import Plan
 
 PAGE = "docs/datasets.md"
 CLOSE = 0.78  # so that the folder and the ending alone are not close
@@ -17,21 +13,23 @@ FOLDERS = ("tables/", "figures/")
 ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
 
 
-def asked_for(plan: "Plan", arguments: Iterable[str]) -> list[str]:
+def asked_for(plan: Plan, arguments: Iterable[str]) -> list[str]:
     """The tables and figures whose published files are among the arguments; of claims every table of the paper."""
     named = {argument.partition("/")[2].partition(".")[0] for argument in arguments if argument.startswith(FOLDERS)}
-    named |= {name for name, (paper, _) in plan.tables.items() if f"{paper}-claims" in named}
-    return [name for name in dict.fromkeys([*plan.tables, *plan.figures]) if name in named]
+    named |= {name for name, (paper, _) in plan.lookup.tables.items() if f"{paper}-claims" in named}
+    return [name for name in dict.fromkeys([*plan.lookup.tables, *plan.lookup.figures]) if name in named]
 
 
-def refuse_unknown(plan: "Plan", arguments: Iterable[str]) -> None:
+def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
     """Raises `LacunaError` for the first argument below tables/ or figures/ that is no exhibit, or that lacks them.
 
     Snakemake itself only says that it has no rule, and blames input functions.
     """
-    names = {"tables": [*plan.tables], "figures": [*plan.figures]}
+    names = {"tables": [*plan.lookup.tables], "figures": [*plan.lookup.figures]}
     made = [f"{kind}/{name}{ending}" for kind, all_ in names.items() for name in all_ for ending in ENDINGS[kind]]
-    made += [f"tables/{paper}-claims{end}" for paper in plan.claimed for end in (".csv", ".md", ".comparisons.csv")]
+    made += [
+        f"tables/{paper}-claims{end}" for paper in plan.lookup.claimed for end in (".csv", ".md", ".comparisons.csv")
+    ]
     for argument in arguments:
         asked = argument.startswith(FOLDERS) and argument not in made and not Path(argument).exists()
         bare = [f"{kind}/{argument}{ENDINGS[kind][0]}" for kind, all_ in names.items() if argument in all_]
@@ -41,7 +39,7 @@ def refuse_unknown(plan: "Plan", arguments: Iterable[str]) -> None:
             raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in config/papers/*.yaml")
 
 
-def refuse_missing(plan: "Plan", jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:
+def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:
     """Raises `LacunaError` for the first folder or file of the user's that a job needs and that is not there.
 
     ``jobs`` are rules and wildcards of all jobs to come, so that a run stops before its first one. The sentence names
@@ -51,28 +49,15 @@ def refuse_missing(plan: "Plan", jobs: Iterable[tuple[str, Mapping[str, str]]]) 
     asked = sorted({wildcards["exhibit"] for _, wildcards in planned if "exhibit" in wildcards})
     for rule, wildcards in planned:
         dataset = wildcards.get("dataset", "")
-        if dataset in plan.config.datasets and (path := _missing(plan, rule, wildcards)):
+        if dataset in plan.config.datasets and rule in plan.stages and (path := plan.stages[rule].missing(**wildcards)):
             users = ", ".join(name for name in asked if dataset in _datasets_of(plan, name))
             needs = f"{users}: " if users else ""
             raise LacunaError(f"{needs}dataset {dataset}: {path} is not there, and is yours to bring; see {PAGE}")
 
 
-def _missing(plan: "Plan", rule: str, wildcards: Mapping[str, str]) -> Path | None:
-    entry = plan.config.datasets[wildcards["dataset"]]
-    if rule == "dataset":
-        return find_missing(entry["source"])
-    if rule == "foreground" and entry["foreground"]["masks"]["kind"] == "folder":
-        needed = [Path(entry["foreground"]["masks"]["path"])]
-    elif rule == "attack" and (attack := plan.attack(wildcards["attack"]))["method"] == "folder":
-        needed = [Path(budget["path"]) for budget in attack["budgets"]]
-    else:
-        needed = []
-    return next((path for path in needed if not path.is_dir()), None)
-
-
-def _datasets_of(plan: "Plan", exhibit: str) -> set[str]:
+def _datasets_of(plan: Plan, exhibit: str) -> set[str]:
     """Every dataset that an exhibit is made from; a figure of curves may have several."""
-    if exhibit not in plan.tables | plan.figures:
+    if exhibit not in plan.lookup.tables | plan.lookup.figures:
         return set()
-    lines = plan.figures[exhibit][1].get("lines", []) if exhibit in plan.figures else []
-    return {plan.dataset_of(exhibit), *(plan.role(line["dataset"]) for line in lines)}
+    lines = plan.lookup.figures[exhibit][1].get("lines", []) if exhibit in plan.lookup.figures else []
+    return {plan.lookup.dataset_of(exhibit), *(plan.lookup.role(line["dataset"]) for line in lines)}

@@ -16,7 +16,7 @@ COLLECTIONS = ("data", "models", "adversarial", "tables", "figures")
 
 def aliases(plan: Plan) -> str:
     """Text of dvc.yaml: a stage for each collecting target and for each table."""
-    stages = {name: _stage("", name) for name in COLLECTIONS} | {name: _table(name) for name in plan.tables}
+    stages = {name: _stage("", name) for name in COLLECTIONS} | {name: _table(name) for name in plan.lookup.tables}
     return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, width=120)
 
 

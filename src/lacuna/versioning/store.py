@@ -8,12 +8,10 @@ from lacuna.config.load import load, read_yaml
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import below, provenance_path
 from lacuna.jobs.progress import Say
-from lacuna.plan.inventory import Artefact
 from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
 from lacuna.versioning.verify import Finding, as_recorded, examine, other_code
-
-FLOW = ("dataset", "foreground", "train", "select", "attack", "evaluate", "measure", "gradient", "cells")
 
 
 class Store:
@@ -24,9 +22,11 @@ class Store:
         chosen = read_yaml(Path("config/config.yaml"), Path())
         self.plan = Plan(load(Path(), chosen | ({"scale": scale} if scale else {})))
         self.scale, self.table, self.say = self.plan.config.scale, table, say
-        if table and table not in self.plan.tables:
-            raise LacunaError(f"table '{table}' is in no config/papers/*.yaml; allowed: {', '.join(self.plan.tables)}")
-        self.planned = self.plan.artefacts(*([table] if table else []))
+        if table and table not in self.plan.lookup.tables:
+            raise LacunaError(
+                f"table '{table}' is in no config/papers/*.yaml; allowed: {', '.join(self.plan.lookup.tables)}"
+            )
+        self.planned = self.plan.inventory.artefacts(*([table] if table else []))
 
     # What is where -----------------------------------------------------------------------------------------
 
@@ -42,11 +42,18 @@ class Store:
             return []
         known = {artefact.path for artefact in self.planned}
         here = (str(path).removesuffix(".prov.json") for path in Path("results", self.scale).glob("*/*/**/*.prov.json"))
-        return [as_recorded(path) for path in sorted(set(here) - known, key=_place)]
+        return [as_recorded(path) for path in sorted(set(here) - known, key=self._place)]
 
     def examine(self) -> list[Finding]:
         """A finding for everything that the plan wants or that lies here."""
         return examine([*self.planned, *self.others()])
+
+    def _place(self, path: str) -> tuple[int, str]:
+        """Order of the flow; what no stage makes comes last."""
+        try:
+            return [*self.plan.stages].index(self.plan.paths.parse(path).stage), path
+        except KeyError:
+            return len(self.plan.stages), path
 
     # Commands: each says what it did and returns whether all is well ----------------------------------------
 
@@ -133,9 +140,8 @@ class Store:
     def _renderings(self, agreeing: set[str]) -> list[str]:
         """Tables whose cells agree, and the figures that show them. They are not stored: cells give them in seconds."""
         plan = self.plan
-        cells = {path for path in agreeing if _place(path)[0] == FLOW.index("cells")}
-        tables = [t for t in plan.tables if plan.path(plan.dataset_of(t), "cells", f"{t}.csv") in cells]
-        shown = {figure: set().union(*plan.figure_inputs(figure).values()) for figure in plan.figures}
+        tables = [table for table in plan.lookup.tables if plan.published.table(table)[-1] in agreeing]
+        shown = {figure: set(plan.inventory.made_from(figure)) for figure in plan.lookup.figures}
         figures = [figure for figure, files in shown.items() if files and files <= agreeing]
         return [*(f"tables/{name}.csv" for name in tables), *(f"figures/{name}.svg" for name in figures)]
 
@@ -178,12 +184,6 @@ def scales_with(ending: str) -> list[str]:
     """Scales of the configuration that have a file with this ending below results/."""
     names = sorted(path.stem for path in Path("config/scales").glob("*.yaml"))
     return [name for name in names if below(Path("results", name), ending)]
-
-
-def _place(path: str) -> tuple[int, str]:
-    """Order of the flow: results/<scale>/<dataset>/<stage>/<name>; an unknown stage comes last."""
-    stage = path.split("/")[3]
-    return (FLOW.index(stage) if stage in FLOW else len(FLOW)), path
 
 
 def _contents(files: Iterable[str]) -> dict[str, str]:

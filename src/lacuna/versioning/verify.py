@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.artefacts import provenance_path, sha256, stable_part, text_digest, verify
-from lacuna.plan.inventory import Artefact
-from lacuna.plan.settings import canonical
+from lacuna.plan.stage import Artefact, canonical
 
 State = Literal["agrees", "absent", "disagrees", "unconfirmed"]
 

@@ -1,0 +1,90 @@
+"""Networks by name: what builds them, where their checkpoints lie, how long a training takes. No torch here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lacuna.data.classes import class_count
+from lacuna.language.models import OWN, STANDARD, parse_model
+from lacuna.plan.lookup import Lookup
+from lacuna.plan.paths import Paths
+
+MEASURED_SIDE = 32  # pixels along each side of the images that a scale's throughput is about
+TORCHVISION_STRIDE = 4  # between the image and the first stage, in networks with trained weights of torchvision
+
+
+class Networks:
+    """Answers, for one configuration, what stands behind a model's name."""
+
+    def __init__(self, lookup: Lookup, paths: Paths) -> None:
+        self.lookup, self.paths = lookup, paths
+
+    def settings(self, dataset: str, model: str) -> dict[str, Any]:
+        """What is needed to build a network, or each member of an ensemble, before checkpoints are loaded."""
+        members = self.lookup.exhibits.members(model)
+        if members != [model]:
+            return {"model": model, "members": self.several(dataset, members)}
+        data = self.lookup.config.datasets[dataset]
+        shared = {"model": model, "image": data["image"], "classes": class_count(data)}
+        if parse_model(model).training == OWN:
+            body = self.lookup.named("networks", model)
+            rest = {"arguments": body.get("arguments", {}), "mean": body.get("mean", [0]), "std": body.get("std", [1])}
+            return {**shared, "factory": body["factory"], **rest}
+        training = parse_model(model).training
+        defined = {} if training == STANDARD else {"training": self.training_of(model)}
+        return {
+            **shared,
+            **defined,
+            "normalisation": data["normalisation"],
+            "width": self.lookup.config.settings["width"],
+            "mask_place": self.lookup.config.mask_place,
+            "seed": self.lookup.seeds[dataset][1],
+        }
+
+    def several(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
+        """`settings` of several models, in order."""
+        return [self.settings(dataset, model) for model in models]
+
+    def checkpoints(self, dataset: str, target: str) -> list[str]:
+        """The checkpoints of the networks that a source or target consists of."""
+        members = self.lookup.exhibits.members(target.partition("--")[0])
+        return [self.paths.of("train", "checkpoint", dataset=dataset, model=model) for model in members]
+
+    def training_of(self, model: str) -> Mapping[str, Any]:
+        """The definition behind the training in a model's name; empty for standard training and own networks."""
+        training = parse_model(model).training
+        return {} if training in (STANDARD, OWN) else self.lookup.named("trainings", training)
+
+    def epochs(self, dataset: str, model: str) -> int:
+        """Epochs that a model is trained for at this scale."""
+        if "head" in self.training_of(model):
+            return 0  # the published network as it is
+        recipe = self.lookup.config.settings["recipes"][dataset]
+        return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
+
+    def factories(self, target: str) -> list[str]:
+        """What builds the networks of the user's own among those of a source or target, as ``module:name``."""
+        members = self.lookup.exhibits.members(target.partition("--")[0])
+        own = [model for model in members if parse_model(model).training == OWN]
+        return [self.lookup.named("networks", model)["factory"] for model in own]
+
+    def seconds(self, dataset: str, model: str) -> float:
+        """Expected seconds to train a model at this scale: its recipe's epochs, and a pass more per attack step."""
+        images = self.epochs(dataset, model) * self.lookup.config.datasets[dataset]["train"]
+        passes = 1 + self.training_of(model).get("attack", {}).get("steps", 0)
+        return float(images * passes * self.pass_seconds(dataset, model))
+
+    def pass_seconds(self, dataset: str, model: str) -> float:
+        """Expected seconds of a training step, per image: the scale's ``throughput``, and the images' pixels.
+
+        Those of a network of the user's own are not known, and 0; an ensemble's are the sum of its members'.
+        """
+        members = self.lookup.exhibits.members(model)
+        if members != [model]:
+            return sum(self.pass_seconds(dataset, member) for member in members)
+        spec, (_, height, width) = parse_model(model), self.lookup.config.datasets[dataset]["image"]
+        if spec.training == OWN:
+            return 0
+        area = height * width / MEASURED_SIDE**2 * (2 if spec.wide else 1)
+        if self.training_of(model).get("pretrained"):
+            area /= TORCHVISION_STRIDE**2
+        return area / float(self.lookup.config.settings["throughput"][spec.arch])

@@ -1,0 +1,35 @@
+"""dataset: the official files of a dataset as verified tensors, one file per split."""
+
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from lacuna.data.places import find_missing
+from lacuna.plan.stage import Inputs, Stage
+
+
+class Dataset(Stage):
+    """Both splits of one dataset."""
+
+    name = "dataset"
+    outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
+    modules = ("data",)
+
+    def inputs(self, dataset: str) -> Inputs:
+        """The committed file that a dataset's content is checked against; none for a folder of the user's own."""
+        source = self.lookup.config.datasets[dataset]["source"]
+        files = {"embedded": [source.get("file", "")], "torchvision": ["data/registry.csv"]}
+        return {"source": files.get(source["kind"], [])}
+
+    def settings(self, dataset: str) -> dict[str, Any]:
+        """The dataset's entry, without its foreground."""
+        return {key: value for key, value in self.lookup.config.datasets[dataset].items() if key != "foreground"}
+
+    def size(self, output: str, dataset: str) -> float:
+        """Images of one byte per value, and labels of eight."""
+        data = self.lookup.config.datasets[dataset]
+        return int(data[output] * (prod(data["image"]) + 8))
+
+    def missing(self, dataset: str) -> Path | None:
+        """The images or their list, for datasets that the user brings."""
+        return find_missing(self.lookup.config.datasets[dataset]["source"])

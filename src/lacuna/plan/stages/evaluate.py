@@ -1,0 +1,75 @@
+"""evaluate: what one target says about the clean test set and about every adversarial set of a suite."""
+
+from typing import Any
+
+from lacuna.plan.own import own_code
+from lacuna.plan.stage import Inputs, Stage
+
+
+class Evaluate(Stage):
+    """The outcomes of one target on one suite."""
+
+    name = "evaluate"
+    after = ("dataset", "train", "adopt", "attack")
+    outputs = {"outcomes": "evaluate/{suite}/{target}.parquet"}
+    modules = (
+        "numerics/device",
+        "evaluation/defenses",
+        "evaluation/outcomes",
+        "evaluation/predictions",
+        "numerics/images",
+        "models",
+        "language/attacks",
+        "language/models",
+        "files/states",
+        "numerics/seeding",
+        "evaluation/smoothing",
+    )
+
+    def inputs(self, dataset: str, suite: str, target: str) -> Inputs:
+        """The test images, the target, and the adversarial sets that it meets."""
+        sets = self.lookup.suite_sources(suite, target)
+        return {
+            "images": self.paths.of("dataset", "test", dataset=dataset),
+            "checkpoints": self.networks.checkpoints(dataset, target),
+            "adversarial": [
+                self.paths.of("attack", "adversarial", dataset=dataset, attack=attack, source=source)
+                for attack, source in sets
+            ],
+        }
+
+    def settings(self, dataset: str, suite: str, target: str) -> dict[str, Any]:
+        """The target's network and defense, and the suite's sources in order."""
+        model = target.partition("--")[0]
+        settings = {
+            "network": self.networks.settings(dataset, model),
+            "sources": [source for _, source in self.lookup.suite_sources(suite, target)],
+        }
+        body = self._defense(target)
+        seed = {"seed": self.lookup.seeds[dataset][1]} if "smoothing" in body else {}
+        return settings | seed | ({"defense": body} if body else {})
+
+    def _defense(self, target: str) -> dict[str, Any]:
+        """The defense before a target; empty where there is none."""
+        defense = target.partition("--")[2]
+        return self.lookup.named("defenses", defense) if defense else {}
+
+    def own_code(self, dataset: str, suite: str, target: str) -> list[str]:
+        """The defense's function, and what builds the network, where they are the user's."""
+        return own_code(*self.networks.factories(target), self._defense(target).get("function", ""))
+
+    def seconds(self, dataset: str, suite: str, target: str) -> float:
+        """Expected seconds of a smoothed target, on the clean images and each of its sets; 0 for others.
+
+        A pass without gradient takes about a third of a training step. What is only decided stops early: of the copies
+        of an image in an attack's set two thirds are counted.
+        """
+        smoothing = self._defense(target).get("smoothing")
+        if not smoothing:
+            return 0
+        images = self.lookup.config.settings["images"]
+        attacks = [self.lookup.attack(attack) for attack, _ in self.lookup.suite_sources(suite, target)]
+        counts = [(images[body["selection"]], len(body["budgets"])) for body in attacks]
+        whole = max(count for count, _ in counts) + sum(count * budgets for count, budgets in counts) * 2 / 3
+        draws = smoothing["n0"] + smoothing["n"]
+        return whole * draws * self.networks.pass_seconds(dataset, target.partition("--")[0]) / 3

@@ -1,0 +1,39 @@
+"""gradient: measures of one network's loss gradient on every clean test image."""
+
+from typing import Any
+
+from lacuna.plan.own import own_code
+from lacuna.plan.stage import Inputs, Stage
+
+
+class Gradient(Stage):
+    """The measures of one network's gradients."""
+
+    name = "gradient"
+    after = ("dataset", "foreground", "train", "adopt")
+    outputs = {"measures": "gradient/loss/{target}.parquet"}
+    modules = (
+        "numerics/device",
+        "evaluation/gradients",
+        "numerics/images",
+        "models",
+        "language/models",
+        "numerics/seeding",
+    )
+
+    def inputs(self, dataset: str, target: str) -> Inputs:
+        """The test images, the network, and the foreground on which a share of every gradient is measured."""
+        self.lookup.foreground(dataset)
+        return {
+            "images": self.paths.of("dataset", "test", dataset=dataset),
+            "checkpoints": self.networks.checkpoints(dataset, target),
+            "foreground": [self.paths.of("foreground", "foreground", dataset=dataset, split="test")],
+        }
+
+    def settings(self, dataset: str, target: str) -> dict[str, Any]:
+        """The network."""
+        return {"network": self.networks.settings(dataset, target)}
+
+    def own_code(self, dataset: str, target: str) -> list[str]:
+        """What builds the network, where it is the user's."""
+        return own_code(*self.networks.factories(target))

@@ -1,0 +1,42 @@
+"""table: one table's cells as CSV, Markdown and LaTeX."""
+
+from typing import Any
+
+from lacuna.plan.stage import Inputs, Stage
+
+
+class Table(Stage):
+    """The renderings of one table."""
+
+    name = "table"
+    after = ("cells",)
+    renderings = {
+        "csv": "table/{exhibit}.csv",
+        "markdown": "table/{exhibit}.md",
+        "latex": "table/{exhibit}.tex",
+    }
+    modules = (
+        "language/codes",
+        "numbers/metrics",
+        "language/attacks",
+        "language/models",
+        "reporting/tables/checked",
+        "reporting/tables/marks",
+        "reporting/tables/pattern",
+        "reporting/tables/tables",
+        "numbers/flags",
+        "numbers/statistics",
+    )
+
+    def inputs(self, dataset: str, exhibit: str) -> Inputs:
+        """The cells."""
+        return {"cells": self.paths.of("cells", "cells", dataset=dataset, exhibit=exhibit)}
+
+    def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
+        """Titles, notes, and where cells are checked their panels; the numbers come from the cells."""
+        paper, body = self.lookup.tables[exhibit]
+        panels = {column["column"]: column.get("panel", "") for column in body["columns"]}
+        checked = {"panels": panels} if self.lookup.exhibits.checks(body) else {}
+        title = self.lookup.config.papers[paper]["title"]
+        named = {"exhibit": exhibit, "title": body["title"], "paper": title}
+        return {**named, "notes": self.lookup.notes(exhibit), **checked}

@@ -1,0 +1,91 @@
+"""train: one network from its name, with the history of its training."""
+
+from fractions import Fraction
+from typing import Any
+
+from lacuna.language.attacks import METHODS
+from lacuna.language.models import FLOAT32, OWN, parse_model
+from lacuna.plan.stage import Inputs, Stage
+
+# Parameters at full width (tests/models/test_models.py counts them); a width w multiplies them by about its square.
+PARAMETERS = {
+    "resnet18": 11_173_962,
+    "resnet34": 21_282_122,
+    "resnet50": 23_520_842,
+    "densenet121": 6_956_298,
+    "senet18": 11_260_354,
+    "vgg19": 20_040_522,
+    "wrn32": 7_400_026,
+}
+MEMORY = 12  # gigabytes of the machine's memory that a job asks for in slurm/profile.yaml
+
+
+class Train(Stage):
+    """The training of one network; one rule per architecture, train_<architecture>, so that the longest start first."""
+
+    name = "train"
+    after = ("dataset", "foreground")
+    outputs = {"checkpoint": "train/{model}.safetensors", "history": "train/{model}.history.csv"}
+    constraints = {"model": f"(?!{OWN}-)[a-z0-9.-]+"}
+    modules = (
+        "attacks/draws",
+        "attacks/dual",
+        "attacks/gradient",
+        "attacks/regions",
+        "attacks/thermometer",
+        "attacks/victim",
+        "numerics/device",
+        "data/normalisation",
+        "foreground/score",
+        "numerics/images",
+        "models",
+        "language/attacks",
+        "language/models",
+        "files/states",
+        "numerics/seeding",
+        "training",
+    )
+
+    def inputs(self, dataset: str, model: str) -> Inputs:
+        """The training images, the test images where the history has them, the foreground where it is trained on."""
+        return {
+            "images": self.paths.of("dataset", "train", dataset=dataset),
+            "tests": self._tests(dataset, model),
+            "foreground": self._foreground(dataset, model),
+        }
+
+    def _tests(self, dataset: str, model: str) -> list[str]:
+        """The test images, for the networks whose curves a figure shows; none for others, which saves the passes."""
+        lines = [line for _, body in self.lookup.figures.values() for line in body.get("lines", [])]
+        shown = any((self.lookup.role(line["dataset"]), line["model"]) == (dataset, model) for line in lines)
+        return [self.paths.of("dataset", "test", dataset=dataset)] if shown else []
+
+    def _foreground(self, dataset: str, model: str) -> list[str]:
+        """The training images' foreground, for networks trained on attacks on regions; none for others."""
+        attack = self.networks.training_of(model).get("attack", {})
+        if not (attack and METHODS[attack["method"]].foreground):
+            return []
+        self.lookup.foreground(dataset)
+        return [self.paths.of("foreground", "foreground", dataset=dataset, split="train")]
+
+    def settings(self, dataset: str, model: str) -> dict[str, Any]:
+        """Network, data format, recipe, seed."""
+        config = self.lookup.config
+        recipe = dict(config.settings["recipes"][dataset]) | {"epochs": self.networks.epochs(dataset, model)}
+        recipe.pop("epochs_of", None)
+        history = {"history": True} if self._tests(dataset, model) else {}
+        precision = {} if config.precision == FLOAT32 else {"precision": config.precision}
+        return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision}
+
+    def seconds(self, dataset: str, model: str) -> float:
+        """By the scale's throughput."""
+        return self.networks.seconds(dataset, model)
+
+    def size(self, output: str, dataset: str, model: str) -> float:
+        """The checkpoint's parameters, four bytes each."""
+        width = float(Fraction(self.lookup.config.settings["width"]))
+        return 4 * PARAMETERS[parse_model(model).arch] * width**2 if output == "checkpoint" else 0
+
+    def memory(self, dataset: str, model: str) -> float:
+        """That of any training."""
+        return MEMORY
