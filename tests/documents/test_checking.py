@@ -84,7 +84,7 @@ def test_what_does_not_exist_is_found(checker: Checker, text: str) -> None:
         "`mask_place: released_code`, `{kind: nonzero}`, `{kind: saliency, model: ...}`, `needs_gpu: 1`, `right: {}`.",
         "`... has changed since it was made`, `kill -9`, `grep -l x -r logs/paper`, `16/255`, `<=`, `.cells.csv`.",
         "`snakemake -n tables/<name>.csv --config scale=laptop seeds=3`, `make pull TABLE=table3`, `dvc pull`.",
-        "The key `notes` of a table; `throughput` in `config/scales/paper.yaml`; `FLOW` and the rest.",
+        "The key `notes` of a table; `throughput` in `config/scales/paper.yaml`; `STAGES` and the rest.",
         "```yaml\nattacks:\n  mine:\n    method: mine:noise\n    budgets: [{epsilon: 16/255}]\n```",
         '```sh\nsnakemake audit || echo "it\'s over"\nmake track push\n```',
         "See [there](#some-where-1).\n\n## Some `where`\n\n## Some where\n",
