@@ -15,8 +15,8 @@ from common import interleaved, network, save
 from torch import Tensor, nn
 
 from lacuna.attacks.advdrop import advdrop
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.folding import folded
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.folding import fold_batch_norm
 
 sys.path.append(str(Path(__file__).parents[1] / "tests/support"))
 import literal_advdrop
@@ -42,7 +42,7 @@ def measure(batch: int, rounds: int, device: str) -> list[dict[str, object]]:
     x = torch.rand(batch, 3, 32, 32, generator=torch.Generator().manual_seed(0)).to(device)
     labels = torch.zeros(batch, dtype=torch.int64, device=device)
     plain = network("1/8").to(device, memory_format=torch.contiguous_format)
-    quick = Tilted(folded(plain).to(memory_format=torch.channels_last)).eval()
+    quick = Tilted(fold_batch_norm(plain).to(memory_format=torch.channels_last)).eval()
     drop = partial(advdrop, variant="paper", bound=BOUND, steps=STEPS, draws=Draws(0, tuple(range(batch))))
     literal = partial(literal_advdrop.attack, start=1.0, box=(1.0, 1.0 + BOUND), steps=STEPS)
     works = {"lacuna": partial(drop, quick, x, labels), "literal": partial(literal, Tilted(plain).eval(), x, labels)}

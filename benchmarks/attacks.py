@@ -17,8 +17,8 @@ import torch
 from common import interleaved, network, save
 from torch import Tensor, nn
 
-from lacuna.attacks.folding import folded
-from lacuna.attacks.gradient import pgd
+from lacuna.attacks.core.folding import fold_batch_norm
+from lacuna.attacks.pgd import pgd
 
 EPSILON, STEP = 16 / 255, 1 / 255
 STEPS = {"fgsm": 1, "pgd": 10}
@@ -35,7 +35,7 @@ def step_of(steps: int) -> float:
 
 def lacuna(model: nn.Module, steps: int) -> Attack:
     """Parameters frozen, gradient of the input only, batch normalisation folded, channels last."""
-    victim = folded(model).to(memory_format=torch.channels_last)
+    victim = fold_batch_norm(model).to(memory_format=torch.channels_last)
     return lambda x, y: reference(victim, steps)(x.contiguous(memory_format=torch.channels_last), y)
 
 

@@ -12,8 +12,8 @@ from victims import CLASSES, draws, images, labelled, small
 
 from lacuna.attacks import advdrop as module
 from lacuna.attacks.advdrop import advdrop, as_images, quantise, soft_round
-from lacuna.attacks.dct import block_dct
-from lacuna.attacks.draws import Draws, Made
+from lacuna.attacks.core.dct import block_dct
+from lacuna.attacks.core.draws import Draws, Examples
 from lacuna.errors import LacunaError
 from lacuna.numerics.images import to_bytes
 
@@ -49,13 +49,13 @@ def start_and_box(how: dict[str, Any]) -> dict[str, Any]:
 def tables(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The tables that each call of `advdrop` ends with."""
     seen: list[Tensor] = []
-    plain = module.hard_quantised
+    plain = module.quantise_hard
 
     def noted(coefficients: Tensor, q: Tensor, size: tuple[int, int]) -> Tensor:
         seen.append(q.clone())
         return plain(coefficients, q, size)
 
-    monkeypatch.setattr(module, "hard_quantised", noted)
+    monkeypatch.setattr(module, "quantise_hard", noted)
     return seen
 
 
@@ -162,7 +162,7 @@ def test_a_table_of_ones_is_nearly_lossless_and_the_paper_starts_there(size: int
     assert (coarse - x).square().mean() > 4 * (first - x).square().mean()
 
 
-def parts(made: Made) -> list[Tensor]:
+def parts(made: Examples) -> list[Tensor]:
     return [made.images, made.valid, *(made.extras[key] for key in sorted(made.extras))]
 
 
@@ -248,9 +248,9 @@ def test_targets_are_wrong_classes_uniform_and_of_the_image() -> None:
 def test_extras_are_what_the_network_says(how: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     model, x, labels = case(5)
     relaxed, tables = [], []
-    plain, hard = module.as_images, module.hard_quantised
+    plain, hard = module.as_images, module.quantise_hard
     monkeypatch.setattr(module, "as_images", lambda c, s: relaxed.append(plain(c, s)) or relaxed[-1].clone())
-    monkeypatch.setattr(module, "hard_quantised", lambda c, q, s: tables.append(hard(c, q, s)) or tables[-1])
+    monkeypatch.setattr(module, "quantise_hard", lambda c, q, s: tables.append(hard(c, q, s)) or tables[-1])
     made = advdrop(model, x, labels, **how, steps=8, draws=draws(x))
     assert torch.equal(made.extras["hard"], labelled(model, tables[0]))
     assert tables[0].min() >= 0

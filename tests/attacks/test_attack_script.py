@@ -14,7 +14,7 @@ from stages import Outputs
 from test_ensembles import CLASSES, IMAGE, NAMES, WIDTH, member
 from torch import Tensor, nn
 
-from lacuna.attacks import run
+from lacuna.attacks import cw
 from lacuna.files.artefacts import Record, stable_part, write_frame, write_tensors
 from lacuna.language.attacks import attack_code
 
@@ -140,15 +140,15 @@ def test_a_killed_grid_keeps_what_is_done_and_leaves_no_state_behind(
     undisturbed = made.read_bytes()
     assert not list(made.parent.rglob("state/*"))
     made.unlink()
-    known, calls = run.ATTACKS["cw"], []
+    known, calls = cw.cw, []
 
     def dying(model: nn.Module, *rest: Any, **arguments: Any) -> Any:
         calls.append(arguments["kappa"])
         if len(calls) == 5:  # in the second budget, after one of three batches
             raise KeyboardInterrupt
-        return known.function(model, *rest, **arguments)
+        return known(model, *rest, **arguments)
 
-    monkeypatch.setitem(run.ATTACKS, "cw", run.Attack(dying, resumable=True))
+    monkeypatch.setattr(cw, "cw", dying)
     with pytest.raises(SystemExit):
         attack(*job)
     assert not made.exists()

@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import fgsm, pgd
-from lacuna.attacks.run import adversarial_images, parameters
-from lacuna.attacks.victim import frozen, input_gradient
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.run import Attack, Given, adversarial_images
+from lacuna.attacks.core.victim import freeze, input_gradient
+from lacuna.attacks.fgsm import fgsm
+from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.language.models import ARCHITECTURES, parse_model
@@ -196,7 +197,7 @@ def test_weights_flags_and_gradients_are_as_before(fails: bool) -> None:
 
 def test_parameters_get_no_gradient_while_an_attack_runs() -> None:
     model, (x, labels) = tiny("vgg19", 1), images(1)
-    with frozen(model):
+    with freeze(model):
         assert not any(p.requires_grad for p in model.parameters())
         assert input_gradient(model, x, labels).any()
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
@@ -227,9 +228,8 @@ PGD16 = {"epsilon": "16/255", "step": "1/255", "steps": 4}
 
 
 def attacked(model: nn.Module, x: Tensor, labels: Tensor, batch: int) -> Tensor:
-    draws = Draws(0, tuple(range(len(x))))
-    how = {"name": "a", "batch": batch, "draws": draws, "say": lambda _: None}
-    return adversarial_images(model, x, labels, "pgd", PGD16, **how).images
+    given, attack = Given(Draws(0, tuple(range(len(x))))), Attack("a", "pgd", PGD16)
+    return adversarial_images(model, x, labels, attack, given, batch=batch, say=lambda _: None).images
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10])
@@ -257,8 +257,8 @@ def test_batch_size_hardly_changes_a_step_in_single_precision(arch: str, seed: i
 
 def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> None:
     model, (x, labels), lines = tiny("vgg19", 0), eight_bit(0, 9), []
-    how = {"name": "b", "batch": 4, "draws": Draws(0, tuple(range(9))), "say": lines.append}
-    made = adversarial_images(model, x, labels, "fgsm", {"epsilon": "8/255"}, **how).images
+    attack, given = Attack("b", "fgsm", {"epsilon": "8/255"}), Given(Draws(0, tuple(range(9))))
+    made = adversarial_images(model, x, labels, attack, given, batch=4, say=lines.append).images
     assert made.dtype == torch.uint8
     for i in range(9):
         one = fgsm(model, as_pixels(x[i : i + 1]), labels[i : i + 1], epsilon=8 / 255)
@@ -266,13 +266,17 @@ def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> N
     assert [line.partition(",")[0] for line in lines] == [f"b: image {done} of 9" for done in (4, 8, 9)]
 
 
+def arguments(method: str, budget: dict[str, Any]) -> dict[str, Any]:
+    return Attack("a", method, budget).arguments()
+
+
 def test_budgets_are_read_exactly() -> None:
-    assert parameters("pgd", PGD16) == {"epsilon": 16 / 255, "step": 1 / 255, "steps": 4}
-    assert parameters("fgsm", {"epsilon": "0.3"}) == {"epsilon": 0.3}
-    assert parameters("gaussian", {"sigma": "8/255"}) == {"sigma": 8 / 255}
+    assert arguments("pgd", PGD16) == {"epsilon": 16 / 255, "step": 1 / 255, "steps": 4}
+    assert arguments("fgsm", {"epsilon": "0.3"}) == {"epsilon": 0.3}
+    assert arguments("gaussian", {"sigma": "8/255"}) == {"sigma": 8 / 255}
     walk = {"steps": 9, "spherical_step": 0.01, "source_step": 0.02, "step_adaptation": 1.5}
-    assert parameters("boundary", walk) == walk
-    assert parameters("a:b", {"epsilon": "1", "arguments": {"step": "x"}}) == {"epsilon": 1.0, "step": "x"}
+    assert arguments("boundary", walk) == walk
+    assert arguments("a:b", {"epsilon": "1", "arguments": {"step": "x"}}) == {"epsilon": 1.0, "step": "x"}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from victims import CLASSES, TwoClasses, draws, images, labelled, small
 
 from lacuna.attacks.apgd import Best, apgd_ce, apgd_t, checkpoints, cross_entropy, targeted_dlr
-from lacuna.attacks.gradient import box, pgd, uniform_start
-from lacuna.attacks.toolbox import estimator
+from lacuna.attacks.core.ball import box, uniform_start
+from lacuna.attacks.core.toolbox import estimator
+from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 
 torch.set_num_threads(1)
@@ -37,7 +38,7 @@ def losses(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
 
 
 def start_of(x: Tensor, epsilon: float, number: int = 0) -> Tensor:
-    return uniform_start(x, *box(x, epsilon), epsilon, number, draws(x))
+    return uniform_start(x, box(x, epsilon), epsilon, number, draws(x))
 
 
 @pytest.mark.parametrize("steps", [1, 6, 20, 50])

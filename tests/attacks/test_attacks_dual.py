@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from victims import draws, images, labelled, small
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.dual import dual, dual_l2, pgd_l2
-from lacuna.attacks.gradient import pgd
-from lacuna.attacks.regions import L2, LINF, Region, random_start
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.regions import L2, LINF, Region, random_start
+from lacuna.attacks.dual import dual, dual_l2
+from lacuna.attacks.pgd import pgd
+from lacuna.attacks.pgd_l2 import pgd_l2
 from lacuna.errors import LacunaError
 from lacuna.foreground.score import foreground_score, score_gradient
 

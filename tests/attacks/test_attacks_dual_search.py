@@ -10,9 +10,11 @@ from test_attacks_dual import ATTACKS, Brightness, how, problem
 from torch.utils._python_dispatch import TorchDispatchMode
 from victims import draws
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.dual import dual_l2, pgd_l2, scaled
-from lacuna.attacks.regions import L2, Region, random_start
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.regions import L2, Region, random_start
+from lacuna.attacks.core.search import length_for
+from lacuna.attacks.dual import dual_l2
+from lacuna.attacks.pgd_l2 import pgd_l2
 from lacuna.foreground.score import foreground_score
 
 torch.set_num_threads(1)
@@ -95,8 +97,8 @@ def test_noise_is_averaged_over_samples_and_added_to_the_salience_term() -> None
 def test_a_reference_size_scales_l2_budgets_with_the_square_root_of_the_values() -> None:
     model, x, labels, masks = problem(1)
     values = x[0].numel()
-    assert scaled(20, x, 150528) == pytest.approx(20 * sqrt(values / 150528))
-    assert scaled(3, x, None) == 3
+    assert length_for(20, x, 150528) == pytest.approx(20 * sqrt(values / 150528))
+    assert length_for(3, x, None) == 3
     given = {"steps": 3, "draws": draws(x)}
     stated = pgd_l2(model, x, labels, epsilon_l2=2, reference=4 * values, **given)
     assert torch.equal(stated, pgd_l2(model, x, labels, epsilon_l2=1, **given))

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from victims import CLASSES, draws, images, labelled, small
 
-from lacuna.attacks.draws import Draws
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.toolbox import estimator
 from lacuna.attacks.jsma import jsma
-from lacuna.attacks.toolbox import estimator
 from lacuna.errors import LacunaError
 
 torch.set_num_threads(1)

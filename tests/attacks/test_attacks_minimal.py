@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from victims import TwoClasses, draws, images, labelled, small
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.minimal import BLENDS, boundary, cw, margins, median_margin
+from lacuna.attacks.boundary import BLENDS, boundary
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.margins import margins, median_margin
+from lacuna.attacks.cw import cw
 from lacuna.errors import LacunaError
 from lacuna.numerics.images import to_bytes
 

@@ -1,5 +1,7 @@
 """The loop over batches: what a set holds, facts of the source, and that a killed run ends with the same bytes."""
 
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,15 @@ import torch
 from torch import Tensor, nn
 from victims import draws, images, labelled, small
 
-from lacuna.attacks import run
-from lacuna.attacks.draws import Draws, Made
-from lacuna.attacks.minimal import cw, median_margin
-from lacuna.attacks.run import ATTACKS, AdversarialSet, Attack, adversarial_images
+from lacuna.attacks import fgsm
+from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.margins import median_margin
+from lacuna.attacks.core.run import AdversarialSet, Attack, Given, adversarial_images
+from lacuna.attacks.cw import cw
 from lacuna.files import states
 from lacuna.files.states import Resumable
-from lacuna.language.attacks import METHODS
+from lacuna.language.attacks import METHODS, method_of
+from lacuna.language.declared import resolve
 from lacuna.numerics.images import as_pixels, to_bytes
 from lacuna.numerics.seeding import derive
 
@@ -45,9 +49,10 @@ def victim(count: int = 7) -> tuple[nn.Module, Tensor, Tensor]:
 
 def attacked(method: str, budget: dict[str, Any], count: int = 7, batch: int = 3, **how: Any) -> AdversarialSet:
     model, x, labels = victim(count)
-    source = model if ATTACKS.get(method) is None or METHODS[method].network else None
-    how = {"name": method, "batch": batch, "draws": draws(x), "say": lambda _: None} | how
-    return adversarial_images(source, x, labels, method, budget, **how)
+    source = model if method_of(method).network else None
+    given = Given(how.pop("draws", draws(x)))
+    how = {"batch": batch, "say": lambda _: None} | how
+    return adversarial_images(source, x, labels, Attack(method, method, budget), given, **how)
 
 
 def same(first: AdversarialSet, second: AdversarialSet) -> bool:
@@ -76,11 +81,11 @@ def test_a_set_has_images_valid_flags_and_distances(method: str, budget: dict[st
 
 @pytest.mark.parametrize("valid", [[True] * 5, [True, False, True, False, False]])
 def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPatch, valid: list[bool]) -> None:
-    def lighter(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor | Made:
+    def lighter(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor | Examples:
         found = torch.tensor(valid[: len(x)])
-        return x * 0.5 if all(valid) else Made(torch.where(found.view(-1, 1, 1, 1), x * 0.5, x), found)
+        return x * 0.5 if all(valid) else Examples(torch.where(found.view(-1, 1, 1, 1), x * 0.5, x), found)
 
-    monkeypatch.setitem(run.ATTACKS, "fgsm", Attack(lighter))
+    monkeypatch.setattr(fgsm, "fgsm", lighter)
     x = victim(5)[1]
     made = attacked("fgsm", {}, 5, batch=5)
     assert made.valid.tolist() == valid
@@ -95,11 +100,12 @@ def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_an_attack_says_besides_is_kept_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    def counting(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Made:
+    def counting(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Examples:
         ids = torch.tensor(draws.images)
-        return Made(x, torch.ones(len(x), dtype=torch.bool), {"hard": ids * 3, "wanted": ids})
+        return Examples(x, torch.ones(len(x), dtype=torch.bool), {"hard": ids * 3, "wanted": ids})
 
-    monkeypatch.setitem(run.ATTACKS, "fgsm", Attack(counting, draws=True))
+    monkeypatch.setattr(fgsm, "fgsm", counting)
+    monkeypatch.setitem(METHODS, "fgsm", replace(METHODS["fgsm"], draws=True))
     made = attacked("fgsm", {})
     assert {name: tensor.tolist() for name, tensor in made.extras.items()} == {
         "wanted": list(range(10, 17)),
@@ -144,15 +150,16 @@ class KilledError(Exception):
 def test_a_killed_slow_attack_goes_on_and_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, budget: dict[str, Any], batches: int
 ) -> None:
-    known = ATTACKS[method]
+    known = METHODS[method]
+    function = resolve(known.function)
     calls: list[int] = []
 
-    def counted(model: nn.Module, x: Tensor, labels: Tensor, **arguments: Any) -> Tensor | Made:
+    def counted(model: nn.Module, x: Tensor, labels: Tensor, **arguments: Any) -> Tensor | Examples:
         calls.append(len(x))
-        return known.function(model, x, labels, **arguments)
+        return function(model, x, labels, **arguments)
 
-    group = 3 if known.group else None
-    monkeypatch.setitem(run.ATTACKS, method, Attack(counted, known.draws, known.resumable, group))
+    monkeypatch.setattr(import_module(known.function.partition(":")[0]), method, counted)
+    monkeypatch.setitem(METHODS, method, replace(known, group=3 if known.group else None))
     undisturbed = attacked(method, budget)
     path, lines = tmp_path / "state/a.safetensors", []
 

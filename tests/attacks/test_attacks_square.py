@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from victims import CLASSES, draws, images, labelled, small
 
-from lacuna.attacks.minimal import margins
+from lacuna.attacks.core.margins import margins
 from lacuna.attacks.square import square
 from lacuna.errors import LacunaError
 from lacuna.numerics.images import to_bytes

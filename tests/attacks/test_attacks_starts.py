@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from victims import CLASSES, draws, images, labelled, small
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import mifgsm, pgd
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.mifgsm import mifgsm
+from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 
 torch.set_num_threads(1)

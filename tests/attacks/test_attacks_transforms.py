@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from victims import images
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.transforms import gaussian, shuffle, stylised
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.gaussian import gaussian
+from lacuna.attacks.shuffle import shuffle
+from lacuna.attacks.stylised import stylised
 from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 

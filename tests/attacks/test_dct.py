@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lacuna.attacks.dct import block_dct, inverse_block_dct
+from lacuna.attacks.core.dct import block_dct, inverse_block_dct
 
 SHAPES = [(2, 1, 8, 8), (3, 2, 16, 8), (2, 3, 28, 28), (1, 1, 1, 9), (2, 4, 7, 33), (1, 3, 64, 64)]
 CASES = [(shape, seed) for shape in SHAPES for seed in range(2)]

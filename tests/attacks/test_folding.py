@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.folding import folded
+from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.language.models import ARCHITECTURES, parse_model
 from lacuna.models.build import build_model
 
@@ -40,7 +40,7 @@ def test_folding_changes_neither_logits_nor_image_gradients(arch: str, variant: 
         logits = net(image)
         return logits.detach(), torch.autograd.grad(logits[:, 0].sum(), image)[0]
 
-    for ours, theirs in zip(answers(folded(model)), answers(model), strict=True):
+    for ours, theirs in zip(answers(fold_batch_norm(model)), answers(model), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
@@ -50,10 +50,10 @@ def test_folding_changes_neither_logits_nor_image_gradients(arch: str, variant: 
     [("resnet18", 0), ("resnet50", 0), ("wrn32", 0), ("vgg19", 0), ("senet18", 8), ("densenet121", 62)],
 )
 def test_only_normalisation_before_a_convolution_stays(arch: str, left: int) -> None:
-    kinds = [type(module) for module in folded(network(f"{arch}-standard-s0", 0)).modules()]
+    kinds = [type(module) for module in fold_batch_norm(network(f"{arch}-standard-s0", 0)).modules()]
     assert kinds.count(nn.BatchNorm2d) == left
 
 
 def test_a_model_in_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="evaluation"):
-        folded(network("vgg19-standard-s0", 0).train())
+        fold_batch_norm(network("vgg19-standard-s0", 0).train())

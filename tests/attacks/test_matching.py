@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 from victims import draws
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.matching import matched_l2, matched_ssim, noise_l2
+from lacuna.attacks.core.matching import match_l2, match_ssim
 from lacuna.evaluation.quality import similarity
 
 torch.set_num_threads(1)
@@ -33,7 +32,7 @@ def test_the_wanted_distance_is_met_along_the_same_direction(
     clean, base = (images.to(dtype) for images in pair(shape, seed))
     wanted = torch.logspace(-6, -1.3, len(clean), dtype=torch.float64)
     before = base.clone()
-    made = matched_l2(clean, base, wanted)
+    made = match_l2(clean, base, wanted)
     assert made.valid.all()
     assert (made.images.dtype, made.valid.dtype) == (dtype, torch.bool)
     torch.testing.assert_close(
@@ -49,7 +48,7 @@ def test_the_wanted_distance_is_met_along_the_same_direction(
     for i in range(len(clean)):
         ratios = (change[i] / direction[i])[free[i]]
         assert ratios.std() < 1e-3 * ratios.mean()
-    again = matched_l2(clean, made.images, distances(clean, base))
+    again = match_l2(clean, made.images, distances(clean, base))
     assert ((distances(clean, again.images) / distances(clean, base) - 1).abs() < 1e-3)[again.valid].all()
 
 
@@ -60,7 +59,7 @@ def test_what_cannot_be_reached_is_the_clean_image_and_not_valid() -> None:
     base[2, 0, 5, 5], base[3, 0, 5, 5] = 1 - clean[2, 0, 5, 5], 1 - clean[3, 0, 5, 5]  # one pixel
     wanted = torch.full((8,), 1e-4)
     wanted[2], wanted[3], wanted[4], wanted[5] = 0.002, 1e-5, 2.0, 0.0
-    made = matched_l2(clean, base, wanted)
+    made = match_l2(clean, base, wanted)
     assert made.valid.tolist() == [True, False, False, True, False, True, True, True]
     assert torch.equal(made.images[~made.valid], clean[~made.valid])
     assert torch.equal(made.images[5], clean[5])
@@ -73,7 +72,7 @@ def test_the_wanted_ssim_is_met_as_nearly_as_eight_bits_allow(shape: tuple[int, 
     if not signed:
         base = (clean + 0.1 * draws(clean).normal("base", clean)).clamp(0, 1)
     wanted = torch.tensor([0.999, 0.98, 0.9, 0.8, 0.6])
-    made = matched_ssim(clean, base, wanted)
+    made = match_ssim(clean, base, wanted)
     assert made.valid.all()
     off = (similarity("ssim", clean, made.images) - wanted).abs()
     ladder = torch.linspace(0, 8, 81)
@@ -81,24 +80,8 @@ def test_the_wanted_ssim_is_met_as_nearly_as_eight_bits_allow(shape: tuple[int, 
     best = torch.stack([(similarity("ssim", clean, images) - wanted).abs() for images in tried]).amin(0)
     assert (off <= best + 1e-6).all()
     assert signed or off.max() < 5e-4
-    perfect = matched_ssim(clean, base, torch.ones(5))
+    perfect = match_ssim(clean, base, torch.ones(5))
     assert torch.equal(perfect.images.mul(255).round(), clean.mul(255).round())
-    none = matched_ssim(clean, clean, wanted)
+    none = match_ssim(clean, clean, wanted)
     assert not none.valid.any()
     assert torch.equal(none.images, clean)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_noise_has_the_wanted_distance_and_is_the_images_own(seed: int) -> None:
-    clean, base = pair(SHAPES[1], seed)
-    wanted, ids = distances(clean, base), draws(clean)
-    made = noise_l2(clean, wanted, ids)
-    assert made.valid.all()
-    torch.testing.assert_close(distances(clean, made.images), wanted, rtol=1e-4, atol=0)
-    inner = torch.full_like(clean, 0.5)
-    change = noise_l2(inner, torch.full((8,), 1e-4), ids).images - 0.5
-    assert change.mean().abs() < 5e-4
-    assert 2.8 < (change**4).mean() / (change**2).mean() ** 2 < 3.2  # Gaussian
-    part = noise_l2(clean[3:5], wanted[3:5], Draws(ids.seed, ids.images[3:5]))
-    torch.testing.assert_close(part.images, made.images[3:5], rtol=0, atol=1e-6)
-    assert not torch.allclose(noise_l2(clean, wanted, draws(clean, 9)).images, made.images)

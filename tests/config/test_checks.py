@@ -73,7 +73,7 @@ REFUSED: list[tuple[Change, str, str]] = [
     (put("trainings.at.attack.warmup", 0), "trainings.at.attack.warmup", "a number in (0, 1)"),
     (put("trainings.at.attack.warmup", 1), "trainings.at.attack.warmup", "a number in (0, 1)"),
     (put("trainings.th16.attack.step", "1/255"), "trainings.th16.attack", "lspga takes epsilon, steps, logit_step"),
-    (put("trainings.at.attack.method", "fgsm"), "trainings.at.attack.method", "pgd, lspga"),
+    (put("trainings.at.attack.method", "fgsm"), "trainings.at.attack.method", "lspga, pgd"),
     (put("trainings.sd", []), "trainings.sd", "allowed: how a training differs"),
     # selections
     (put("selections.white_box.sources", ["x"]), "selections.white_box", "right_on_source or all alone"),
@@ -203,7 +203,12 @@ CHANGES: list[tuple[str, Any, str, str]] = [
     ("pgd61", {"budgets": [{}]}, "attacks", "'pgd61' is not known; allowed: advdrop_code"),
     ("cw40", {"budgets": [{"kappa": 1}]}, "attacks.cw40.budgets[0]", "has kappa; cw takes steps"),
     ("cw40", {"method": "fgsm"}, "attacks.cw40.budgets[0]", "fgsm takes epsilon"),
-    ("shuffle", {"budgets": UNPADDED}, "attacks.shuffle.budgets[2].k", "a divisor of 28, the size of fashion-mnist"),
+    (
+        "shuffle",
+        {"budgets": UNPADDED},
+        "attacks.shuffle.budgets[2].k",
+        "the images of fashion-mnist-subset; allowed: a divisor of 28",
+    ),
     ("square", {"budgets": [{"epsilon": "0", "queries": 5}]}, "attacks.square.budgets[0].epsilon", "above 0"),
     ("square", {"budget": []}, "attacks.square.budget", "allowed: keys that every budget of the attack gets"),
     ("square", {}, "attacks.square", "at least 1 entry"),

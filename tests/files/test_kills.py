@@ -21,7 +21,7 @@ from lacuna.language.attacks import attack_code
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["stages", "torch", "foolbox.attacks", "art.attacks.evasion", "lacuna.attacks.run", "pandas"]
+    ["stages", "torch", "foolbox.attacks", "art.attacks.evasion", "lacuna.attacks.core.run", "pandas"]
 )
 
 CW = {"steps": 30, "binary_search_steps": 2, "learning_rate": 0.05, "initial_const": 0.1}

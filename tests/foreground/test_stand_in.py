@@ -9,8 +9,9 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.transforms import shuffle, stylised
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.shuffle import shuffle
+from lacuna.attacks.stylised import stylised
 from lacuna.data.sources import load_splits
 
 torch.set_num_threads(1)

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lacuna.attacks.folding import folded
-from lacuna.attacks.gradient import pgd
-from lacuna.attacks.victim import input_gradient
+from lacuna.attacks.core.folding import fold_batch_norm
+from lacuna.attacks.core.victim import input_gradient
+from lacuna.attacks.pgd import pgd
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model
@@ -58,7 +58,7 @@ def test_logits_are_the_mean_and_the_gradient_follows_from_it(count: int) -> Non
 
 def test_folding_folds_every_member() -> None:
     ensemble, (x, labels) = Ensemble(member(name).double() for name in NAMES).eval(), batch(0)
-    fast = folded(ensemble)
+    fast = fold_batch_norm(ensemble)
     torch.testing.assert_close(fast(x.double()), ensemble(x.double()), rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(
         input_gradient(fast, x.double(), labels), input_gradient(ensemble, x.double(), labels), rtol=1e-8, atol=1e-10

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks import thermometer
-from lacuna.attacks.folding import folded
-from lacuna.attacks.gradient import pgd
-from lacuna.attacks.thermometer import lspga
+from lacuna.attacks import lspga as module
+from lacuna.attacks.core.folding import fold_batch_norm
+from lacuna.attacks.lspga import lspga
+from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.language.models import parse_model
@@ -211,7 +211,7 @@ def test_lspga_raises_the_loss_more_than_its_random_start() -> None:
 def test_lspga_leaves_the_network_as_it_was_and_takes_a_folded_copy() -> None:
     model, x = network(), images(5)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    for victim in (model, folded(model)):
+    for victim in (model, fold_batch_norm(model)):
         lspga(victim, x, torch.arange(4), epsilon=8 / 255, logit_step=1.0, steps=1)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
@@ -223,4 +223,4 @@ def test_lspga_refuses_training_mode_and_networks_without_the_encoding() -> None
         lspga(network().train(), images(1), torch.arange(4), **how)
     with pytest.raises(LacunaError, match="thermometer encoding only"):
         lspga(network()[1].eval(), images(1), torch.arange(4), **how)
-    assert thermometer.ANNEALING > 1
+    assert module.ANNEALING > 1

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from test_config import put, refusal
 from victims import images, labelled, small
 
-from lacuna.attacks.flat import flat
+from lacuna.attacks.core.flatness import find_flat
 from lacuna.language.attacks import METHODS
 from lacuna.numbers.cells import COLUMNS, table_cells
 from lacuna.numbers.flags import CHECK_COLUMNS, FLAT, LARGER, LESS
@@ -219,8 +219,8 @@ def test_a_network_is_flat_where_its_softmax_underflows(batch: int) -> None:
     model, x = Sure().eval(), to_bytes(images(0, 20).float())
     x[:, 0, 0, 0] = torch.arange(20, dtype=torch.uint8) % 2 * 255
     labels = labelled(model, x.float() / 255)
-    assert flat(model, x, labels, batch, print).tolist() == [1, 0] * 10
-    assert flat(None, x, labels, batch, print).tolist() == [-1] * 20
+    assert find_flat(model, x, labels, batch, print).tolist() == [1, 0] * 10
+    assert find_flat(None, x, labels, batch, print).tolist() == [-1] * 20
 
 
 # The configuration ---------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import resource, sys
 from types import SimpleNamespace
 import torch
 from torch import nn
-import lacuna.data.folder, lacuna.attacks.dct, safetensors, PIL.BmpImagePlugin  # what is imported late
+import lacuna.data.folder, lacuna.attacks.core.dct, safetensors, PIL.BmpImagePlugin  # what is imported late
 from lacuna.files.artefacts import Record, write_split
 from lacuna.files.contents import read_dataset
 from lacuna.data.normalisation import normalisation

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
+from lacuna.attacks.core.draws import Draws
 
 CLASSES = 4
 

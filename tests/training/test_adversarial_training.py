@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lacuna.attacks.gradient import pgd
+from lacuna.attacks.pgd import ascend_ball, pgd
 from lacuna.errors import LacunaError
 from lacuna.language.models import parse_model
 from lacuna.models import build_model
 from lacuna.numerics.images import as_pixels
-from lacuna.training.adversarial import ascend, grown, inner_loop, perturbation
+from lacuna.training.adversarial import grow, inner_loop, perturbation
 from lacuna.training.objective import Objective, smoothed_cross_entropy
 
 torch.set_num_threads(1)
@@ -70,12 +70,12 @@ def test_random_starts_fill_the_ball_and_are_drawn_anew() -> None:
     x, labels = torch.full((50, 3, 8, 8), 0.5), torch.zeros(50, dtype=torch.int64)
     model = nn.Flatten()
     how = {"epsilon": 0.1, "step": 0.0, "steps": 0}
-    noise = ascend(model, x, labels, random_start=True, **how) - x
+    noise = ascend_ball(model, x, labels, random_start=True, **how) - x
     assert -0.1 <= noise.min() < -0.099
     assert 0.099 < noise.max() <= 0.1
     assert noise.pow(2).mean() == pytest.approx(0.01 / 3, rel=0.05)
-    assert not torch.equal(ascend(model, x, labels, random_start=True, **how) - x, noise)
-    assert torch.equal(ascend(model, x, labels, random_start=False, **how), x)
+    assert not torch.equal(ascend_ball(model, x, labels, random_start=True, **how) - x, noise)
+    assert torch.equal(ascend_ball(model, x, labels, random_start=False, **how), x)
 
 
 @pytest.mark.parametrize("random_start", [False, True])
@@ -104,7 +104,7 @@ def test_without_random_start_in_evaluation_mode_it_is_the_attack(arch: str) -> 
     model(x)
     how = {"epsilon": 16 / 255, "step": 1 / 255, "steps": 5}
     model.eval()
-    assert torch.equal(ascend(model, x, labels, random_start=False, **how), pgd(model, x, labels, **how))
+    assert torch.equal(ascend_ball(model, x, labels, random_start=False, **how), pgd(model, x, labels, **how))
     with pytest.raises(LacunaError, match="evaluation mode"):
         pgd(model.train(), x, labels, **how)
 
@@ -203,8 +203,8 @@ def test_a_warm_up_begins_with_the_clean_images(method: str) -> None:
 
 def test_what_is_no_length_in_the_image_does_not_grow() -> None:
     attack = {"method": "lspga", "epsilon": 0.1, "logit_step": 1.0, "steps": 7, "warmup": 0.4}
-    assert grown(attack, 0.1) == attack | {"epsilon": pytest.approx(0.025)}
-    assert grown(attack, 0.4) is attack
+    assert grow(attack, 0.1) == attack | {"epsilon": pytest.approx(0.025)}
+    assert grow(attack, 0.4) is attack
 
 
 class NoWaiting(TorchDispatchMode):

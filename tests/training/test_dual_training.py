@@ -14,7 +14,7 @@ from test_training import network as small_network
 from torch import Tensor
 
 from lacuna.files.states import Resumable
-from lacuna.training.adversarial import perturbation, random_masks
+from lacuna.training.adversarial import perturbation, random_regions
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import augment, augment_both
@@ -83,7 +83,7 @@ def test_budgets_hold_and_nothing_of_the_network_changes(name: str) -> None:
     with NoWaiting():
         made = perturbation(attack)(model, x, labels, masks)
     torch.manual_seed(1)
-    inside = random_masks(masks) if name == "random" else masks
+    inside = random_regions(masks) if name == "random" else masks
     epsilons = (4 / 255, 20 / 255) if name == "dual" else (0.2, 1.5)
     for region, epsilon in zip((inside, ~inside), epsilons, strict=True):
         part = ((made - x) * region[:, None]).flatten(1)
@@ -119,11 +119,11 @@ def test_a_step_on_cuda_is_deterministic_and_never_waits(name: str) -> None:
     assert torch.equal(made[1], made[2])
 
 
-def test_random_masks_have_the_same_areas_and_are_new_each_time() -> None:
+def test_random_regions_have_the_same_areas_and_are_new_each_time() -> None:
     masks = torch.rand(64, 28, 28, generator=torch.Generator().manual_seed(0)) < torch.linspace(0, 1, 64).view(-1, 1, 1)
     masks[0], masks[-1] = False, True
     torch.manual_seed(3)
-    first, second = random_masks(masks), random_masks(masks)
+    first, second = random_regions(masks), random_regions(masks)
     for drawn in (first, second):
         assert torch.equal(drawn.sum((1, 2)), masks.sum((1, 2)))
         half = masks.double().mean((1, 2)).sub(0.5).abs() < 0.3
@@ -134,9 +134,9 @@ def test_random_masks_have_the_same_areas_and_are_new_each_time() -> None:
         assert (both - share.square())[half].mean().abs() < 0.02, "no relation to the foreground"
     assert (first != second).any((1, 2))[2:-2].all()
     torch.manual_seed(3)
-    assert torch.equal(random_masks(masks), first)
+    assert torch.equal(random_regions(masks), first)
     with NoWaiting():
-        random_masks(masks)
+        random_regions(masks)
 
 
 # Masks follow their images ------------------------------------------------------------------------------------------

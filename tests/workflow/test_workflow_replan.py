@@ -65,7 +65,7 @@ def test_shuffled_times_of_sources_and_results_plan_nothing(finished: "Tree", se
         ("src/lacuna/numbers/cells.py", COMPUTED),
         ("data/printed/defective.csv", COMPUTED),
         ("workflow/scripts/evaluate.py", EVALUATED),
-        ("src/lacuna/attacks/gradient.py", TRAINED),
+        ("src/lacuna/attacks/pgd.py", TRAINED),
         ("src/lacuna/evaluation/selection.py", SELECTED),
         ("src/lacuna/evaluation.py", SELECTED),
         ("src/lacuna/models/layers.py", TRAINED),

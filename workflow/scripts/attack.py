@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.attacks.grid import Attacked, attack_grid, files_of, like_of
+from lacuna.attacks.core.grid import Attacked, attack_grid, files_of, like_of
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.foreground.saliency import saliency_model

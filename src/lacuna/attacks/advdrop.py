@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks.dct import block_dct, inverse_block_dct
-from lacuna.attacks.draws import Draws, Made
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.dct import block_dct, inverse_block_dct
+from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.victim import freeze, logits_with_gradient
 from lacuna.errors import LacunaError
 
 ALPHA = 0.1  # softness of the first step's rounding; it falls by ALPHA / steps a step, so the last has ALPHA / steps
@@ -30,7 +30,7 @@ def advdrop(
     rounding: str = "soft",
     success: str = "relaxed",
     draws: Draws,
-) -> Made:
+) -> Examples:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
 
     Images (B, C, H, W) in [0, 1] of any size and number of channels, labels int64 (B,). Each image, channel and block
@@ -48,7 +48,7 @@ def advdrop(
     ``hard``, what it says about the image of the same tables with hard rounding, clipped to [0, 1]. Raises
     `LacunaError` for a model in training mode or without gradient at its pixels, and for a ``bound`` without a box.
     """
-    with frozen(model), torch.no_grad():
+    with freeze(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
         how: dict[str, Any] = {
             "variant": variant,
@@ -58,14 +58,14 @@ def advdrop(
             "rounding": rounding,
             "success": success,
         }
-        found = learned(model, x, labels, wanted, **how)
-        hard = model(hard_quantised(coefficients(x), found.tables, size_of(x))).argmax(1)
+        found = learn_tables(model, x, labels, wanted, **how)
+        hard = model(quantise_hard(coefficients(x), found.tables, size_of(x))).argmax(1)
     extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
-    return Made(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
+    return Examples(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
 
 
 @torch.enable_grad()
-def learned(
+def learn_tables(
     model: nn.Module,
     x: Tensor,
     labels: Tensor,
@@ -166,9 +166,7 @@ def _step(
     """Notes images that succeed, or all at the ``last`` step, and moves the tables of the others."""
     quantised, slope = quantise(search.c, search.q, alpha)
     images = as_images(quantised, size).requires_grad_()
-    logits = model(images)
-    if not logits.requires_grad:
-        raise LacunaError("advdrop: the source has no gradient at its pixels, since it discretises them")
+    logits = logits_with_gradient(model, images)
     said = logits.detach().argmax(1)
     failing = search.failures(_said_of_8_bit(model, images) if search.eight_bit else said) & (not last)
     going = failing.nonzero().flatten()
@@ -221,6 +219,6 @@ def as_images(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
     return inverse_block_dct(coefficients, size).add(MIDDLE).div_(LEVELS)
 
 
-def hard_quantised(coefficients: Tensor, tables: Tensor, size: tuple[int, int]) -> Tensor:
+def quantise_hard(coefficients: Tensor, tables: Tensor, size: tuple[int, int]) -> Tensor:
     """The images in [0, 1] that a decoder would show of coefficients rounded hard."""
     return as_images(quantise(coefficients, tables, None)[0], size).clamp_(0, 1)

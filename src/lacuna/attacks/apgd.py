@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.gradient import box, uniform_start
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.ball import box, check_range, uniform_start
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.victim import freeze, logits_with_gradient
 from lacuna.errors import LacunaError
 
 MOMENTUM = 0.75  # share of a move that is the new step; the rest goes on as before
@@ -35,7 +35,7 @@ def apgd_ce(
 
     Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. Steps begin at 2 ``epsilon`` and are
     halved, image by image, where a stretch of the walk brought too little; the walk then goes back to its best point.
-    Made is, of all points of all ``restarts``, one that fools the network if there is any, and of those the one of
+    Examples is, of all points of all ``restarts``, one that fools the network if there is any, and of those the one of
     highest loss. Starts come from ``draws``, without them from torch's global generator.
 
     Where paper and released code (fra31/auto-attack) differ: checkpoints are the paper's, which are the code's for 100
@@ -43,12 +43,13 @@ def apgd_ce(
     Raises `LacunaError` for a model in training mode or without gradient at its pixels, and ValueError for images
     outside [0, 1].
     """
-    lowest, highest = box(x, epsilon)
+    check_range(x)
+    limits = box(x, epsilon)
     best = Best.nothing(x)
-    with frozen(model):
+    with freeze(model):
         for restart in range(restarts):
-            start = uniform_start(x, lowest, highest, epsilon, restart, draws)
-            walk = Walk(model, labels, lowest, highest, epsilon)
+            start = uniform_start(x, limits, epsilon, restart, draws)
+            walk = Walk(model, labels, limits, epsilon)
             best.offer(*walk.ascend(start, cross_entropy(labels), steps).parts)
     return best.images
 
@@ -71,16 +72,17 @@ def apgd_t(
     on the clean image, in that order; an image that fools the network is left alone. Raises `LacunaError` for a
     network of fewer than four classes too.
     """
-    lowest, highest = box(x, epsilon)
+    check_range(x)
+    limits = box(x, epsilon)
     best = Best.nothing(x)
-    with frozen(model):
+    with freeze(model):
         wanted = _likeliest(model, x, labels, targets)
         for i in range(restarts * wanted.shape[1]):
             left = (~best.wrong).nonzero().flatten()
             if not len(left):
                 break
-            start = uniform_start(x, lowest, highest, epsilon, i, draws)[left]
-            walk = Walk(model, labels[left], lowest[left], highest[left], epsilon)
+            start = uniform_start(x, limits, epsilon, i, draws)[left]
+            walk = Walk(model, labels[left], (limits[0][left], limits[1][left]), epsilon)
             towards = targeted_dlr(labels[left], wanted[left, i % wanted.shape[1]])
             best.offer(*walk.ascend(start, towards, steps).parts, left)
     return best.images
@@ -140,12 +142,11 @@ class Best:
 
 @dataclass
 class Walk:
-    """One ascent for some images within [lowest, highest]."""
+    """One ascent for some images within the ``limits`` of a `box`."""
 
     model: nn.Module
     labels: Tensor
-    lowest: Tensor
-    highest: Tensor
+    limits: tuple[Tensor, Tensor]
     epsilon: float
 
     def ascend(self, start: Tensor, loss: Loss, steps: int) -> Best:
@@ -168,14 +169,12 @@ class Walk:
         return found
 
     def _inside(self, images: Tensor) -> Tensor:
-        return torch.clamp(images, self.lowest, self.highest)
+        return torch.clamp(images, *self.limits)
 
     def _look(self, here: Tensor, loss: Loss, found: Best, top: "Top", blind: bool = False) -> tuple[Tensor, Tensor]:
         """The loss (B,) at a point and its gradient, which is not needed at the last one, where ``blind``."""
         here = here.detach().requires_grad_(not blind)
-        logits = self.model(here)
-        if not blind and not logits.requires_grad:
-            raise LacunaError("apgd: the source has no gradient at its pixels, since it discretises them")
+        logits = self.model(here) if blind else logits_with_gradient(self.model, here)
         values = loss(logits)
         slope = torch.zeros_like(here) if blind else torch.autograd.grad(values.sum(), here)[0]
         here, values = here.detach(), values.detach()

@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws, Made
-from lacuna.attacks.toolbox import estimator
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.toolbox import estimator
+from lacuna.attacks.core.victim import freeze
 
 PAIR = 2  # values that the attack raises at each step
 
 
 def jsma(
     model: nn.Module, x: Tensor, labels: Tensor, *, gamma: float, theta: float = 1.0, draws: Draws | None = None
-) -> Made:
+) -> Examples:
     """JSMA (Papernot et al. 2016): raises by ``theta``, two at a time, the values that favour a random wrong class.
 
     Images float32 (B, C, H, W) in [0, 1], labels int64 (B,). At most the share ``gamma`` of an image's pixels changes:
@@ -23,7 +23,7 @@ def jsma(
     """
     from art.attacks.evasion import SaliencyMapMethod
 
-    with frozen(model):
+    with freeze(model):
         victim = estimator(model, x)
         wanted = _other_classes(labels, victim.nb_classes, draws)
         values = int(gamma * x.shape[2] * x.shape[3] + 1e-9)  # 0.07 * 100 is less than 7
@@ -33,7 +33,7 @@ def jsma(
             attack = SaliencyMapMethod(victim, theta=theta, gamma=limit, batch_size=len(x), verbose=False)
             found = torch.from_numpy(attack.generate(x.cpu().numpy(), wanted.cpu().numpy()))
             made = found.to(x.device, x.dtype)
-    return Made(made, torch.ones(len(x), dtype=torch.bool, device=x.device), {"wanted": wanted})
+    return Examples(made, torch.ones(len(x), dtype=torch.bool, device=x.device), {"wanted": wanted})
 
 
 def _other_classes(labels: Tensor, classes: int, draws: Draws | None) -> Tensor:

@@ -4,11 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.toolbox import estimator
-from lacuna.attacks.victim import frozen
-
-GROUP = 128  # images attacked together; they share the squares, so this number decides results
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.toolbox import estimator
+from lacuna.attacks.core.victim import freeze
 
 
 def square(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, queries: int, draws: Draws) -> Tensor:
@@ -24,8 +22,8 @@ def square(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, queri
     state = np.random.get_state()
     np.random.seed(draws.seeds("squares")[0] % 2**32)
     try:
-        with frozen(model):
-            attack = SquareAttack(estimator(model, x), eps=epsilon, max_iter=queries, batch_size=GROUP, verbose=False)
+        with freeze(model):
+            attack = SquareAttack(estimator(model, x), eps=epsilon, max_iter=queries, batch_size=len(x), verbose=False)
             made = attack.generate(x.cpu().numpy(), labels.cpu().numpy())
     finally:
         np.random.set_state(state)

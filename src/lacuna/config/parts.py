@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any
 
+from lacuna.config.budgets import check_budget
 from lacuna.config.shared import SIDES, lines
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import METHODS, Method, attack_code, parse_pixels, pixel_parameters
+from lacuna.language.attacks import METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
 from lacuna.language.models import ARCHITECTURES, ENSEMBLE, OWN, PRETRAINED, REGULARISED, SELF, STANDARD, parse_model
@@ -126,18 +126,22 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
         _check_suites(paper)
 
 
-_MASKED = [name for name, method in METHODS.items() if method.foreground]
+_MASKED = [name for name, method in METHODS.items() if method.training and method.foreground]
 
 
 def _check_trainings(paper: Paper) -> None:
     for name, training in paper.content["trainings"].items():
         if attack := dict(training.get("attack", {})):
-            method = attack.pop("method")
-            if "masks" in attack and not METHODS[method].foreground:
+            method = METHODS[attack.pop("method")]
+            if "masks" in attack and not method.foreground:
                 where = f"{paper.file}, key trainings.{name}.attack.masks"
-                raise LacunaError(f"{where}: {method} has no use for masks; allowed with: {', '.join(_MASKED)}")
+                used = training["attack"]["method"]
+                raise LacunaError(f"{where}: {used} has no use for masks; allowed with: {', '.join(_MASKED)}")
             budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
-            _check_budget(paper.file, f"trainings.{name}.attack", method, budget)
+            assert method.training, "the schema allows no other methods"
+            check_budget(
+                paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget
+            )
 
 
 def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
@@ -208,8 +212,8 @@ def _check_attacks(paper: Paper) -> None:
             raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
         _check_like(paper, name, attack)
         for i, budget in enumerate(attack["budgets"]):
-            places = paper.places(name, i)
-            _check_budget(paper.origin(name), f"{key}.budgets[{i}]", attack["method"], budget, places)
+            where, method = f"{key}.budgets[{i}]", attack["method"]
+            check_budget(paper.origin(name), where, method, method_of(method), budget, paper.places(name, i))
         once(paper.origin(name), f"{key}.budgets", paper.codes(name))
 
 
@@ -249,7 +253,7 @@ def _check_suites(paper: Paper) -> None:
 
 def made_without(method: str) -> bool:
     """Whether an attack method makes its sets without a network."""
-    return method in METHODS and not METHODS[method].network
+    return not method_of(method).network
 
 
 def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
@@ -258,31 +262,3 @@ def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
     if (source == NO_SOURCE) != made_without(method):
         allowed = NO_SOURCE if made_without(method) else "networks"
         raise LacunaError(f"{paper.file}, key {key}: '{source}' does not go with {method}; allowed: {allowed}")
-
-
-_REGIONAL = {"epsilon_foreground", "epsilon_background"}  # may be zero: a region that stays
-
-
-def _check_budget(
-    file: str, key: str, method: str, budget: Mapping[str, Any], places: Mapping[str, str] = MappingProxyType({})
-) -> None:
-    """A budget has what its method takes, each in the right unit; ``places`` are of keys that stand elsewhere."""
-    known = METHODS.get(method, Method(optional=("epsilon", "arguments")))
-    choice = [" or ".join(known.one_of)] if known.one_of else []
-    takes = ", ".join([*known.required, *choice, *(f"{name} (optional)" for name in known.optional)])
-    lacking, chosen = set(known.required) - set(budget), set(known.one_of) & set(budget)
-    if lacking or set(budget) - set(known.parameters) - {"match"} or len(chosen) != bool(known.one_of):
-        has = ", ".join(sorted(budget)) or "nothing"
-        raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {takes or 'nothing'}")
-    for name in sorted(pixel_parameters(method) & set(budget)):
-        where = f"{file}, key {places.get(name, f'{key}.{name}')}"
-        if not isinstance(budget[name], str):
-            raise LacunaError(f"{where}: {budget[name]} is not allowed; allowed: pixel units in quotes, such as 4/255")
-        if parse_pixels(budget[name], where) == 0 and name not in _REGIONAL:
-            raise LacunaError(f"{where}: '{budget[name]}' is not allowed; allowed: above 0")
-    for name in sorted(_REGIONAL & set(budget)) if known.l2 else ():
-        if isinstance(budget[name], str):
-            where = f"{file}, key {places.get(name, f'{key}.{name}')}"
-            raise LacunaError(f"{where}: '{budget[name]}' is not allowed; allowed: an l2 length")
-    if "random_start" in known.parameters and budget.get("restarts", 1) > 1 and not budget.get("random_start"):
-        raise LacunaError(f"{file}: key {key}.random_start is missing; without it all restarts are the same")

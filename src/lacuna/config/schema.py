@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 from lacuna.errors import LacunaError
+from lacuna.language.attacks import METHODS, OWN_METHOD
+from lacuna.language.methods import Takes
 
 
 def _integer(_: Any, value: Any) -> bool:
@@ -42,7 +44,58 @@ _Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
 @cache
 def _validator(text: str) -> Draft202012Validator:
     """Of a schema's text, so that copies of a checkout share it. Whether it is a schema, tests ask: it takes long."""
-    return _Strict(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data())
+    return _Strict(complete(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()))
+
+
+def complete(node: Any) -> Any:
+    """A schema, or a part of it, whose objects have the properties that their key ``declared`` takes from elsewhere."""
+    if isinstance(node, list):
+        return [complete(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    whole = {key: complete(part) for key, part in node.items()}
+    if "declared" in node:
+        whole["properties"] = DECLARED[whole.pop("declared")]() | whole.get("properties", {})
+    return whole
+
+
+def _methods() -> dict[str, Any]:
+    own = "[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"
+    names = {"type": "string", "pattern": f"^({'|'.join(METHODS)}|{own})$"}
+    return {"method": names | {"description": f"{', '.join(METHODS)}, or module:name of your own"}}
+
+
+def _parameters(takers: Iterable[Takes]) -> dict[str, Any]:
+    """The parameters of several functions; what one allows of a parameter is allowed. Budgets are checked further."""
+    allowed: dict[str, list[Mapping[str, Any]]] = {}
+    for takes in takers:
+        for name, parameter in takes.parameters.items():
+            if parameter.value.schema not in allowed.setdefault(name, []):
+                allowed[name].append(parameter.value.schema)
+    return {name: schemas[0] if len(schemas) == 1 else _any_of(schemas) for name, schemas in allowed.items()}
+
+
+def _any_of(schemas: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"anyOf": schemas, "description": ", or ".join(schema["description"] for schema in schemas)}
+
+
+def _training() -> dict[str, Any]:
+    trained = {name: method.training for name, method in METHODS.items() if method.training}
+    return {"method": {"enum": [*trained]}} | _parameters(trained.values())
+
+
+# What a schema's key ``declared`` may name: properties that modules of src/lacuna state, each beside what it is about.
+DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
+    "methods": _methods,
+    "parameters": lambda: _parameters([*METHODS.values(), OWN_METHOD]),
+    "training": _training,
+}
+
+
+def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
+    """Raises `LacunaError` for the first violation of a ``schema`` by the value at a place of a file, ``where``."""
+    for error in _Strict(schema).iter_errors(value):
+        raise LacunaError(f"{where}: {_shown(value)} is not allowed; allowed: {_expected(error)}")
 
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
@@ -80,7 +133,7 @@ def _sentence(error: ValidationError, file: str) -> str:
         )
         return f"{file}: key {dotted([*path, lacking])} is missing; required: {lacking} with {given}"
     where = f"{file}, key {dotted(path)}" if path else file
-    return f"{where}: {_shown(content)} is not allowed; allowed: {_allowed(rule, limit, schema)}"
+    return f"{where}: {_shown(content)} is not allowed; allowed: {_expected(error)}"
 
 
 def _shown(value: Any) -> str:
@@ -88,7 +141,11 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _allowed(rule: str, limit: Any, schema: dict[str, Any]) -> str:
+def _expected(error: ValidationError) -> str:
+    """What is allowed in place of a value, in words."""
+    rule = str(error.validator)
+    limit: Any = error.validator_value
+    schema = error.schema if isinstance(error.schema, dict) else {}
     if rule == "enum":
         return ", ".join(str(value) for value in limit)
     if "description" in schema:

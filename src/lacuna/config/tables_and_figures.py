@@ -8,7 +8,7 @@ from lacuna.config.parts import Paper, check_source, known, once
 from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.data.places import OWN_KINDS
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import MEASURES
+from lacuna.language.attacks import MEASURES, method_of
 from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, arch_code, network_of
 from lacuna.language.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, IN_PANELS, Exhibits, joined, role_of
 from lacuna.language.models import SELF
@@ -246,14 +246,15 @@ def _check_set(paper: Paper, attack: str, role: str) -> None:
         limit = f"at most {dataset['test']}, the test images of {name}"
         where = f"{paper.scale_file}, key images.{body['selection']}"
         raise LacunaError(f"{where}: {asked} is not allowed; allowed: {limit}")
-    if body["method"] == "folder" and dataset["source"]["kind"] not in OWN_KINDS:
+    method = method_of(body["method"])
+    if method.files and dataset["source"]["kind"] not in OWN_KINDS:
         where = f"{paper.origin(attack)}, key attacks.{attack}.method"
         raise LacunaError(
             f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(OWN_KINDS)}"
         )
-    size = dataset["image"][1]
-    for i, budget in enumerate(body["budgets"] if body["method"] == "shuffle" else ()):
-        if size % budget["k"] and not budget.get("pad"):
-            where = f"{paper.origin(attack)}, key attacks.{attack}.budgets[{i}].k"
-            limit = f"a divisor of {size}, the size of {name}, or any with pad: true"
-            raise LacunaError(f"{where}: {budget['k']} is not allowed; allowed: {limit}")
+    for i, budget in enumerate(body["budgets"]):
+        if refused := method.refuse_side(budget, dataset["image"][1]):
+            parameter, allowed = refused
+            where = f"{paper.origin(attack)}, key attacks.{attack}.budgets[{i}].{parameter}"
+            found = f"{budget[parameter]} is not allowed for the images of {name}"
+            raise LacunaError(f"{where}: {found}; allowed: {allowed}")

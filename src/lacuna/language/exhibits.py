@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from lacuna.language.attacks import MEASURES, METHODS, Method, attack_code
+from lacuna.language.attacks import MEASURES, attack_code, method_of
 from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, place_of
 from lacuna.language.models import ENSEMBLE, SELF
 
@@ -97,7 +97,7 @@ class Exhibits:
         suite = part["suite"]
         attack = self.parts["attacks"][self.codes(suite)[self.code(suite, part.get("attack"))]]
         larger = self.code(suite, part["larger"]) if "larger" in part else ""
-        return {"ball": part.get("ball", ""), "larger": larger, "loss": METHODS.get(attack["method"], Method()).loss}
+        return {"ball": part.get("ball", ""), "larger": larger, "loss": method_of(attack["method"]).loss}
 
     def _cell(self, body: Body, row: Body, column: Body) -> Cell:
         part = joined(row, column)

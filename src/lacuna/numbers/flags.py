@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.language.attacks import CROSS_ENTROPY
 from lacuna.language.codes import MEASURED
+from lacuna.language.methods import CROSS_ENTROPY
 from lacuna.numbers.metrics import Cell, Outcomes, fooled, percent, rows_of, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
 

@@ -119,8 +119,8 @@ def read_pipeline(settings: Settings, files: Files) -> Figure:
 
     Sets hold no tables, so the first image that fools the source, by class, is attacked again: the same tables."""
     from lacuna.attacks import advdrop
-    from lacuna.attacks.run import parameters
-    from lacuna.attacks.victim import frozen
+    from lacuna.attacks.core.run import Attack
+    from lacuna.attacks.core.victim import freeze
 
     data, tensors = read_tensors(files["images"][0]), read_tensors(files["adversarial"][0])
     (network,) = networks_of([settings["network"]], files["checkpoints"])
@@ -129,9 +129,10 @@ def read_pipeline(settings: Settings, files: Files) -> Figure:
     place = tensors["image"] == int(chosen[0])
     x, labels = as_pixels(data["images"][chosen]), data["labels"][chosen]
     wanted = tensors[f"{row['attack']}.wanted"][place] if settings["budget"].get("targeted") else None
-    how = {key: value for key, value in parameters("advdrop", settings["budget"]).items() if key != "targeted"}
-    with frozen(network):
-        found = advdrop.learned(network, x, labels, wanted, **how)
+    budget = Attack(row["attack"], "advdrop", settings["budget"]).arguments()
+    how = {key: value for key, value in budget.items() if key != "targeted"}
+    with freeze(network):
+        found = advdrop.learn_tables(network, x, labels, wanted, **how)
         before = advdrop.coefficients(x)
         quantised, _ = advdrop.quantise(before, found.tables, None)
     made, truth = tensors[f"{row['attack']}.images"][place], int(labels[0])

@@ -11,7 +11,7 @@ from lacuna.errors import LacunaError
 
 
 @contextmanager
-def frozen(model: nn.Module) -> Iterator[None]:
+def freeze(model: nn.Module) -> Iterator[None]:
     """Turns parameter gradients off while an attack runs: only the image's gradient is needed.
 
     Raises `LacunaError` for a model in training mode, where batch statistics would make an image's attack depend
@@ -29,14 +29,23 @@ def frozen(model: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Gradient of the summed cross-entropy with respect to the images; the sum keeps images independent.
+def logits_with_gradient(model: nn.Module, x: Tensor) -> Tensor:
+    """The logits (B, K) of images that require a gradient.
 
-    Raises `LacunaError` for a `frozen` network that discretises its input.
+    Raises `LacunaError` for a network that discretises its input, so that no gradient reaches the pixels.
     """
-    x = x.detach().requires_grad_()
     logits = model(x)
     if not logits.requires_grad:
         raise LacunaError("the source has no gradient at its pixels, since it discretises them; use method lspga")
-    (gradient,) = torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), x)
+    return logits
+
+
+def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+    """Gradient of the summed cross-entropy with respect to the images; the sum keeps images independent.
+
+    Raises `LacunaError` as `logits_with_gradient` does.
+    """
+    x = x.detach().requires_grad_()
+    loss = F.cross_entropy(logits_with_gradient(model, x), labels, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, x)
     return gradient

@@ -11,39 +11,34 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lacuna.attacks.draws import Draws, Made
+from lacuna.attacks.core.draws import Examples
 from lacuna.evaluation.quality import similarity
 
 DOUBLINGS = 8  # a perturbation of one 8-bit level, 256 times as large, is at the end of the pixel range
 BISECTIONS = 40
 
 
-def matched_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Made:
+def match_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Examples:
     """Images clean + t (base - clean), clipped to [0, 1], at the wanted distance from the clean ones.
 
     Images (B, C, H, W) in [0, 1]; ``distance`` (B,) is the squared l2 distance divided by the number of values. t is
     at most 256; where even that is not far enough the clean image is given, not valid.
     """
     wanted = distance.double()
-    return _scaled(clean, base - clean, lambda images: (images - clean).double().square().mean((1, 2, 3)) - wanted)
+    return _bisect(clean, base - clean, lambda images: (images - clean).double().square().mean((1, 2, 3)) - wanted)
 
 
-def matched_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Made:
+def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Examples:
     """The same for a wanted SSIM (B,) to the clean image, as `lacuna.evaluation.quality` measures it.
 
     SSIM falls in jumps and need not fall everywhere: the image is at one of its crossings of the wanted value, on the
     nearer side of the jump.
     """
     wanted = ssim.double().to(clean.device)
-    return _scaled(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images).to(wanted.device))
+    return _bisect(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images).to(wanted.device))
 
 
-def noise_l2(clean: Tensor, distance: Tensor, draws: Draws) -> Made:
-    """Gaussian noise of the wanted distance: its direction from ``draws``, its length as in `matched_l2`."""
-    return matched_l2(clean, clean + draws.normal("noise", clean) / 255, distance)
-
-
-def _scaled(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> Made:
+def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> Examples:
     """Bisects t per image to where ``excess``, at most 0 for the clean image, crosses 0, on the nearer side."""
 
     def at(t: Tensor) -> Tensor:
@@ -59,17 +54,17 @@ def _scaled(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -
         over = excess(at(middle)) >= 0
         low, high = torch.where(over, low, middle), torch.where(over, middle, high)
     nearer = torch.where(excess(at(high)) < -excess(at(low)), high, low)
-    return Made(at(torch.where(reached, nearer, torch.zeros_like(nearer))), reached)
+    return Examples(at(torch.where(reached, nearer, torch.zeros_like(nearer))), reached)
 
 
-def scaled(clean: Tensor, made: Made, match: str, distance: Tensor, other: Tensor) -> Made:
+def match_size(clean: Tensor, found: Examples, match: str, distance: Tensor, other: Tensor) -> Examples:
     """An attack's changes scaled per image to be as large as another's: ``match`` is l2 or ssim.
 
     ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. Images are
     valid where they were found and the wanted size can be reached.
     """
     if match == "l2":
-        sized = matched_l2(clean, made.images, distance)
+        sized = match_l2(clean, found.images, distance)
     else:
-        sized = matched_ssim(clean, made.images, similarity("ssim", clean, other))
-    return Made(sized.images, sized.valid & made.valid, made.extras)
+        sized = match_ssim(clean, found.images, similarity("ssim", clean, other))
+    return Examples(sized.images, sized.valid & found.valid, found.extras)

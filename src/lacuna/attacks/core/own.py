@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.foolbox_model import problem
+from lacuna.attacks.core.victim import freeze
 from lacuna.errors import LacunaError
 from lacuna.models.networks import imported
 
@@ -21,23 +22,19 @@ def own_attack(reference: str) -> Callable[..., Tensor]:
     from foolbox.attacks.base import Attack
 
     target = imported(reference)
-    attack = partial(_foolbox, target) if isinstance(target, type) and issubclass(target, Attack) else target
+    attack = partial(_run_foolbox, target) if isinstance(target, type) and issubclass(target, Attack) else target
     return partial(_checked, reference, attack)
 
 
-def _foolbox(attack: Any, model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, **arguments: Any) -> Tensor:
-    from foolbox.criteria import Misclassification
-    from foolbox.models.pytorch import PyTorchModel
-
-    victim = PyTorchModel(model, bounds=(0, 1), device=x.device)
-    _, adversarial, _ = attack(**arguments)(victim, x, Misclassification(labels), epsilons=epsilon)
+def _run_foolbox(attack: Any, model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, **how: Any) -> Tensor:
+    _, adversarial, _ = attack(**how)(*problem(model, x, labels), epsilons=epsilon)
     return adversarial
 
 
 def _checked(
     reference: str, attack: Callable[..., Tensor], model: nn.Module, x: Tensor, labels: Tensor, **budget: Any
 ) -> Tensor:
-    with frozen(model):
+    with freeze(model):
         adversarial = attack(model, x, labels, **budget)
     if adversarial.shape != x.shape or not torch.isfinite(adversarial).all():
         raise LacunaError(

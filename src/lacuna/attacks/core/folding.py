@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from lacuna.models.layers import Pointwise
 
 
-def folded(model: nn.Module) -> nn.Module:
+def fold_batch_norm(model: nn.Module) -> nn.Module:
     """A copy of a model in evaluation mode, convolutions followed at once by batch normalisation made one.
 
     Equal up to float rounding, which is why the configuration says whether attacks use it (fold_batch_norm). For

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from lacuna.attacks.draws import Draws
+from lacuna.attacks.core.draws import Draws
 
 SMALLEST = 1e-12  # lengths below it count as it, so that an empty region and a zero gradient stay where they are
 

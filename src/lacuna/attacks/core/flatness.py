@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.victim import freeze
 from lacuna.jobs.progress import Say
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 
 
-def flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, say: Say) -> Tensor:
+def find_flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, say: Say) -> Tensor:
     """Whether the gradient of the cross-entropy is exactly 0 at every value of an image: int64 (N,), on the CPU.
 
     Images uint8 (N, C, H, W), labels int64 (N,), on the model's device. 1 where it is, 0 where it is not, -1 for all
@@ -19,7 +19,7 @@ def flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, sa
     """
     if model is None:
         return torch.full((len(images),), -1)
-    with frozen(model):
+    with freeze(model):
 
         def work(part: slice) -> Tensor:
             x = as_pixels(images[part]).requires_grad_()

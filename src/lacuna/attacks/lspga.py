@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.victim import frozen
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.victim import freeze
 from lacuna.errors import LacunaError
 from lacuna.models.thermometer import Thermometer
 
@@ -30,7 +30,7 @@ def lspga(
     ``epsilon`` of ``x``, each pixel its own value or the closest 8-bit value of another level. Raises `LacunaError`
     for a network in training mode or without thermometer encoding.
     """
-    with frozen(model):
+    with freeze(model):
         return ascend_levels(model, x, labels, epsilon=epsilon, logit_step=logit_step, steps=steps, draws=draws)
 
 

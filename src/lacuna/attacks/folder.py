@@ -1,4 +1,4 @@
-"""Sets that somebody else made of the same images: their files, found by name. The model may be None."""
+"""Images that somebody else made of the same ones: their files, found by name. The model may be None."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.draws import Draws
-from lacuna.attacks.flat import flat
-from lacuna.attacks.folding import folded
-from lacuna.attacks.run import AdversarialSet, adversarial_images
+from lacuna.attacks.core.draws import Draws
+from lacuna.attacks.core.flatness import find_flat
+from lacuna.attacks.core.folding import fold_batch_norm
+from lacuna.attacks.core.run import AdversarialSet, Attack, Given, adversarial_images
 from lacuna.data.brought import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
@@ -63,28 +63,28 @@ def attack_grid(
     """Attacks ``model`` (None for sets without a source) with each budget of the ``settings`` of the rule attack.
 
     What is done is kept beside ``target``, for ``digest`` alone. ``other`` is the set that changes are scaled to,
-    `like_of`; ``what`` goes to `adversarial_images`: foreground, saliency, files.
+    `like_of`; ``what`` goes into `Given`: foreground, saliency, files.
     """
     network = settings["network"]
     source = network["model"] if network else "none"
-    victim = folded(model) if model and settings["fold_batch_norm"] else model
+    victim = fold_batch_norm(model) if model and settings["fold_batch_norm"] else model
     images, labels = chosen.images, chosen.labels
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
     grid = Grid({"image": chosen.ids, "label": labels, "source_clean": predict(model, images, batch)})
-    grid.tensors["source_flat"] = flat(model, images, labels, batch, say)
+    grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
     for code, budget in settings["budgets"].items():
-        name, seed = f"{code} on {source}", derive(settings["seed"], "attack", code, source)
+        attack = Attack(f"{code} on {source}", settings["method"], budget)
+        draws = Draws(derive(settings["seed"], "attack", code, source), tuple(chosen.ids.tolist()))
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest)
-        draws = Draws(seed, tuple(chosen.ids.tolist()))
-        how: dict[str, Any] = {"name": name, "batch": batch, "draws": draws, "say": say, "state": state, "like": like}
-        made = adversarial_images(victim, images, labels, settings["method"], budget, **how, **what)
+        given = Given(draws, like=like, **what)
+        made = adversarial_images(victim, images, labels, attack, given, batch=batch, say=say, state=state)
         after = predict(model, made.images, batch)
         grid.add(code, made, after)
         grid.facts[code] = made.report(images)
         if model:
             share = after.ne(labels.cpu()).double().mean().item()
             grid.facts[code]["fooled_source_share"] = round(share, 6)
-            say(f"{name}: the source is fooled on {share:.1%} of {len(labels)} images")
+            say(f"{attack.name}: the source is fooled on {share:.1%} of {len(labels)} images")
         grid.states.append(state)
     return grid
 

@@ -1,0 +1,22 @@
+"""By how much a network is right: the margins between its logits."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacuna.numerics.images import as_pixels
+
+
+@torch.no_grad()
+def margins(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
+    """True logit minus the best wrong one, (B,): negative where the network is wrong."""
+    logits = model(x)
+    true = F.one_hot(labels, logits.shape[1]).bool()
+    return logits[true] - logits.masked_fill(true, -torch.inf).amax(1)
+
+
+def median_margin(model: nn.Module, images: Tensor, labels: Tensor, batch: int) -> float:
+    """Median of a network's `margins` over images uint8 (N, C, H, W): the scale that a relative kappa multiplies."""
+    places = [slice(start, start + batch) for start in range(0, len(images), batch)]
+    parts = [margins(model, as_pixels(images[place]), labels[place]) for place in places]
+    return float(torch.cat(parts).double().quantile(0.5))

@@ -1,0 +1,38 @@
+"""AdvDrop: detail dropped by quantisation tables (Duan et al. 2021), as the paper or its released code does it."""
+
+from lacuna.attacks.core.parameters import STEPS
+from lacuna.language.methods import FLAG, POSITIVE, Budget, Method, Parameter, Refusal, choice
+
+SMALLEST = 5  # entry of a table in the released code
+
+
+def _refuse(budget: Budget) -> Refusal:
+    if budget["variant"] == "released_code" and budget["bound"] < SMALLEST:
+        return "bound", f"a number of at least {SMALLEST} with released_code"
+    return None
+
+
+METHOD = Method(
+    function="lacuna.attacks.advdrop:advdrop",
+    modules=(
+        "attacks/core/dct",
+        "attacks/core/draws",
+        "attacks/core/parameters",
+        "attacks/core/victim",
+        "numerics/seeding",
+    ),
+    required=(
+        Parameter("variant", choice("paper", "released_code"), ""),
+        Parameter("bound", POSITIVE, "q"),
+        STEPS,
+    ),
+    optional=(
+        Parameter("table_step", POSITIVE, "a"),
+        Parameter("rounding", choice("soft", "hard"), ""),
+        Parameter("success", choice("relaxed", "eight_bit"), ""),
+        Parameter("targeted", FLAG, "targeted"),
+    ),
+    refuse=_refuse,
+    draws=True,
+    resumable=True,
+)

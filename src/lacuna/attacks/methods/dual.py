@@ -1,0 +1,33 @@
+"""Dual perturbation in l-infinity (Towards Robustness against Unsuspicious Adversarial Examples, Section 3.2)."""
+
+from lacuna.attacks.core.parameters import NO_WEIGHT, RESTARTS, SEARCH, STEP_SCALE, STEPS, SWAPPED, WEIGHT
+from lacuna.language.methods import PIXELS_OR_ZERO, Method, Parameter, Takes
+
+_EPSILONS = (
+    Parameter("epsilon_foreground", PIXELS_OR_ZERO, "f"),
+    Parameter("epsilon_background", PIXELS_OR_ZERO, "b"),
+)
+
+METHOD = Method(
+    function="lacuna.attacks.dual:dual",
+    modules=(
+        "attacks/core/ball",
+        "attacks/core/draws",
+        "attacks/core/parameters",
+        "attacks/core/regions",
+        "attacks/core/search",
+        "attacks/core/victim",
+        "foreground/score",
+        "numerics/images",
+        "numerics/seeding",
+    ),
+    required=(*_EPSILONS, WEIGHT, STEPS),
+    optional=(SWAPPED, *SEARCH),
+    draws=True,
+    foreground=True,
+    training=Takes(
+        function="lacuna.attacks.dual:ascend_dual",
+        required=(*_EPSILONS, NO_WEIGHT, STEPS),
+        optional=(SWAPPED, RESTARTS, STEP_SCALE),
+    ),
+)

@@ -1,0 +1,33 @@
+"""Dual perturbation in l2 (Towards Robustness against Unsuspicious Adversarial Examples, Section 3.2)."""
+
+from lacuna.attacks.core.parameters import NO_WEIGHT, REFERENCE, RESTARTS, SEARCH, STEP_SCALE, STEPS, SWAPPED, WEIGHT
+from lacuna.language.methods import LENGTH_OR_ZERO, Method, Parameter, Takes
+
+_EPSILONS = (
+    Parameter("epsilon_foreground", LENGTH_OR_ZERO, "f"),
+    Parameter("epsilon_background", LENGTH_OR_ZERO, "b"),
+)
+
+METHOD = Method(
+    function="lacuna.attacks.dual:dual_l2",
+    modules=(
+        "attacks/core/ball",
+        "attacks/core/draws",
+        "attacks/core/parameters",
+        "attacks/core/regions",
+        "attacks/core/search",
+        "attacks/core/victim",
+        "foreground/score",
+        "numerics/images",
+        "numerics/seeding",
+    ),
+    required=(*_EPSILONS, WEIGHT, STEPS),
+    optional=(SWAPPED, *SEARCH, REFERENCE),
+    draws=True,
+    foreground=True,
+    training=Takes(
+        function="lacuna.attacks.dual:ascend_dual_l2",
+        required=(*_EPSILONS, NO_WEIGHT, STEPS),
+        optional=(SWAPPED, RESTARTS, STEP_SCALE, REFERENCE),
+    ),
+)

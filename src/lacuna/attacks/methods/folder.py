@@ -1,0 +1,17 @@
+"""Images that somebody else made of the same ones, found by the names of their files; without a network."""
+
+from lacuna.language.methods import Method, Parameter, choice, text
+
+METHOD = Method(
+    function="lacuna.attacks.folder:from_folder",
+    modules=("data/folder",),
+    required=(
+        Parameter("name", text("lower-case letters, digits and _", "^[a-z][a-z0-9_]*$")),
+        Parameter("path", text("a folder with <class>/<image>, as the dataset's test images")),
+        Parameter("resize", choice("exact", "stretch", "crop")),
+    ),
+    loss="",
+    files=True,
+    network=False,
+    named_by="name",
+)

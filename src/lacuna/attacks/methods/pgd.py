@@ -1,0 +1,29 @@
+"""PGD in the l-infinity ball (Madry et al. 2018; Defective CNN, appendix E)."""
+
+from lacuna.attacks.core.parameters import EPSILON, RANDOM_START, RESTARTS, STEP, STEPS
+from lacuna.language.methods import Budget, Method, Refusal, Takes
+
+
+def _refuse(budget: Budget) -> Refusal:
+    if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
+        return "random_start", "true; without it all restarts are the same"
+    return None
+
+
+METHOD = Method(
+    function="lacuna.attacks.pgd:pgd",
+    modules=(
+        "attacks/core/ball",
+        "attacks/core/draws",
+        "attacks/core/parameters",
+        "attacks/core/victim",
+        "numerics/seeding",
+    ),
+    required=(EPSILON, STEP, STEPS),
+    optional=(RANDOM_START, RESTARTS),
+    refuse=_refuse,
+    draws=True,
+    training=Takes(
+        function="lacuna.attacks.pgd:ascend_ball", required=(EPSILON, STEP, STEPS), optional=(RANDOM_START,)
+    ),
+)

@@ -1,0 +1,29 @@
+"""PGD in the l2 ball (Madry et al. 2018), the baseline of dual perturbation in l2."""
+
+from lacuna.attacks.core.parameters import REFERENCE, RESTARTS, SEARCH, STEP_SCALE, STEPS
+from lacuna.language.methods import LENGTH, Method, Parameter, Takes
+
+_TAKEN = (Parameter("epsilon_l2", LENGTH, "e"), STEPS)
+
+METHOD = Method(
+    function="lacuna.attacks.pgd_l2:pgd_l2",
+    modules=(
+        "attacks/core/ball",
+        "attacks/core/draws",
+        "attacks/core/parameters",
+        "attacks/core/regions",
+        "attacks/core/search",
+        "attacks/core/victim",
+        "foreground/score",
+        "numerics/images",
+        "numerics/seeding",
+    ),
+    required=_TAKEN,
+    optional=(*SEARCH, REFERENCE),
+    draws=True,
+    training=Takes(
+        function="lacuna.attacks.pgd_l2:ascend_ball_l2",
+        required=_TAKEN,
+        optional=(RESTARTS, STEP_SCALE, REFERENCE),
+    ),
+)

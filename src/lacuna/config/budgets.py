@@ -1,0 +1,47 @@
+"""Budgets of attacks against what their methods take. No torch here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from lacuna.config.schema import check_value
+from lacuna.errors import LacunaError
+from lacuna.language.attacks import parse_pixels
+from lacuna.language.methods import PIXEL_UNITS, Takes, Value
+
+
+def check_budget(
+    file: str,
+    key: str,
+    method: str,
+    takes: Takes,
+    budget: Mapping[str, Any],
+    places: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """A budget has the parameters that a method takes, each with a value that the method allows.
+
+    ``places`` are those of parameters that stand elsewhere than below ``key``. Raises `LacunaError` for what is wrong.
+    """
+    required, one_of, optional = (
+        [parameter.name for parameter in kind] for kind in (takes.required, takes.one_of, takes.optional)
+    )
+    choice = [" or ".join(one_of)] if one_of else []
+    described = ", ".join([*required, *choice, *(f"{name} (optional)" for name in optional)])
+    lacking, chosen = set(required) - set(budget), set(one_of) & set(budget)
+    if lacking or set(budget) - takes.parameters.keys() - {"match"} or len(chosen) != bool(one_of):
+        has = ", ".join(sorted(budget)) or "nothing"
+        raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {described or 'nothing'}")
+    where = {name: f"{file}, key {places.get(name, f'{key}.{name}')}" for name in takes.parameters}
+    for name in sorted(takes.parameters.keys() & budget.keys()):
+        _check_parameter(where[name], takes.parameters[name].value, budget[name])
+    if refused := takes.refuse(budget):
+        name, allowed = refused
+        found = f"{budget[name]} is not allowed; allowed" if name in budget else "is missing; required"
+        raise LacunaError(f"{where[name]}: {found}: {allowed}")
+
+
+def _check_parameter(where: str, value: Value, given: Any) -> None:
+    """A value is one that this method allows; others may allow more for a parameter of the same name."""
+    check_value(where, given, value.schema)
+    if value.unit == PIXEL_UNITS and parse_pixels(given, where) == 0 and not value.zero:
+        raise LacunaError(f"{where}: '{given}' is not allowed; allowed: above 0")

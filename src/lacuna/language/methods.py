@@ -1,0 +1,117 @@
+"""What an attack method says of itself: the parameters of its budgets, and what it needs. No torch here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lacuna.language.declared import Declaration
+
+CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"  # losses that attacks follow
+PIXEL_UNITS, L2 = "pixel units", "l2"  # units of distances between images
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a parameter may be: a JSON Schema, whose description is the sentence that a user reads.
+
+    ``unit`` is that of a distance between images: `PIXEL_UNITS` for a text such as 16/255, `L2` for the length of all
+    changes together. ``zero`` says that a text may be 0.
+    """
+
+    schema: Mapping[str, Any]
+    unit: str = ""
+    zero: bool = False
+
+
+def number(sentence: str, **limits: float) -> Value:
+    """A number with the limits of JSON Schema: ``minimum``, ``exclusiveMinimum``, ``maximum``."""
+    return Value({"type": "number", **limits, "description": sentence})
+
+
+def integer(minimum: int) -> Value:
+    """An integer of at least ``minimum``."""
+    return Value({"type": "integer", "minimum": minimum, "description": f"an integer of at least {minimum}"})
+
+
+def choice(*words: str) -> Value:
+    """One of some words."""
+    return Value({"enum": list(words)})
+
+
+def text(sentence: str, pattern: str = "") -> Value:
+    """A text, which matches the whole of ``pattern`` if there is one."""
+    return Value({"type": "string", **({"pattern": pattern} if pattern else {}), "description": sentence})
+
+
+FRACTION = r"^[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?$"
+_QUOTES = "a fraction of the pixel range in quotes or with a slash"
+PIXELS = replace(text(f"{_QUOTES}, above 0 and at most 1, such as 16/255", FRACTION), unit=PIXEL_UNITS)
+PIXELS_OR_ZERO = replace(text(f"{_QUOTES}, at most 1, such as 4/255", FRACTION), unit=PIXEL_UNITS, zero=True)
+LENGTH = replace(number("a number above 0", exclusiveMinimum=0), unit=L2)
+LENGTH_OR_ZERO = replace(number("an l2 length of at least 0", minimum=0), unit=L2)
+COUNT = integer(1)
+POSITIVE = number("a number above 0", exclusiveMinimum=0)
+NOT_NEGATIVE = number("a number of at least 0", minimum=0)
+SHARE = number("a number in (0, 1]", exclusiveMinimum=0, maximum=1)
+FLAG = Value({"type": "boolean", "description": "true or false"})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key of a budget. ``letter`` stands before its value in the attack's code; None: the code does not show it."""
+
+    name: str
+    value: Value
+    letter: str | None = None
+
+    @property
+    def hidden(self) -> "Parameter":
+        """The same, but not shown in codes, as in the printed tables."""
+        return replace(self, letter=None)
+
+
+Budget = Mapping[str, Any]
+Refusal = tuple[str, str] | None  # the parameter that cannot be as it is, and what is allowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Takes(Declaration):
+    """A function and what a budget for it holds: all of ``required``, one of ``one_of``, perhaps ``optional``.
+
+    ``refuse`` says what is wrong with a budget whose values, one by one, are allowed.
+    """
+
+    required: tuple[Parameter, ...] = ()
+    one_of: tuple[Parameter, ...] = ()
+    optional: tuple[Parameter, ...] = ()
+    refuse: Callable[[Budget], Refusal] = field(default=lambda budget: None)
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """All that a budget may hold, by name, in the order of codes."""
+        return {parameter.name: parameter for parameter in self.required + self.one_of + self.optional}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Takes):
+    """An attack method: (model, images, labels, **budget) -> Tensor or Examples, and how the loop calls it.
+
+    ``loss`` is what it follows the gradient of: `CROSS_ENTROPY`, `MARGIN` (of logits, which no softmax flattens), or
+    empty for attacks that see scores or decisions only. What the function takes besides its budget: ``draws``, its
+    random numbers; ``foreground``, the images' foreground and a saliency model; ``files``, the names of the images'
+    files. ``network`` is False where the set is made without a source network. ``resumable`` attacks are slow: each
+    batch is kept until the set is complete. ``group`` is the number of images per call where that decides results.
+    ``named_by`` is the parameter that is the attack's code. ``refuse_side`` says what is wrong with a budget for square
+    images of a side. ``training`` is what adversarial training calls on the images of each step.
+    """
+
+    loss: str = CROSS_ENTROPY
+    draws: bool = False
+    foreground: bool = False
+    files: bool = False
+    network: bool = True
+    resumable: bool = False
+    group: int | None = None
+    named_by: str = ""
+    refuse_side: Callable[[Budget, int], Refusal] = field(default=lambda budget, side: None)
+    training: Takes | None = None
