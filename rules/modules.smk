@@ -7,6 +7,6 @@ def code(stage):
     files = [
         p
         for m in modules
-        for p in (sorted(m.glob("*.py")) if m.is_dir() else [m.with_suffix(".py")])
+        for p in (sorted(m.rglob("*.py")) if m.is_dir() else [m.with_suffix(".py")])
     ]
     return [f"workflow/scripts/{stage}.py", *(str(p.relative_to(ROOT)) for p in files)]

@@ -1,10 +1,15 @@
 """The modules that a rule declares as inputs are those that its script imports: content decides what reruns."""
 
 import ast
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lacuna.language.attacks import METHODS
+from lacuna.language.declared import path_of, resolve
+from lacuna.language.methods import Method
 from lacuna.plan.stages import STAGES
 
 pytestmark = pytest.mark.workflow
@@ -14,6 +19,7 @@ PACKAGE = ROOT / "src/lacuna"
 CONFIGURATION = {
     "config/load",
     "config/schema",
+    "config/budgets",
     "config/parts",
     "config/tables_and_figures",
     "data/places",
@@ -78,12 +84,31 @@ def imports(path: Path) -> set[str]:
 
 
 def reached(script: Path) -> set[str]:
-    """All modules of the package that a script imports, directly or through others."""
-    found, new = set(), imports(script)
+    """All modules of the package that a script imports, directly, through others, or by name as a declaration says."""
+    found = closure(imports(script))
+    named = [method for who in LOADERS if who in found for method in METHODS.values() if LOADERS[who](method)]
+    return found.union(*(method.modules for method in named))
+
+
+# Modules that import what a declaration names: of which methods.
+LOADERS: dict[str, Callable[[Method], bool]] = {
+    "attacks/core/run": lambda method: True,
+    "training/adversarial": lambda method: method.training is not None,
+}
+
+
+def closure(names: set[str]) -> set[str]:
+    """These modules and all that they import, directly or through others."""
+    found, new = set(), names
     while new:
         found |= new
         new = set().union(*(imports(PACKAGE / f"{name}.py") for name in new)) - found
     return found
+
+
+def deciding(names: set[str]) -> set[str]:
+    """Those of some modules that decide a number."""
+    return {name for name in names - INFRASTRUCTURE if not says_nothing(name)}
 
 
 def says_nothing(name: str) -> bool:
@@ -104,8 +129,7 @@ def test_each_script_that_makes_something_has_its_modules_declared() -> None:
 def test_each_module_that_a_stage_imports_is_declared(stage: str) -> None:
     names = reached(ROOT / f"workflow/scripts/{stage}.py")
     assert names >= {"jobs/job", "jobs/progress", "errors"}
-    deciding = {name for name in names - INFRASTRUCTURE if not says_nothing(name)}
-    assert not {name for name in deciding if not covered(name, declared().get(stage, []))}
+    assert not {name for name in deciding(names) if not covered(name, declared().get(stage, []))}
 
 
 @pytest.mark.parametrize("stage", declared())
@@ -117,3 +141,28 @@ def test_each_declared_module_exists_and_is_imported(stage: str) -> None:
 def test_the_modules_left_out_are_stated_in_the_rules_and_exist() -> None:
     assert all((PACKAGE / f"{name}.py").exists() for name in INFRASTRUCTURE)
     assert not INFRASTRUCTURE & {module for modules in declared().values() for module in modules}
+
+
+SHARED = deciding(closure({"language/attacks"}))  # what whoever reads a declaration imports
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_states_the_modules_that_decide_its_numbers(name: str) -> None:
+    method = METHODS[name]
+    functions = [method.function] + [taken.function for taken in [method.training] if taken]
+    own = {f"attacks/methods/{name}", *(path_of(function.partition(":")[0]) for function in functions)}
+    assert set(method.modules) == deciding(closure(own)) - SHARED
+    assert len(method.modules) == len(set(method.modules))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_names_functions_that_take_its_parameters(name: str) -> None:
+    method = METHODS[name]
+    for taken in [method, *filter(None, [method.training])]:
+        given = dict.fromkeys(set(taken.parameters) - {"kappa_rel"})  # a kappa, once the source is known
+        extra = {"draws": method.draws, "foreground": method.foreground, "saliency": method.foreground}
+        if taken is method:
+            given |= {key: None for key, takes in (extra | {"files": method.files}).items() if takes}
+        elif method.foreground:
+            given["foreground"] = None
+        inspect.signature(resolve(taken.function)).bind(None, None, None, **given)

@@ -31,13 +31,14 @@ def check_budget(
     if lacking or set(budget) - takes.parameters.keys() - {"match"} or len(chosen) != bool(one_of):
         has = ", ".join(sorted(budget)) or "nothing"
         raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {described or 'nothing'}")
-    where = {name: f"{file}, key {places.get(name, f'{key}.{name}')}" for name in takes.parameters}
+    stands = {name: places.get(name, f"{key}.{name}") for name in takes.parameters}
     for name in sorted(takes.parameters.keys() & budget.keys()):
-        _check_parameter(where[name], takes.parameters[name].value, budget[name])
+        _check_parameter(f"{file}, key {stands[name]}", takes.parameters[name].value, budget[name])
     if refused := takes.refuse(budget):
         name, allowed = refused
-        found = f"{budget[name]} is not allowed; allowed" if name in budget else "is missing; required"
-        raise LacunaError(f"{where[name]}: {found}: {allowed}")
+        if name not in budget:
+            raise LacunaError(f"{file}: key {stands[name]} is missing; required: {allowed}")
+        raise LacunaError(f"{file}, key {stands[name]}: {budget[name]} is not allowed; allowed: {allowed}")
 
 
 def _check_parameter(where: str, value: Value, given: Any) -> None:

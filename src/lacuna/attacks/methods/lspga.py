@@ -11,7 +11,6 @@ METHOD = Method(
         "attacks/core/draws",
         "attacks/core/parameters",
         "attacks/core/victim",
-        "language/models",
         "models/__init__",
         "models/build",
         "models/densenet",

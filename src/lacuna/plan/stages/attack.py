@@ -33,6 +33,8 @@ class Attack(Stage):
         "numerics/images",
         "models",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "purify",
         "evaluation/quality",

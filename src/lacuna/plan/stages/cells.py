@@ -18,6 +18,8 @@ class Cells(Stage):
         "language/codes",
         "numbers/metrics",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "numbers/flags",
         "numbers/statistics",

@@ -19,6 +19,8 @@ class Claims(Stage):
         "language/codes",
         "numbers/metrics",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "numbers/statistics",
         "claims/verdicts",

@@ -20,6 +20,8 @@ class Evaluate(Stage):
         "numerics/images",
         "models",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "files/states",
         "numerics/seeding",

@@ -23,6 +23,8 @@ class Figure(Stage):
         "numerics/images",
         "models",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "purify",
         "evaluation/quality",

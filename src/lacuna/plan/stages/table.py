@@ -19,6 +19,8 @@ class Table(Stage):
         "language/codes",
         "numbers/metrics",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "reporting/tables/checked",
         "reporting/tables/marks",

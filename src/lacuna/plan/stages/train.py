@@ -28,18 +28,15 @@ class Train(Stage):
     outputs = {"checkpoint": "train/{model}.safetensors", "history": "train/{model}.history.csv"}
     constraints = {"model": f"(?!{OWN}-)[a-z0-9.-]+"}
     modules = (
-        "attacks/draws",
-        "attacks/dual",
-        "attacks/gradient",
-        "attacks/regions",
-        "attacks/thermometer",
-        "attacks/victim",
+        "attacks",
         "numerics/device",
         "data/normalisation",
         "foreground/score",
         "numerics/images",
         "models",
         "language/attacks",
+        "language/declared",
+        "language/methods",
         "language/models",
         "files/states",
         "numerics/seeding",
