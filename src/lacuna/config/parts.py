@@ -139,9 +139,7 @@ def _check_trainings(paper: Paper) -> None:
                 raise LacunaError(f"{where}: {used} has no use for masks; allowed with: {', '.join(_MASKED)}")
             budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
             assert method.training, "the schema allows no other methods"
-            check_budget(
-                paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget
-            )
+            check_budget(paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget)
 
 
 def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
