@@ -279,10 +279,10 @@ def test_owning_an_output_takes_less_than_five_milliseconds(output: str) -> None
 JOB = """
 import signal, sys, time
 from types import SimpleNamespace
-from lacuna.files.artefacts import atomic
+from lacuna.files.artefacts import atomic_path
 from lacuna.jobs.job import job
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-with job(SimpleNamespace(rule="train", log=["log"], output=["out"])) as say, atomic("out") as temporary:
+with job(SimpleNamespace(rule="train", log=["log"], output=["out"])) as say, atomic_path("out") as temporary:
     temporary.write_text("half")
     say("begun")
     time.sleep(60)
