@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from lacuna.config.load import load
-from lacuna.files.artefacts import Record, atomic
+from lacuna.files.artefacts import Record, atomic_path
 from lacuna.plan.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,7 +55,7 @@ def publish(folder: Path, count: int, size: int) -> None:
     PAPER.write_text(yaml.safe_dump(content, sort_keys=False))
     for artefact in Plan(load(Path(), yaml.safe_load(Path("config/config.yaml").read_text()))).inventory.artefacts():
         if artefact.stage != "cells":
-            with atomic(artefact.path) as temporary:
+            with atomic_path(artefact.path) as temporary:
                 temporary.write_bytes(os.urandom(size if artefact.stage == "train" else 20_000))
             Record(artefact.stage, artefact.settings, list(artefact.inputs)).write(artefact.path)
 

@@ -10,7 +10,7 @@ from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
-from lacuna.jobs.runs import begin, lift_rate_limit
+from lacuna.jobs.runs import begin_run, lift_rate_limit
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -24,7 +24,7 @@ try:
     if workflow.is_main_process:
         refuse_unknown(PLAN, sys.argv[1:])
     if workflow.is_main_process and not DRY:
-        begin(Path(".snakemake"), "--unlock" in sys.argv)
+        begin_run(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from lacuna.files.artefacts import TEXTS
+from lacuna.files.artefacts import CSV_OPTIONS
 from lacuna.jobs.progress import clock
 from lacuna.reporting.tables.pattern import summary
 
 
 def describe(path: Path, started: float | None = None) -> str:
     """What a user wants to read when a table is done; ``started`` is a Unix time in seconds."""
-    cells = pd.read_csv(path, **TEXTS)
+    cells = pd.read_csv(path, **CSV_OPTIONS)
     table = path.with_name(path.name.replace(".cells.csv", ""))
     took = f", {clock(time.time() - started)}" if started else ""
     first = cells.iloc[0]

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import below, provenance_digest, provenance_path, sha256
+from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, sha256
 
 
 def find(digits: str, results: Path) -> str:
     """The artefact below ``results`` whose provenance has these first digits. Raises `LacunaError` if none has."""
     if len(digits) < 6:
         raise LacunaError(f"'{digits}' is too short; allowed: at least 6 digits of a cell's provenance")
-    for path in below(results, ".prov.json"):
+    for path in find_files(results, ".prov.json"):
         artefact = str(path).removesuffix(".prov.json")
         try:
             if provenance_digest(artefact).startswith(digits):

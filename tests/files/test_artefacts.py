@@ -19,7 +19,7 @@ from lacuna.errors import LacunaError
 from lacuna.files import artefacts
 from lacuna.files.artefacts import (
     Record,
-    atomic,
+    atomic_path,
     provenance_digest,
     provenance_path,
     read_frame,
@@ -204,7 +204,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) ->
     path.write_text("old")
 
     def fail() -> None:
-        with atomic(path) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_text("half")
             assert path.read_text() == "old"
             raise RuntimeError("disk full")

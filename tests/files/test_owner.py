@@ -14,9 +14,9 @@ import pytest
 
 from lacuna.errors import LacunaError
 from lacuna.files import owner
-from lacuna.files.artefacts import atomic
-from lacuna.files.owner import confirm, owned, owner_path
-from lacuna.files.processes import myself
+from lacuna.files.artefacts import atomic_path
+from lacuna.files.owner import confirm_ownership, own_outputs, owner_path
+from lacuna.files.processes import this_process
 
 FORK = multiprocessing.get_context("fork")
 
@@ -37,18 +37,18 @@ def left(output: str) -> list[str]:
 def write_owner(output: str, **changes: Any) -> None:
     """The owner file of another writer: this very process, but for ``changes``."""
     owner_path(output).parent.mkdir(parents=True, exist_ok=True)
-    owner_path(output).write_text(json.dumps(myself() | changes))
+    owner_path(output).write_text(json.dumps(this_process() | changes))
 
 
 def refused(output: str) -> str:
-    with pytest.raises(LacunaError) as error, owned([output]):
+    with pytest.raises(LacunaError) as error, own_outputs([output]):
         pass
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_an_owner_is_named_while_it_works_and_gone_afterwards(output: str) -> None:
-    with owned([output, f"{output}.csv"]):
+    with own_outputs([output, f"{output}.csv"]):
         noted = json.loads(owner_path(output).read_text())
         assert noted["pid"] == os.getpid()
         assert noted["host"] == os.uname().nodename
@@ -58,15 +58,15 @@ def test_an_owner_is_named_while_it_works_and_gone_afterwards(output: str) -> No
 
 @pytest.mark.parametrize("error", [LacunaError("x"), RuntimeError(), KeyboardInterrupt(), SystemExit()])
 def test_nothing_is_left_behind_after_a_failure(output: str, error: BaseException) -> None:
-    with pytest.raises(type(error)), owned([output]):
+    with pytest.raises(type(error)), own_outputs([output]):
         raise error
     assert left(output) == []
-    with owned([output]):
+    with own_outputs([output]):
         pass
 
 
 def test_a_second_writer_is_told_who_writes_and_what_to_do(output: str) -> None:
-    with owned([output]):
+    with own_outputs([output]):
         message = refused(output)
         assert f"{output} is written by process {os.getpid()} on " in message
         assert f"end it (kill {os.getpid()}) and run again" in message
@@ -76,14 +76,14 @@ def test_a_second_writer_is_told_who_writes_and_what_to_do(output: str) -> None:
 
 def test_of_several_outputs_none_stays_owned_when_one_is_refused(output: str) -> None:
     first = str(Path(output).with_name("a"))
-    with owned([output]):
-        with pytest.raises(LacunaError), owned([first, output]):
+    with own_outputs([output]):
+        with pytest.raises(LacunaError), own_outputs([first, output]):
             pass
         assert left(output) == [".net.safetensors.owner"]
 
 
 def hold(output: str, seconds: float = 60) -> None:
-    with owned([output]), atomic(output) as temporary:
+    with own_outputs([output]), atomic_path(output) as temporary:
         temporary.write_text("half")
         time.sleep(seconds)
 
@@ -110,7 +110,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
     half.mkdir()
     (half / ".tmpA1b2C3").touch()
     (Path(output).parent / ".other.host-1.tmp.safetensors").touch()
-    with owned([output]):
+    with own_outputs([output]):
         assert left(output) == [".net.safetensors.owner", ".other.host-1.tmp.safetensors"]
     assert left(output) == [".other.host-1.tmp.safetensors"]
 
@@ -122,7 +122,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
 )
 def test_an_owner_on_this_host_that_is_gone_is_replaced(output: str, changes: dict[str, Any]) -> None:
     write_owner(output, **changes)
-    with owned([output]):
+    with own_outputs([output]):
         assert json.loads(owner_path(output).read_text())["pid"] == os.getpid()
     assert left(output) == []
 
@@ -131,7 +131,7 @@ def test_an_owner_on_this_host_that_is_gone_is_replaced(output: str, changes: di
 def test_a_damaged_owner_file_is_replaced(output: str, content: str) -> None:
     owner_path(output).parent.mkdir(parents=True)
     owner_path(output).write_text(content)
-    with owned([output]):
+    with own_outputs([output]):
         pass
     assert left(output) == []
 
@@ -143,7 +143,7 @@ def test_an_owner_that_cannot_be_asked_for_is_named_with_the_file_to_remove(outp
     assert "cannot be found out from here" in message
     assert f"if it does not, remove {owner_path(output)}" in message
     owner_path(output).unlink()
-    with owned([output]):
+    with own_outputs([output]):
         pass
 
 
@@ -175,7 +175,7 @@ def test_a_slurm_job_that_is_not_in_the_queue_is_replaced(
 ) -> None:
     queue(tmp_path, script, monkeypatch)
     write_owner(output, **SLURM)
-    with owned([output]):
+    with own_outputs([output]):
         pass
     assert left(output) == []
 
@@ -185,7 +185,7 @@ def test_a_slurm_job_that_is_ending_is_waited_for(output: str, tmp_path: Path, m
     queue(tmp_path, f"cat {tmp_path}/state; : > {tmp_path}/state", monkeypatch)
     (tmp_path / "state").write_text("COMPLETING\n")
     write_owner(output, **SLURM)
-    with owned([output]):
+    with own_outputs([output]):
         pass
 
 
@@ -201,7 +201,7 @@ def test_a_queue_that_does_not_answer_is_not_taken_for_an_empty_one(
 def test_a_job_that_was_requeued_replaces_itself(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     write_owner(output, **SLURM)
-    with owned([output]):
+    with own_outputs([output]):
         pass
 
 
@@ -213,13 +213,13 @@ def test_a_job_id_is_a_number_before_it_reaches_squeue(output: str, tmp_path: Pa
 
 
 def test_a_writer_whose_output_was_given_to_another_writes_nothing(output: str) -> None:
-    with owned([output]):
+    with own_outputs([output]):
         write_owner(output, pid=1)
-        with pytest.raises(LacunaError, match="is written by another job now"), atomic(output) as temporary:
+        with pytest.raises(LacunaError, match="is written by another job now"), atomic_path(output) as temporary:
             temporary.write_text("late")
         owner_path(output).unlink()
         with pytest.raises(LacunaError, match="is written by another job now"):
-            confirm(output)
+            confirm_ownership(output)
         write_owner(output, pid=1)
     assert left(output) == [".net.safetensors.owner"], "another's file stays"
 
@@ -230,7 +230,7 @@ def count(output: str, rounds: int) -> None:
     for _ in range(rounds):
         while True:
             try:
-                with owned([output]):
+                with own_outputs([output]):
                     number = int(Path(output).read_text())
                     time.sleep(0.0005)
                     Path(output).write_text(str(number + 1))
@@ -244,7 +244,7 @@ def count(output: str, rounds: int) -> None:
 def _abandon(output: str) -> None:
     """An owner file as a killed writer leaves it, unless another writes."""
     draft = Path(f"{output}.{os.getpid()}")
-    draft.write_text(json.dumps(myself() | {"pid": 0}))
+    draft.write_text(json.dumps(this_process() | {"pid": 0}))
     try:
         os.link(draft, owner_path(output))
     except FileExistsError:
@@ -270,7 +270,7 @@ def test_owning_an_output_takes_less_than_five_milliseconds(output: str) -> None
     times = []
     for _ in range(20):
         start = time.perf_counter()
-        with owned([output]):
+        with own_outputs([output]):
             pass
         times.append(time.perf_counter() - start)
     assert sorted(times)[10] < 0.005
@@ -279,10 +279,10 @@ def test_owning_an_output_takes_less_than_five_milliseconds(output: str) -> None
 JOB = """
 import signal, sys, time
 from types import SimpleNamespace
-from lacuna.files.artefacts import atomic
+from lacuna.files.artefacts import atomic_path
 from lacuna.jobs.job import job
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
-with job(SimpleNamespace(rule="train", log=["log"], output=["out"])) as say, atomic("out") as temporary:
+with job(SimpleNamespace(rule="train", log=["log"], output=["out"])) as say, atomic_path("out") as temporary:
     temporary.write_text("half")
     say("begun")
     time.sleep(60)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, map_tensors, write_split
-from lacuna.files.tensorfile import map_tensors as mapped
+from lacuna.files.tensorfile import map_file as mapped
 from lacuna.files.tensorfile import save_split
 
 torch.set_num_threads(1)

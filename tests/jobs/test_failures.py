@@ -16,7 +16,7 @@ import pytest
 import torch
 from stages import FLOW, Stages, made
 
-from lacuna.jobs.failures import sentence
+from lacuna.jobs.failures import failure_sentence
 from lacuna.jobs.job import job
 
 
@@ -147,7 +147,7 @@ def broken() -> None:
 
 def test_any_other_error_keeps_its_traceback_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert sentence(ValueError("x"), "attack", "out") is None
+    assert failure_sentence(ValueError("x"), "attack", "out") is None
     with pytest.raises(ZeroDivisionError):
         broken()
     assert Path("log").read_text().startswith("begun\nTraceback")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lacuna.errors import LacunaError
-from lacuna.files.processes import myself
-from lacuna.jobs.runs import begin, lift_rate_limit
+from lacuna.files.processes import this_process
+from lacuna.jobs.runs import begin_run, lift_rate_limit
 
 GONE, ELSEWHERE = {"pid": 0}, {"host": "elsewhere"}
 
@@ -54,7 +54,7 @@ def test_snakemakes_own_limit_of_new_jobs_is_lifted_and_a_users_stays(
 
 def note(folder: Path, **changes: Any) -> None:
     (folder / "runs").mkdir(exist_ok=True)
-    (folder / "runs/other.json").write_text(json.dumps(myself() | changes))
+    (folder / "runs/other.json").write_text(json.dumps(this_process() | changes))
 
 
 def left(folder: Path) -> tuple[bool, bool, bool]:
@@ -65,7 +65,7 @@ def left(folder: Path) -> tuple[bool, bool, bool]:
 
 def said(folder: Path, unlock: bool = False) -> list[str]:
     lines: list[str] = []
-    begin(folder, unlock, lines.append)
+    begin_run(folder, unlock, lines.append)
     return lines
 
 
@@ -89,7 +89,7 @@ def test_while_another_run_may_be_at_work_nothing_is_touched(folder: Path, chang
 
 def test_one_living_run_among_killed_ones_is_enough(folder: Path) -> None:
     note(folder)
-    (folder / "runs/third.json").write_text(json.dumps(myself() | GONE))
+    (folder / "runs/third.json").write_text(json.dumps(this_process() | GONE))
     assert said(folder) == []
     assert left(folder) == (True, True, True)
 
@@ -136,4 +136,4 @@ def test_a_run_that_ends_takes_its_note_with_it(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LacunaError, match=r"cannot be written \(Not a directory\); run where this folder can be"):
-        begin(tmp_path / "file")
+        begin_run(tmp_path / "file")

@@ -42,7 +42,7 @@ with job(snakemake) as say:
         what["files"] = files_of(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
-    how = {"target": target, "digest": record.everything(), "batch": batch, "say": say}
+    how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}
     grid = attack_grid(settings, model, chosen, **how, **what)
     record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}

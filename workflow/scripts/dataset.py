@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lacuna.data.sources import open_splits, source_digests
 from lacuna.files.artefacts import Record, write_split
 from lacuna.jobs.job import job
-from lacuna.jobs.progress import Progress, reported
+from lacuna.jobs.progress import Progress, report_pieces
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -21,6 +21,6 @@ with job(snakemake) as say:
         record = Record("dataset", snakemake.params.settings, list(snakemake.input.source), list(snakemake.input.code))
         order = {"order": images.order} if images.order else {}
         record.facts = {"files": source_digests(settings["source"]), **order}
-        pieces = reported(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
+        pieces = report_pieces(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
         write_split(path, images.labels, images.shape, pieces, record)
         say(f"dataset {name}: {images.shape[0]} {split} images")

@@ -8,7 +8,7 @@ from lacuna.evaluation.defenses import defend
 from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, join_outcomes
 from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
-from lacuna.files.contents import read_adversarial, read_dataset
+from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
@@ -30,14 +30,14 @@ with job(snakemake) as say:
         model = defend(settings["defense"], model, settings.get("seed", 0))
     sets = [read_adversarial(path, data) for path in snakemake.input.adversarial]
     target = Path(snakemake.output.outcomes)
-    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.everything())
+    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest())
     predictions = Predictions(model, batch, state, say)
     clean = clean_answers(predictions, place_images(data["images"], device), [tensors["image"] for tensors in sets])
     frames = [clean_outcomes(data["labels"], clean)]
     for source, tensors in zip(settings["sources"], sets, strict=True):
-        for key in sorted(name for name in tensors if name.endswith(".images")):
-            attack = key.removesuffix(".images")
-            adversarial = predictions.predict(f"{attack} on {source}", place_images(tensors[key], device))
+        for attack in codes_of(tensors):
+            images = place_images(tensors[f"{attack}{IMAGES}"], device)
+            adversarial = predictions.predict(f"{attack} on {source}", images)
             frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
     accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}

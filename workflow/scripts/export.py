@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.files.artefacts import atomic
+from lacuna.files.artefacts import atomic_path
 from lacuna.files.contents import read_adversarial
 from lacuna.files.export import write_npz, write_png
 from lacuna.jobs.job import job
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     tensors = read_adversarial(snakemake.input.adversarial)
-    with atomic(snakemake.output.npz) as temporary:
+    with atomic_path(snakemake.output.npz) as temporary:
         write_npz(temporary, tensors)
     write_png(Path(snakemake.output.png), tensors)
     say(f"export: {snakemake.output.npz} and PNG files in {snakemake.output.png}")

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from lacuna.files.artefacts import atomic
+from lacuna.files.artefacts import atomic_path
 from lacuna.jobs.job import job
 from lacuna.reporting.plots.style import save
 from lacuna.reporting.readers.figures import figure
@@ -18,5 +18,5 @@ with job(snakemake):
     files = {name: [value] if isinstance(value, str) else list(value) for name, value in named}
     drawn = figure(json.loads(snakemake.params.settings), files)
     for path in (snakemake.output.svg, snakemake.output.png):
-        with atomic(path) as temporary:
+        with atomic_path(path) as temporary:
             save(drawn, str(temporary))

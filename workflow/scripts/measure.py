@@ -8,7 +8,7 @@ import pandas as pd
 
 from lacuna.evaluation.quality import BATCH, measure_quality, missing_reason
 from lacuna.files.artefacts import Record, write_frame
-from lacuna.files.contents import read_adversarial, read_dataset, read_foreground
+from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset, read_foreground
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.score import foreground_scores
 from lacuna.jobs.job import job
@@ -33,10 +33,10 @@ with job(snakemake) as say:
     for why in filter(None, without.values()):
         say(f"measure {snakemake.wildcards.attack}: {why}; its column stays empty")
     frames = []
-    for code in sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images")):
+    for code in codes_of(tensors):
         valid = tensors[f"{code}.valid"]
         ids = tensors["image"][valid]
-        clean, adversarial = data[ids].to(device), tensors[f"{code}.images"][valid].to(device)
+        clean, adversarial = data[ids].to(device), tensors[f"{code}{IMAGES}"][valid].to(device)
         columns = {name: measure_quality(name, clean, adversarial).numpy() for name in seen}
         for name, model in models.items():
             columns[name] = (

@@ -3,7 +3,7 @@
 import shutil
 from typing import TYPE_CHECKING
 
-from lacuna.files.artefacts import atomic, provenance_path, verify
+from lacuna.files.artefacts import atomic_path, provenance_path, verify
 from lacuna.jobs.job import job
 
 if TYPE_CHECKING:
@@ -15,5 +15,5 @@ with job(snakemake):
     for source, target in zip(snakemake.input.files, snakemake.output, strict=True):
         if provenance_path(source).exists():
             verify(source)
-        with atomic(target) as temporary:
+        with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)

@@ -38,7 +38,7 @@ with job(snakemake) as say:
     network = network.to(device)
 
     checkpoint = Path(snakemake.output.checkpoint)
-    state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.everything())
+    state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest())
     images = place_images(data["images"], device)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
     foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it

@@ -12,7 +12,7 @@ import pandas as pd
 from lacuna.audit.files import plain
 from lacuna.claims.verdicts import identities, printed_numbers
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import TEXTS, provenance_path, read_frame, stable_part
+from lacuna.files.artefacts import CSV_OPTIONS, provenance_path, read_frame, stable_part
 from lacuna.numbers.metrics import PERCENT, digits, samples_of
 from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
@@ -79,7 +79,7 @@ def _read(paths: Iterable[str]) -> dict[Key, Counted]:
 
 def _frame(path: str) -> pd.DataFrame:
     try:
-        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path, **TEXTS)
+        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path, **CSV_OPTIONS)
         if lacking := [name for name in NEEDED if name not in frame]:
             raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
         return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))

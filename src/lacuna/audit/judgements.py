@@ -10,7 +10,7 @@ import pandas as pd
 from lacuna.audit.files import Files, behind_claims, not_copied, not_rendered, plain, worst
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, NOT_APPLICABLE, NOT_RUN
-from lacuna.files.artefacts import TEXTS, read_frame
+from lacuna.files.artefacts import CSV_OPTIONS, read_frame
 from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.claim_page import markdown
 
@@ -48,7 +48,7 @@ def _open(paper: str) -> list[dict[str, Any]]:
 def _pairs(path: str) -> pd.DataFrame:
     """The comparisons; none where the file is not there or not readable, which the counts then show."""
     try:
-        return pd.read_csv(path, **TEXTS).reindex(columns=COMPARISON_COLUMNS)
+        return pd.read_csv(path, **CSV_OPTIONS).reindex(columns=COMPARISON_COLUMNS)
     except (OSError, ValueError):
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
 

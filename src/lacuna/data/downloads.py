@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import atomic, sha256
+from lacuna.files.artefacts import atomic_path, sha256
 
 DOWNLOADS = Path("results/downloads")
 REGISTRY = Path("data/registry.csv")
@@ -54,7 +54,7 @@ def _placed(line: dict[str, str]) -> bool:
             content = gzip.decompress(packed.read_bytes())
         except (OSError, EOFError, ValueError):
             raise LacunaError(f"{packed} is not a gzip file{_page(packed)}; put the published one there") from None
-        with atomic(path) as temporary:
+        with atomic_path(path) as temporary:
             temporary.write_bytes(content)
     return path.exists()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError, TamperedError
-from lacuna.files.owner import confirm, temporary_name
+from lacuna.files.owner import confirm_ownership, temporary_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ LIBRARIES = (
 )
 
 # How pandas reads a CSV: only what is empty is missing; a column or a row may be called None.
-TEXTS: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+CSV_OPTIONS: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
 AGAIN = "delete it and run again"  # what to do about an artefact that is not right; its rule then makes it again
 
 _UMASK = os.umask(0)  # it can only be read by setting it
@@ -51,7 +51,7 @@ def provenance_path(path: Path | str) -> Path:
 
 
 @contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
+def atomic_path(path: Path | str) -> Iterator[Path]:
     """A temporary path in a folder beside ``path``, renamed to it on success and removed on failure.
 
     The folder is this write's own, for what libraries put beside a file while they write it (safetensors does).
@@ -68,13 +68,13 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        confirm(path)
+        confirm_ownership(path)
         os.replace(temporary, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def below(folder: Path, ending: str) -> list[Path]:
+def find_files(folder: Path, ending: str) -> list[Path]:
     """Files with this ending below a folder, sorted, whatever is being written there meanwhile."""
     places = ((Path(at), names) for at, _, names in os.walk(folder) if not Path(at).name.startswith("."))
     return sorted(at / name for at, names in places for name in names if name.endswith(ending))
@@ -103,7 +103,7 @@ class Record:
         self.digests = {name: _input(name) for name in sorted(self.inputs)}
         self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
-    def everything(self) -> str:
+    def full_digest(self) -> str:
         """Digest of all that decides the result: settings, inputs, code and versions. What is resumed must share it."""
         parts = {"inputs": self.digests, "code": self.volatile["code"], "versions": self.versions}
         return text_digest(self.settings + json.dumps(parts, sort_keys=True))
@@ -182,7 +182,7 @@ def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) ->
     """Writes named tensors as safetensors, and their provenance."""
     from safetensors.torch import save_file
 
-    with atomic(path) as temporary:
+    with atomic_path(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     record.write(path)
 
@@ -193,7 +193,7 @@ def write_split(
     """Writes a dataset's images, a piece at a time as in `lacuna.files.tensorfile.save_split`, and their provenance."""
     from lacuna.files.tensorfile import save_split
 
-    with atomic(path) as temporary:
+    with atomic_path(path) as temporary:
         save_split(temporary, labels, shape, pieces)
     record.write(path)
 
@@ -206,7 +206,7 @@ def map_tensors(path: str) -> "dict[str, Tensor]":
 
     verify(path)
     try:
-        return finite(path, tensorfile.map_tensors(path), AGAIN)
+        return require_finite(path, tensorfile.map_file(path), AGAIN)
     except (SafetensorError, ValueError, KeyError):
         raise LacunaError(f"{path} is not a safetensors file; {AGAIN}") from None
 
@@ -218,10 +218,10 @@ def read_tensors(path: str) -> "dict[str, Tensor]":
     read, so nothing in a file is run), or hold a number that is not finite.
     """
     verify(path)
-    return finite(path, parsed_tensors(path, AGAIN), AGAIN)
+    return require_finite(path, parse_tensors(path, AGAIN), AGAIN)
 
 
-def parsed_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
+def parse_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
     """Named tensors of a safetensors file; a `LacunaError` ends with ``mend``, what the user can do."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -232,7 +232,7 @@ def parsed_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
         raise LacunaError(f"{path} is not a safetensors file; {mend}") from None
 
 
-def finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[str, Tensor]":
+def require_finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[str, Tensor]":
     """The tensors; raises `LacunaError` naming the first that holds NaN or infinity."""
     for name, tensor in sorted(tensors.items()):
         if tensor.is_floating_point() and not (tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all():
@@ -242,7 +242,7 @@ def finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[s
 
 def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
     """Writes a table as Parquet or CSV, by the path's ending, and its provenance."""
-    with atomic(path) as temporary:
+    with atomic_path(path) as temporary:
         if path.endswith(".parquet"):
             frame.to_parquet(temporary, index=False)
         else:
@@ -253,15 +253,15 @@ def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
 def read_frame(path: str) -> "pd.DataFrame":
     """A table of a verified artefact; empty CSV fields are empty strings or NaN by column type."""
     verify(path)
-    return parsed_frame(path, AGAIN)
+    return parse_frame(path, AGAIN)
 
 
-def parsed_frame(path: str, mend: str) -> "pd.DataFrame":
+def parse_frame(path: str, mend: str) -> "pd.DataFrame":
     """A table from Parquet or CSV, by the path's ending; a `LacunaError` ends with ``mend``, what the user can do."""
     import pandas as pd  # half a second that jobs on tensors need not pay
 
     try:
-        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **TEXTS)
+        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **CSV_OPTIONS)
     except (ValueError, TypeError, KeyError, NotImplementedError, OSError):
         kind = "Parquet" if path.endswith(".parquet") else "CSV"
         raise LacunaError(f"{path} is not a {kind} file; {mend}") from None
@@ -269,5 +269,5 @@ def parsed_frame(path: str, mend: str) -> "pd.DataFrame":
 
 def write_text(path: str, text: str) -> None:
     """Writes a text file atomically, without provenance (renderings of artefacts that have it)."""
-    with atomic(path) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,58 +1,72 @@
-"""What each kind of file must hold, checked on every read: names, shapes, types, ranges and finite values.
+"""Reads each kind of file, and refuses one whose names, shapes, types, ranges or values are not what they must be.
 
-The sha256 in the provenance says that bytes are those that were written; this says that they can be used. Every
-refusal is a `LacunaError` that names the file. No torch and no pandas are imported here.
+The sha256 in the provenance says that the bytes are those that were written. This module says that they can be used.
+Every refusal is a `LacunaError` that names the file. No torch and no pandas are imported here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import AGAIN, map_tensors, parsed_frame, read_frame, read_tensors
+from lacuna.files.artefacts import AGAIN, map_tensors, parse_frame, read_frame, read_tensors
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
 Tensors = dict[str, "Tensor"]
-IMAGES = ".images"  # how the names of an attack's images end
+IMAGES = ".images"  # the name of an attack's images is its code and this
 
-# Columns that other stages read, by what they must hold; further columns may stand beside them.
-OUTCOMES = {
+# The columns that other stages read, and what each must hold. Further columns may stand beside them.
+OUTCOME_KINDS = {
     **dict.fromkeys(("attack", "source"), "texts"),
     **dict.fromkeys(("image", "label", "clean", "adversarial"), "whole numbers"),
     **dict.fromkeys(("source_clean", "source_adversarial", "source_flat"), "whole numbers"),
     "valid": "true or false",
     "distance": "finite numbers",
 }
-MEASURES = {**dict.fromkeys(("attack", "source"), "texts"), "image": "whole numbers"}
-SELECTION = {"image": "whole numbers", "label": "whole numbers"}
-HISTORY = {"epoch": "whole numbers", **dict.fromkeys(("learning_rate", "train_loss", "train_accuracy"), "numbers")}
-CELLS = {
+MEASURE_KINDS = {**dict.fromkeys(("attack", "source"), "texts"), "image": "whole numbers"}
+SELECTION_KINDS = {"image": "whole numbers", "label": "whole numbers"}
+HISTORY_KINDS = {
+    "epoch": "whole numbers",
+    **dict.fromkeys(("learning_rate", "train_loss", "train_accuracy"), "numbers"),
+}
+CELL_KINDS = {
     **dict.fromkeys(("exhibit", "row", "column", "attack", "metric", "dataset", "scale", "provenance"), "anything"),
     **dict.fromkeys(("value", "n", "ci_low", "ci_high", "printed", "difference"), "numbers"),
 }
-PRINTED = {**dict.fromkeys(("table", "row", "column", "target", "attack", "metric"), "anything"), "value": "numbers"}
-KINDS = {"whole numbers": "iu", "true or false": "b", "numbers": "iuf", "finite numbers": "iuf"}  # numpy's letters
+PRINTED_KINDS = {
+    **dict.fromkeys(("table", "row", "column", "target", "attack", "metric"), "anything"),
+    "value": "numbers",
+}
+NUMPY_KINDS = {
+    "whole numbers": "iu",
+    "true or false": "b",
+    "numbers": "iuf",
+    "finite numbers": "iuf",
+}  # numpy's letters
 
 
 def read_dataset(path: str, network: Mapping[str, Any] | None = None) -> Tensors:
-    """``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) of a split, as in `map_tensors`: read, not written to.
+    """``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) of a split.
 
-    Raises `LacunaError` where they are anything else, or not what ``network`` (a plan's network settings) takes.
+    They are those of `map_tensors`: nothing may write to them. Raises `LacunaError` where they are anything else,
+    or do not suit ``network``, the settings of a network.
     """
     tensors = map_tensors(path)
     shown = (network.get("members") or [network])[0] if network else {}
     images = _tensor(path, tensors, "images", "uint8", (None, *shown.get("image", (None, None, None))))
     labels = _tensor(path, tensors, "labels", "int64", (len(images),))
-    _within(path, "labels", labels, shown.get("classes"))
+    _refuse_labels(path, "labels", labels, shown.get("classes"))
     return tensors
 
 
 def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
-    """An adversarial set: ``image``, ``label``, ``source_clean``, ``source_flat`` int64 (N,), and each attack's own.
+    """An adversarial set: ``image``, ``label``, ``source_clean``, ``source_flat`` int64 (N,), and tensors per attack.
 
-    Raises `LacunaError` where they are anything else, or do not belong to the images of ``data``.
+    An attack's tensors begin with its code (`codes_of`): ``.images`` uint8 (N, C, H, W), ``.valid`` bool (N,),
+    ``.source_adversarial`` int64 (N,), ``.distance`` float32 (N,) of at least 0. Raises `LacunaError` where the tensors
+    are anything else, or do not belong to the images of ``data``.
     """
     tensors = map_tensors(path)
     ids = _tensor(path, tensors, "image", "int64", (None,))
@@ -60,8 +74,7 @@ def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
     for name in ("source_clean", "source_flat"):
         _tensor(path, tensors, name, "int64", (len(ids),))
     size = tuple(data["images"].shape[1:]) if data else (None, None, None)
-    codes = [name.removesuffix(IMAGES) for name in tensors if name.endswith(IMAGES)]
-    if not codes:
+    if not (codes := codes_of(tensors)):
         raise LacunaError(f"{path} holds the images of no attack; {AGAIN}")
     for code in codes:
         _tensor(path, tensors, f"{code}{IMAGES}", "uint8", (len(ids), *size))
@@ -71,12 +84,20 @@ def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
         if (distance < 0).any():
             raise LacunaError(f"{path}: tensor '{code}.distance' has values below 0; {AGAIN}")
     if data:
-        _belong(path, ids.tolist(), labels.tolist(), data["labels"].tolist())
+        _refuse_strangers(path, ids.tolist(), labels.tolist(), data["labels"].tolist())
     return tensors
 
 
+def codes_of(tensors: Iterable[str]) -> list[str]:
+    """The codes of the attacks whose images an adversarial set holds, in the order of the names of its tensors."""
+    return [name.removesuffix(IMAGES) for name in sorted(tensors) if name.endswith(IMAGES)]
+
+
 def read_foreground(path: str, data: Tensors) -> Tensors:
-    """``mask`` bool (N, H, W) and ``fraction`` float32 (N,) in [0, 1], one for each image of ``data``."""
+    """The foreground of each image of ``data``: ``mask`` bool (N, H, W), and its share ``fraction`` float32 (N,).
+
+    Raises `LacunaError` where the tensors are anything else, or a share is outside [0, 1].
+    """
     tensors = read_tensors(path)
     count, _, height, width = data["images"].shape
     _tensor(path, tensors, "mask", "bool", (count, height, width))
@@ -87,43 +108,43 @@ def read_foreground(path: str, data: Tensors) -> Tensors:
 
 
 def read_selection(path: str, data: Tensors) -> "pd.DataFrame":
-    """Columns image and label, each image of ``data`` at most once."""
-    frame = _columns(path, read_frame(path), SELECTION)
-    _belong(path, frame["image"].tolist(), frame["label"].tolist(), data["labels"].tolist())
+    """A selection: columns image and label, each image of ``data`` at most once."""
+    frame = _columns(path, read_frame(path), SELECTION_KINDS)
+    _refuse_strangers(path, frame["image"].tolist(), frame["label"].tolist(), data["labels"].tolist())
     return frame
 
 
 def read_outcomes(path: str) -> "pd.DataFrame":
-    """Outcomes of one target and suite: at least the columns of `OUTCOMES`."""
-    return _columns(path, read_frame(path), OUTCOMES)
+    """Outcomes of one target and suite: at least the columns of `OUTCOME_KINDS`."""
+    return _columns(path, read_frame(path), OUTCOME_KINDS)
 
 
 def read_measures(path: str) -> "pd.DataFrame":
-    """Measures of an adversarial set's images: at least the columns of `MEASURES`, each image once per attack."""
-    return _columns(path, read_frame(path), MEASURES)
+    """Measures of an adversarial set's images: at least the columns of `MEASURE_KINDS`, each image once per attack."""
+    return _columns(path, read_frame(path), MEASURE_KINDS)
 
 
 def read_history(path: str) -> "pd.DataFrame":
-    """The course of a training: at least the columns of `HISTORY`."""
-    return _columns(path, read_frame(path), HISTORY)
+    """The course of a training: at least the columns of `HISTORY_KINDS`."""
+    return _columns(path, read_frame(path), HISTORY_KINDS)
 
 
 def read_cells(path: str) -> "pd.DataFrame":
-    """The cells of a table: at least the columns of `CELLS`; numbers may be missing, but not infinite."""
-    return _columns(path, read_frame(path), CELLS)
+    """The cells of a table: at least the columns of `CELL_KINDS`; numbers may be missing, but not infinite."""
+    return _columns(path, read_frame(path), CELL_KINDS)
 
 
 def read_printed(path: str) -> "pd.DataFrame":
-    """A paper's printed numbers, a committed file without provenance: at least the columns of `PRINTED`.
+    """A paper's printed numbers: at least the columns of `PRINTED_KINDS`, no lines where the paper prints no table.
 
-    It has no lines where the paper prints no table.
+    The file is committed and has no provenance.
     """
     mend = "restore it with git checkout"
-    return _holding(path, parsed_frame(path, mend), PRINTED, mend)
+    return _holding(path, parse_frame(path, mend), PRINTED_KINDS, mend)
 
 
 def _tensor(path: str, tensors: Tensors, name: str, dtype: str, shape: Sequence[int | None]) -> "Tensor":
-    """A tensor of the file that must have this type and shape; None stands for any number but 0."""
+    """A tensor of the file, which must have this type and shape; None stands for any number but 0."""
     if name not in tensors:
         raise LacunaError(f"{path} has no tensor '{name}'; {AGAIN}")
     tensor = tensors[name]
@@ -137,14 +158,14 @@ def _tensor(path: str, tensors: Tensors, name: str, dtype: str, shape: Sequence[
     return tensor
 
 
-def _within(path: str, name: str, labels: "Tensor", classes: int | None) -> None:
+def _refuse_labels(path: str, name: str, labels: "Tensor", classes: int | None) -> None:
     if labels.min() < 0 or (classes is not None and labels.max() >= classes):
         found = f"{int(labels.min())} to {int(labels.max())}"
         raise LacunaError(f"{path}: {name} are {found}, not below {classes or 'the number of classes'}; {AGAIN}")
 
 
-def _belong(path: str, ids: list[int], labels: list[int], truth: list[int]) -> None:
-    """Image ids stand once each, exist, and carry the dataset's labels."""
+def _refuse_strangers(path: str, ids: list[int], labels: list[int], truth: list[int]) -> None:
+    """Raises `LacunaError` unless each image id stands once, exists, and has the dataset's label."""
     if len(set(ids)) < len(ids) or not all(0 <= image < len(truth) for image in ids):
         raise LacunaError(f"{path} has image ids that stand twice or are not below {len(truth)}; {AGAIN}")
     if wrong := [image for image, label in zip(ids, labels, strict=True) if truth[image] != label]:
@@ -152,14 +173,14 @@ def _belong(path: str, ids: list[int], labels: list[int], truth: list[int]) -> N
 
 
 def _columns(path: str, frame: "pd.DataFrame", columns: Mapping[str, str], mend: str = AGAIN) -> "pd.DataFrame":
-    """The table, which must have lines and these columns, each holding what it says."""
+    """The table, which must have lines, and these columns with the kinds of values that they must hold."""
     if frame.empty and set(columns) <= set(frame):
         raise LacunaError(f"{path} has no lines; {mend}")
     return _holding(path, frame, columns, mend)
 
 
 def _holding(path: str, frame: "pd.DataFrame", columns: Mapping[str, str], mend: str) -> "pd.DataFrame":
-    """The table, which must have these columns, each holding what it says."""
+    """The table, which must have these columns with the kinds of values that they must hold."""
     if missing := [name for name in columns if name not in frame]:
         raise LacunaError(f"{path} has no column '{missing[0]}'; {mend}")
     for name, kind in columns.items():
@@ -173,6 +194,6 @@ def _holds(column: "pd.Series[Any]", kind: str) -> bool:
         return not column.isna().any() and all(isinstance(value, str) for value in column.unique())
     if kind == "anything":
         return True
-    if column.dtype.kind not in KINDS[kind]:
+    if column.dtype.kind not in NUMPY_KINDS[kind]:
         return bool(kind == "numbers" and column.isna().all())  # of an empty column pandas knows no type
     return not column.isin([float("inf"), float("-inf")]).any() and (kind == "numbers" or not column.isna().any())

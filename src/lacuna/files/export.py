@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-IMAGES = ".images"
+from lacuna.files.contents import IMAGES, codes_of
 
 
 def write_npz(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -15,11 +15,11 @@ def write_npz(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def write_png(folder: Path, tensors: dict[str, Tensor]) -> None:
-    """One folder per budget with a PNG ``<image id>_<label>.png`` for each image; lossless."""
-    for key in sorted(name for name in tensors if name.endswith(IMAGES)):
-        below = folder / key.removesuffix(IMAGES)
+    """Writes a lossless ``<code>/<image id>_<label>.png`` below the folder for each image of each attack's code."""
+    for code in codes_of(tensors):
+        below = folder / code
         below.mkdir(parents=True)
-        for pixels, image, label in zip(tensors[key], tensors["image"], tensors["label"], strict=True):
+        for pixels, image, label in zip(tensors[f"{code}{IMAGES}"], tensors["image"], tensors["label"], strict=True):
             array = pixels.permute(1, 2, 0).numpy()
             picture = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
             picture.save(below / f"{int(image):05d}_{int(label)}.png")

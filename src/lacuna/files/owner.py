@@ -1,7 +1,7 @@
-"""One owner per output: an exclusive file beside it says which process writes it, so that two never do.
+"""One owner per output: an exclusive file beside the output says which process writes it, so that two never do.
 
-The file ``.<output>.owner`` holds host, process and Slurm job as JSON. It is made and removed with the job; one that a
-killed job left behind is recognised and removed by the next.
+The file ``.<output>.owner`` holds host, process and Slurm job as JSON. A job makes it first and removes it at its end.
+Where a killed job left the file behind, the next job removes it.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.processes import State, myself, parsed, state_of
+from lacuna.files.processes import ProcessState, parse_note, process_state, this_process
 
 PATIENCE = 90.0  # seconds to wait for a cancelled job to end: Slurm gives it KillWait, 30 by default
 PAUSE = 2.0  # seconds between two looks at it
@@ -25,15 +25,16 @@ _held: dict[str, str] = {}  # outputs that this process owns, with the content o
 
 
 def owner_path(output: Path | str) -> Path:
-    """Where the owner of an output stands."""
+    """The file that names the owner of an output."""
     return Path(output).with_name(f".{Path(output).name}.owner")
 
 
 @contextmanager
-def owned(outputs: Iterable[str]) -> Iterator[None]:
-    """While it is open this process alone writes these outputs; what killed writers left half-written is removed.
+def own_outputs(outputs: Iterable[str]) -> Iterator[None]:
+    """Makes this process the only writer of these outputs while the context is open.
 
-    Raises `LacunaError` where another process or Slurm job writes one of them, or where that cannot be found out.
+    Half-written files of killed writers are removed. Raises `LacunaError` where another process or Slurm job writes one
+    of the outputs, or where that cannot be found out.
     """
     claimed: list[str] = []
     try:
@@ -49,12 +50,12 @@ def owned(outputs: Iterable[str]) -> Iterator[None]:
 
 
 def temporary_name(output: Path, who: str) -> str:
-    """The folder in which a writer prepares an output; ``*`` for ``who`` matches that of any."""
+    """The name of the folder in which writer ``who`` prepares an output; ``*`` matches every writer."""
     return f".{output.stem}.{who}.tmp{output.suffix}"
 
 
 def remove_leftovers(output: Path) -> None:
-    """Removes what killed writers of an output left half-written."""
+    """Removes the half-written files that killed writers of an output left behind."""
     for leftover in output.parent.glob(temporary_name(output, "*")):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
@@ -62,21 +63,21 @@ def remove_leftovers(output: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def confirm(output: Path | str) -> None:
-    """Raises `LacunaError` where an output that this process owned has been given to another meanwhile."""
+def confirm_ownership(output: Path | str) -> None:
+    """Raises `LacunaError` where this process owned an output and another process owns it now."""
     mine = _held.get(str(output))
     if mine is not None and _content(owner_path(output)) != mine:
         raise LacunaError(f"{output} is written by another job now, since {owner_path(output)} was removed or replaced")
 
 
 def _claim(output: str) -> None:
-    """Makes the owner file, after removing one whose writer is gone and waiting for one that is ending."""
+    """Makes the owner file. Removes that of a writer that is gone, and waits for a writer that is ending."""
     path, limit = owner_path(output), time.monotonic() + PATIENCE
     path.parent.mkdir(parents=True, exist_ok=True)
-    mine = json.dumps(myself(), sort_keys=True)
+    mine = json.dumps(this_process(), sort_keys=True)
     while not _create(path, mine):
-        other = parsed(_content(path))
-        state = "gone" if other is None else state_of(other)
+        other = parse_note(_content(path))
+        state = "gone" if other is None else process_state(other)
         if state == "gone":
             _remove_stale(path)
         elif state == "alive" or time.monotonic() > limit:
@@ -87,7 +88,7 @@ def _claim(output: str) -> None:
 
 
 def _create(path: Path, content: str) -> bool:
-    """Makes the file with its content at once; False where there is one. A link is exclusive on network disks too."""
+    """Makes the file with its content in one step; False where it exists. A link is exclusive on network disks too."""
     draft = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}")
     try:
         draft.write_text(content)
@@ -100,20 +101,20 @@ def _create(path: Path, content: str) -> bool:
 
 
 def _release(output: str) -> None:
-    """Removes this process's own file, and no other's."""
+    """Removes the owner file of this process, but not that of another."""
     mine, path = _held.pop(output), owner_path(output)
     if _content(path) == mine:
         path.unlink(missing_ok=True)
 
 
 def _remove_stale(path: Path) -> None:
-    """Removes the file of a writer that is gone. Of two that do so at once, neither removes what the other made."""
+    """Removes the owner file of a writer that is gone. Two processes at once never remove each other's new file."""
     with suppress(FileNotFoundError), path.open() as file:
-        with suppress(OSError):  # a disk without locks, where what follows is all but safe
+        with suppress(OSError):  # on a disk without locks the rest is safe in all but rare cases
             fcntl.flock(file, fcntl.LOCK_EX)
-        other = parsed(file.read())
+        other = parse_note(file.read())
         same = os.path.samestat(os.fstat(file.fileno()), path.stat())
-        if same and (other is None or state_of(other) == "gone"):
+        if same and (other is None or process_state(other) == "gone"):
             path.unlink()
 
 
@@ -124,8 +125,8 @@ def _content(path: Path) -> str | None:
         return None
 
 
-def _described(other: dict[str, Any], state: State, path: Path) -> str:
-    """Who writes an output, and what to do about it."""
+def _described(other: dict[str, Any], state: ProcessState, path: Path) -> str:
+    """Who writes an output, and what the user can do about it."""
     job, pid, host = (other.get(key) for key in ("job", "pid", "host"))
     who = f"Slurm job {job}, process {pid} on {host}, since {other.get('since')}"
     if not job:

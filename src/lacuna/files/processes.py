@@ -1,4 +1,4 @@
-"""Which process or Slurm job a note in a file speaks of, and whether it is still there."""
+"""Notes in files that name a process or Slurm job, and whether that is still there."""
 
 import json
 import os
@@ -10,20 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["gone", "alive", "ending", "unknown"]
+ProcessState = Literal["gone", "alive", "ending", "unknown"]
 
 
-def parsed(content: str | None) -> dict[str, Any] | None:
-    """What a note says; None for one that is gone or damaged, which that of a living process never is."""
+def parse_note(content: str | None) -> dict[str, Any] | None:
+    """What a note says; None for a note that is gone or damaged. The note of a living process is neither."""
     try:
-        parsed = json.loads(content or "")
-        return parsed if isinstance(parsed, dict) else None
+        note = json.loads(content or "")
+        return note if isinstance(note, dict) else None
     except ValueError:
         return None
 
 
-def myself() -> dict[str, Any]:
-    """This process: host, its boot and process namespace, number and start, Slurm job (empty outside), and the time."""
+def this_process() -> dict[str, Any]:
+    """This process: host, boot, namespace of processes, number, start, Slurm job (empty outside), and the time."""
     return {
         "host": platform.node(),
         "boot": _read("/proc/sys/kernel/random/boot_id"),
@@ -35,9 +35,12 @@ def myself() -> dict[str, Any]:
     }
 
 
-def state_of(other: dict[str, Any]) -> State:
-    """Whether a process noted by `myself` is still there: on this host by its number, on another by its Slurm job."""
-    me, job = myself(), str(other.get("job", ""))
+def process_state(other: dict[str, Any]) -> ProcessState:
+    """Whether ``other``, a note of `this_process`, names a process that is still there.
+
+    On this host its number and start tell, on another host its Slurm job.
+    """
+    me, job = this_process(), str(other.get("job", ""))
     if other.get("host") == me["host"]:
         if other.get("boot") != me["boot"]:
             return "gone"
@@ -48,8 +51,8 @@ def state_of(other: dict[str, Any]) -> State:
     return _queued(job) if re.fullmatch(r"[0-9_]+", job) else "unknown"
 
 
-def _queued(job: str) -> State:
-    """What Slurm's queue says of a job; finished ones are not in it."""
+def _queued(job: str) -> ProcessState:
+    """What Slurm's queue says of a job. Finished jobs are not in the queue."""
     try:
         asked = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
@@ -62,7 +65,7 @@ def _queued(job: str) -> State:
 
 
 def _started(pid: int) -> str:
-    """What tells a process from a later one of the same number; empty for one that does not exist."""
+    """When a process started, which tells it from a later one of the same number; empty where there is none."""
     stat = _read(f"/proc/{pid}/stat")
     if stat:
         fields = stat.rpartition(")")[2].split()

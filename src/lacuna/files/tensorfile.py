@@ -1,4 +1,4 @@
-"""Safetensors files larger than memory: written a piece at a time, read through a memory map."""
+"""Safetensors files that are larger than memory: written a piece at a time, read through a memory map."""
 
 import json
 import struct
@@ -15,10 +15,10 @@ TYPES = {"U8": "u1", "I64": "<i8", "I32": "<i4", "F32": "<f4", "F64": "<f8", "BO
 
 
 def save_split(path: Path, labels: Tensor, shape: tuple[int, ...], pieces: Iterable[Tensor]) -> None:
-    """Writes ``images`` uint8 of this shape, a piece (n, C, H, W) at a time, and ``labels`` int64 (N,).
+    """Writes ``labels`` int64 (N,), and ``images`` uint8 of ``shape`` (N, C, H, W), a piece (n, C, H, W) at a time.
 
-    The bytes are those that safetensors' own writer gives, which needs all images in memory, twice. Raises
-    `ValueError` where the pieces do not add up to the shape.
+    The bytes are those of safetensors' own writer, which needs all images in memory, twice. Raises `ValueError` where
+    the pieces do not add up to the shape.
     """
     labels_end = 8 * len(labels)
     images_end = labels_end + int(np.prod(shape))
@@ -36,12 +36,12 @@ def save_split(path: Path, labels: Tensor, shape: tuple[int, ...], pieces: Itera
             raise ValueError(f"{file.tell() - 8 - len(text) - labels_end} bytes of images, not those of {shape}")
 
 
-def map_tensors(path: Path | str) -> dict[str, Tensor]:
-    """Named tensors of a safetensors file, read from the disk as they are used and dropped when memory is short.
+def map_file(path: Path | str) -> dict[str, Tensor]:
+    """Named tensors of a safetensors file, read when they are used, and dropped where memory is short.
 
-    The map is shared and read-only, so that its size does not count as memory asked for: a file may be larger than
-    the machine's. Writing into such a tensor ends the process; index it, which copies. Raises what
-    `safetensors.safe_open` raises for a file that is none.
+    The map is shared and read-only. Its size does not count as memory that the process asks for, so that a file may be
+    larger than memory. A write into such a tensor ends the process; an index copies. Raises the errors of
+    `safetensors.safe_open` for a file of another kind.
     """
     from safetensors import safe_open
 

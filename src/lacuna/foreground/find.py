@@ -14,7 +14,7 @@ from lacuna.data.places import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
-from lacuna.jobs.progress import Progress, Say, reported
+from lacuna.jobs.progress import Progress, Say, report_pieces
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 
@@ -93,7 +93,7 @@ def _find_in_batches(
         return find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu()
 
     parts = (found for _, found in run_batches(len(images), batch, work, say))
-    return torch.cat(list(reported(parts, Progress("foreground", "image", len(images), say))))
+    return torch.cat(list(report_pieces(parts, Progress("foreground", "image", len(images), say))))
 
 
 def above_midrange(density: Tensor, threshold: str) -> Tensor:

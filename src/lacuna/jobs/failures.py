@@ -1,4 +1,4 @@
-"""What the machine refuses, as one sentence: disk, permissions, memory, GPU."""
+"""Failures of the machine as one sentence: disk, permissions, memory, GPU."""
 
 import errno
 import tempfile
@@ -13,11 +13,11 @@ CLOSED = {
 FREE = "free some space (docs/operations.md says what may go), then run the same command again"
 
 
-def sentence(error: BaseException, rule: str, output: str) -> str | None:
-    """What went wrong and what to do, or None for an error that is not the machine's.
+def failure_sentence(error: BaseException, rule: str, output: str) -> str | None:
+    """What went wrong and what the user can do; None for an error that is not the machine's.
 
-    ``rule`` and ``output`` are of the job that met it. Libraries wrap errors of the disk in their own, so that their
-    words are looked at too.
+    ``rule`` and ``output`` are those of the job that met the error. Libraries wrap errors of the disk in their own, so
+    that the words of an error count too.
     """
     said = str(error)
     if isinstance(error, OSError) and error.errno in CLOSED:

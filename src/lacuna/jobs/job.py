@@ -1,4 +1,4 @@
-"""What every workflow script does around its one library call: a log, one owner per output, errors as one sentence."""
+"""What surrounds the library call of every workflow script: a log, an owner per output, errors as one sentence."""
 
 import signal
 import sys
@@ -10,8 +10,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from lacuna.errors import LacunaError
-from lacuna.files.owner import owned
-from lacuna.jobs.failures import sentence
+from lacuna.files.owner import own_outputs
+from lacuna.jobs.failures import failure_sentence
 from lacuna.jobs.progress import Say, say_to_stderr
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ PROVENANCE = ".prov.json"
 def job(snakemake: "Snakemake") -> Iterator[Say]:
     """Runs a rule's script as the only writer of its outputs; yields the function that reports progress.
 
-    A `LacunaError`, a full disk and their like end the job with one sentence on stderr and in the rule's log, an
-    interrupt or SIGTERM with one line and nothing half-written; the traceback of any other error goes to the log too.
+    A `LacunaError`, a full disk and their like end the job with one sentence, on stderr and in the rule's log. An
+    interrupt or SIGTERM ends it with one line. Nothing half-written stays. Any other error's traceback goes to the log.
     """
     log = Path(snakemake.log[0])
 
@@ -34,16 +34,15 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         _note(log, f"{line}\n")
 
     try:
-        with _terminable(), owned(path for path in snakemake.output if not path.endswith(PROVENANCE)):
+        with _terminable(), own_outputs(path for path in snakemake.output if not path.endswith(PROVENANCE)):
             _note(log, "", "w")  # only now: until here it may be another job's
             yield say
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from what is kept")
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        known = (
-            str(error) if isinstance(error, LacunaError) else sentence(error, snakemake.rule, str(snakemake.output[0]))
-        )
+        machine = failure_sentence(error, snakemake.rule, str(snakemake.output[0]))
+        known = str(error) if isinstance(error, LacunaError) else machine
         if known is None:
             _note(log, traceback.format_exc())
             raise
@@ -52,7 +51,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
 
 
 def _note(log: Path, text: str, mode: str = "a") -> None:
-    """Adds to the log, unless the disk refuses: then the line on stderr has to do."""
+    """Adds to the log. Where the disk refuses, the line on stderr is enough."""
     with suppress(OSError):
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open(mode, encoding="utf-8", errors="backslashreplace") as file:  # names of files may be no text
@@ -61,7 +60,7 @@ def _note(log: Path, text: str, mode: str = "a") -> None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Makes SIGTERM, with which Slurm ends jobs, an interrupt: what is open is closed, then the process ends."""
+    """Makes SIGTERM, with which Slurm ends jobs, an interrupt: contexts are closed, then the process ends."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Progress lines and time left; the same line goes to the terminal and to the job's log."""
+"""Progress lines with the time left. The same line goes to the terminal and to the job's log."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ Say = Callable[[str], None]
 
 
 def say_to_stderr(line: str) -> None:
-    """One line to stderr, at once."""
+    """Writes one line to stderr, at once."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -27,7 +27,7 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """Says ``name: unit k of n, ..., about t left`` from the speed since this process began counting."""
+    """Says ``name: unit k of n, ..., about t left``, from the speed since this process began to count."""
 
     def __init__(self, name: str, unit: str, total: int, say: Say, done: int = 0) -> None:
         self.name, self.unit, self.total, self.say = name, unit, total, say
@@ -41,8 +41,8 @@ class Progress:
         self.say(f"{self.name}: {self.unit} {done} of {self.total}{note and ', ' + note}{tail}")
 
 
-def reported(pieces: "Iterable[Tensor]", progress: Progress) -> "Iterator[Tensor]":
-    """The same pieces of images, with a report of each twentieth of the whole that was used; none of a single piece."""
+def report_pieces(pieces: "Iterable[Tensor]", progress: Progress) -> "Iterator[Tensor]":
+    """Yields the pieces of images, and reports after each twentieth of the whole; a single piece has no report."""
     done = 0
     for piece in pieces:
         yield piece

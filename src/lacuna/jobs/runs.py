@@ -1,4 +1,4 @@
-"""The runs of the workflow in a checkout: what a killed one left behind no longer stands in the way of the next."""
+"""The runs of the workflow in a checkout: removes what a killed run left in the way of the next one."""
 
 import atexit
 import json
@@ -12,26 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.processes import State, myself, parsed, state_of
+from lacuna.files.processes import ProcessState, parse_note, process_state, this_process
 from lacuna.jobs.progress import Say, say_to_stderr
 
 OWN_LIMIT = (100, 1)  # jobs, seconds
 UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in the names of all jobs that Snakemake submits
 
 
-def begin(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
-    """Notes this run in ``folder`` (Snakemake's own), until it ends.
+def begin_run(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
+    """Notes this run in ``folder``, which is Snakemake's own, until the run ends.
 
-    Where every run noted there before was killed, removes the lock that Snakemake found no time to remove, and cancels
-    the Slurm jobs that nobody waits for any more. Where another run is at work, leaves all as it is. Where that cannot
-    be found out, as of one on another host, says how the user can tell: with ``unlock`` no other run is left.
+    * Where all runs noted before were killed, removes the lock that Snakemake had no time to remove, and cancels the
+      Slurm jobs that no run waits for any more.
+    * Where another run is at work, changes nothing.
+    * Where that cannot be found out, as of a run on another host, says what the user can do. ``unlock`` means that no
+      other run is left.
+
     Raises `LacunaError` where nothing can be written.
     """
     notes = folder / "runs"
     mine = notes / f"{platform.node()}.{os.getpid()}.json"
     try:
         notes.mkdir(parents=True, exist_ok=True)
-        mine.write_text(json.dumps(myself()))
+        mine.write_text(json.dumps(this_process()))
     except OSError as error:
         raise LacunaError(f"{mine} cannot be written ({error.strerror}); run where this folder can be") from None
     atexit.register(_end, mine, os.getpid())
@@ -47,10 +50,10 @@ def begin(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
 
 
 def lift_rate_limit(scheduler: Any) -> None:
-    """Takes Snakemake's own limit of 100 new jobs a second from its scheduler, before it starts; a user's stays.
+    """Takes Snakemake's own limit of 100 new jobs a second from its scheduler before it starts. A user's limit stays.
 
-    With a limit every evaluation of the waiting jobs sets a timer for another one, and every job that ends begins a
-    chain of its own (Snakemake 9.27): after two hundred jobs the main process does nothing else, and takes half a core.
+    With a limit, every look at the waiting jobs sets a timer for another look, and every job that ends begins such a
+    chain (Snakemake 9.27). After two hundred jobs the main process does nothing else, and takes half a core.
     """
     limit = getattr(scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == OWN_LIMIT:
@@ -62,11 +65,11 @@ def _end(note: Path, process: int) -> None:
         note.unlink(missing_ok=True)
 
 
-def _state(note: Path) -> State:
-    """Whether the run of a note is still at work."""
+def _state(note: Path) -> ProcessState:
+    """Whether the run that a note names is still at work."""
     with suppress(FileNotFoundError):
-        other = parsed(note.read_text())
-        return "gone" if other is None else state_of(other)
+        other = parse_note(note.read_text())
+        return "gone" if other is None else process_state(other)
     return "gone"
 
 
@@ -78,7 +81,7 @@ def _clear_lock(locks: Path, say: Say) -> None:
 
 
 def _cancel_orphans(say: Say) -> None:
-    """Cancels the jobs that a killed run submitted from this folder; a second one would otherwise write the same."""
+    """Cancels the jobs that a killed run submitted from this folder; the next run's jobs would write the same files."""
     with suppress(OSError, subprocess.SubprocessError):
         asked = ["squeue", "--me", "--noheader", "--array", "--format=%i|%j|%Z"]
         said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout

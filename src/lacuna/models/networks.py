@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import finite, parsed_tensors, read_tensors
+from lacuna.files.artefacts import parse_tensors, read_tensors, require_finite
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model, load_weights
 from lacuna.models.layers import Normalise
@@ -107,7 +107,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise LacunaError(f"{path} does not exist; it is the checkpoint of a network of your own")
     mend = "allowed: .safetensors, or .pt with a state dict"
-    return finite(path, parsed_tensors(path, mend) if path.suffix == ".safetensors" else _unpickled(path, mend), mend)
+    tensors = parse_tensors(path, mend) if path.suffix == ".safetensors" else _unpickled(path, mend)
+    return require_finite(path, tensors, mend)
 
 
 def _unpickled(path: Path, mend: str) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lacuna.config.load import load, read_yaml
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import below, provenance_path
+from lacuna.files.artefacts import find_files, provenance_path
 from lacuna.jobs.progress import Say
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
@@ -33,7 +33,7 @@ class Store:
     def tracked(self) -> list[str]:
         """Files (artefacts and their provenance) that have a ``.dvc`` file, of the scale or of the table."""
         if self.table is None:
-            return [str(path).removesuffix(".dvc") for path in below(Path("results", self.scale), ".dvc")]
+            return [str(path).removesuffix(".dvc") for path in find_files(Path("results", self.scale), ".dvc")]
         return [file for artefact in self.planned for file in pair(artefact.path) if Path(f"{file}.dvc").exists()]
 
     def others(self) -> list[Artefact]:
@@ -183,7 +183,7 @@ def pair(path: str) -> tuple[str, str]:
 def scales_with(ending: str) -> list[str]:
     """Scales of the configuration that have a file with this ending below results/."""
     names = sorted(path.stem for path in Path("config/scales").glob("*.yaml"))
-    return [name for name in names if below(Path("results", name), ending)]
+    return [name for name in names if find_files(Path("results", name), ending)]
 
 
 def _contents(files: Iterable[str]) -> dict[str, str]:
