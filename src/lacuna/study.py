@@ -13,6 +13,7 @@ from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import stable_part, write_text
 from lacuna.files.contents import read_adversarial
+from lacuna.plan.paths import folder_of
 from lacuna.reporting.readers.inputs import note_of
 from lacuna.reporting.readers.made import Made
 from lacuna.reporting.study.pairs import deal, page
@@ -36,8 +37,7 @@ def study(standard: str, defective: str, attack: str, pairs: int, seed: int, roo
 
 def _place(path: str) -> tuple[str, str]:
     """Scale and dataset of an artefact, as its provenance records them."""
-    parts = Path(stable_part(path)["artefact"]).parts
-    return parts[1], parts[2]
+    return folder_of(str(stable_part(path)["artefact"]))
 
 
 def _arguments() -> Any:

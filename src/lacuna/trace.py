@@ -61,7 +61,11 @@ def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
 
 def short(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without the parts that the artefact's own inputs show again."""
-    return {key: value for key, value in settings.items() if key not in ("cells", "network", "networks", "classes")}
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in ("cells", "classes", "network", "networks", "outcomes")
+    }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from asking import exhibit_settings
+from asking import exhibit_inputs, exhibit_settings
 from madeup import CELLS, audited, run
 from scipy import stats
 
@@ -28,7 +28,7 @@ BASE = "fashion-mnist-subset"
 
 def moved(text: str, seed: int) -> str:
     """A path or settings of the first seed, as the folder of another would have it."""
-    return re.sub("^(results/[a-z]+/[a-z0-9-]+)/", rf"\1-seed{seed}/", text)
+    return re.sub('(^|")(results/[a-z]+/[a-z0-9-]+)/', rf"\1\2-seed{seed}/", text)
 
 
 # The plan --------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_each_further_seed_is_the_run_of_that_seed_in_a_folder_of_its_own(projec
         for artefact in alone[i]:
             if artefact.stage == "cells":
                 continue
-            twin, settings = several[moved(artefact.path, first + i)], json.loads(artefact.settings)
+            twin, settings = several[moved(artefact.path, first + i)], json.loads(moved(artefact.settings, first + i))
             curves = settings.pop("history", False)  # drawn of the first seed
             assert json.loads(twin.settings) == settings
             assert twin.inputs == tuple(moved(name, first + i) for name in artefact.inputs)[: 1 if curves else None]
@@ -56,19 +56,23 @@ def test_each_further_seed_is_the_run_of_that_seed_in_a_folder_of_its_own(projec
 
 def test_cells_and_claims_read_the_outcomes_of_every_seed(project: Project) -> None:
     one, three = (Plan(project.load(seeds=seeds)) for seeds in (1, 3))
-    assert three.outcomes("table3")[:15] == one.outcomes("table3")
-    assert len(three.outcomes("table3")) == 45
-    assert set(three.claims_outcomes("defective")) >= set(three.outcomes("table3"))
-    assert json.loads(three.cells_settings("table3"))["replicas"] == [BASE, f"{BASE}-seed1", f"{BASE}-seed2"]
-    for name in three.figures:
-        assert three.figure_inputs(name) == one.figure_inputs(name)
+    outcomes = exhibit_inputs(three, "cells", "table3")["outcomes"]
+    assert outcomes[:15] == exhibit_inputs(one, "cells", "table3")["outcomes"]
+    assert len(outcomes) == 45
+    assert set(three.stages["claims"].inputs(BASE, "defective")["outcomes"]) >= set(outcomes)
+    settings = exhibit_settings(three, "cells", "table3")
+    assert settings["replicas"] == [BASE, f"{BASE}-seed1", f"{BASE}-seed2"]
+    assert [(said["folder"], said["path"]) for said in settings["outcomes"]] == [
+        (path.split("/")[2], path) for path in outcomes
+    ]
+    for name in three.lookup.figures:
+        assert exhibit_inputs(three, "figure", name) == exhibit_inputs(one, "figure", name)
 
 
 def test_one_seed_plans_as_if_the_key_were_not_there(project: Project) -> None:
     project.edit("config/config.yaml", lambda content: content.pop("seeds"))
     without, one = Plan(project.load()), Plan(project.load(seeds=1))
-    assert without.artefacts() == one.artefacts()
-    assert all(without.cells_settings(t) == one.cells_settings(t) for t in one.tables)
+    assert without.inventory.artefacts() == one.inventory.artefacts()
 
 
 def test_the_cost_counts_every_seed(table3: Project, monkeypatch: pytest.MonkeyPatch) -> None:

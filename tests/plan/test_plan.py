@@ -133,7 +133,9 @@ def test_a_suite_is_one_adversarial_set_per_source(plan: Plan) -> None:
     assert plan.stages["evaluate"].inputs(dataset, "pgd16", MODEL)["adversarial"] == [
         f"{folder}/{source}.safetensors" for source in SOURCES
     ]
-    assert plan.stages["evaluate"].settings(dataset, "pgd16", MODEL)["sources"] == SOURCES
+    assert plan.stages["evaluate"].settings(dataset, "pgd16", MODEL)["sets"] == [
+        {"attack": "pgd16", "source": source, "path": f"{folder}/{source}.safetensors"} for source in SOURCES
+    ]
 
 
 def test_the_suite_of_clean_images_needs_no_adversarial_set(plan: Plan) -> None:

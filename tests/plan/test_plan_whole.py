@@ -53,7 +53,7 @@ def test_in_a_white_box_every_row_is_attacked_with_its_own_gradients(plan: Plan)
             f"{folder}{attack}/{cell.model}.safetensors" for attack in ("fgsm_white", "pgd_white")
         ]
         settings = plan.stages["evaluate"].settings(DATASET, "white_box", cell.target)
-        assert settings["sources"] == [cell.model] * 2
+        assert [(one["attack"], one["source"]) for one in settings["sets"]] == sources
         attacked = plan.stages["attack"].settings(DATASET, "pgd_white", cell.model)
         assert attacked["network"] == settings["network"]
 

@@ -14,7 +14,7 @@ from lacuna.claims.verdicts import judge
 from lacuna.config.schema import check_schema
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_text
 from lacuna.numbers.cells import table_cells
-from lacuna.numbers.metrics import samples_of
+from lacuna.numbers.metrics import outcomes_by_name, samples_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 from lacuna.reporting.tables.claim_page import markdown as claims_markdown
@@ -83,10 +83,7 @@ def _make(plan: Plan, artefact: Artefact, seed: int) -> None:
 def _cells(artefact: Artefact) -> pd.DataFrame:
     """As the rule cells does it."""
     settings = json.loads(artefact.settings)
-    files = {}
-    for path in artefact.inputs[:-1]:
-        folder, _, suite, target = path.removesuffix(".parquet").split("/")[2:]
-        files[folder, suite, target] = path
+    files = outcomes_by_name([settings], artefact.inputs[:-1])
     printed = pd.read_csv(artefact.inputs[-1])
     frames = {key: pd.read_parquet(path) for key, path in files.items()}
     digests = {key: provenance_digest(path) for key, path in files.items()}
@@ -108,8 +105,8 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
     record = Record("claims", artefact.settings, list(artefact.inputs))
     settings, paper = json.loads(artefact.settings), Path(artefact.path).stem
     inputs = plan.stages["claims"].inputs(**artefact.wildcards)
-    files = {tuple(key): path for key, path in zip(settings["outcomes"], inputs["outcomes"], strict=True)}
-    samples = samples_of(settings["tables"], lambda *key: pd.read_parquet(files[key]))
+    files = outcomes_by_name(settings["tables"], inputs["outcomes"])
+    samples = samples_of(settings["tables"], lambda *place: pd.read_parquet(files[place]))
     cells = pd.concat([pd.read_csv(path) for path in inputs["cells"]], ignore_index=True)
     printed = pd.read_csv(f"data/printed/{paper}.csv")
     verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)

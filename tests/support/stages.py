@@ -121,11 +121,13 @@ class Stages:
     def evaluate(self) -> tuple[Any, Any, Any]:
         inputs = {"images": "dataset/test.safetensors", "checkpoints": ["train/net.safetensors"]}
         sets = {"adversarial": ["attack/pgd16/net.safetensors"]}
-        return {"network": self.network, "sources": ["net"]}, inputs | sets, {"outcomes": "evaluate/pgd16/net.parquet"}
+        said = [{"attack": "pgd16", "source": "net", "path": "attack/pgd16/net.safetensors"}]
+        return {"network": self.network, "sets": said}, inputs | sets, {"outcomes": "evaluate/pgd16/net.parquet"}
 
     def cells(self) -> tuple[Any, Any, Any]:
         settings = {"exhibit": "table3", "scale": "demo", "dataset": "tiny", "paper_dataset": "cifar10"}
-        settings |= {"printed_table": 3, "cells": [CELL]}
+        place = {"folder": "tiny", "suite": CELL["suite"], "target": CELL["target"]}
+        settings |= {"printed_table": 3, "cells": [CELL], "outcomes": [place | {"path": "evaluate/pgd16/net.parquet"}]}
         inputs = {"outcomes": ["evaluate/pgd16/net.parquet"], "printed": "printed.csv"}
         return settings, inputs, {"cells": "cells/table3.csv"}
 

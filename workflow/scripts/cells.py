@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from lacuna.files.artefacts import Record, provenance_digest, write_frame
 from lacuna.files.contents import read_printed
 from lacuna.jobs.job import job
-from lacuna.language.codes import place_of
 from lacuna.numbers.cells import table_cells
-from lacuna.numbers.metrics import folders, read_lines
+from lacuna.numbers.metrics import outcomes_by_name, read_lines
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -17,13 +16,11 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)
-    paths = list(snakemake.input.outcomes)
-    inputs = [*paths, snakemake.input.printed]
+    inputs = [*snakemake.input.outcomes, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
-    places = dict.fromkeys(place_of(cell) for cell in settings["cells"])
-    keys = [(folder, *place) for folder in folders(settings) for place in places]
-    outcomes = {key: read_lines(key[1:], path) for key, path in zip(keys, paths, strict=True)}
-    digests = {key: provenance_digest(path) for key, path in zip(keys, paths, strict=True)}
+    files = outcomes_by_name([settings], snakemake.input.outcomes)
+    outcomes = {place: read_lines(place, path) for place, path in files.items()}
+    digests = {place: provenance_digest(path) for place, path in files.items()}
     printed = read_printed(snakemake.input.printed)
     cells = table_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
     write_frame(snakemake.output.cells, cells, record)

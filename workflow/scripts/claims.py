@@ -11,7 +11,7 @@ from lacuna.claims.verdicts import judge
 from lacuna.files.artefacts import Record, write_frame, write_text
 from lacuna.files.contents import read_cells, read_printed
 from lacuna.jobs.job import job
-from lacuna.numbers.metrics import read_lines, samples_of
+from lacuna.numbers.metrics import outcomes_by_name, read_lines, samples_of
 from lacuna.reporting.tables.claim_page import markdown
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ with job(snakemake) as say:
     settings, paths = json.loads(snakemake.params.settings), snakemake.input
     inputs = [*paths.cells, *paths.outcomes, paths.printed, paths.claims]
     record = Record("claims", snakemake.params.settings, inputs, list(paths.code))
-    files = {tuple(key): path for key, path in zip(settings["outcomes"], paths.outcomes, strict=True)}
-    samples = samples_of(settings["tables"], lambda dataset, *place: read_lines(place, files[dataset, *place]))
+    files = outcomes_by_name(settings["tables"], paths.outcomes)
+    samples = samples_of(settings["tables"], lambda *place: read_lines(place, files[place]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
     verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))

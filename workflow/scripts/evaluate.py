@@ -9,6 +9,7 @@ from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, joi
 from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset
+from lacuna.files.named import named_inputs
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
@@ -28,13 +29,14 @@ with job(snakemake) as say:
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:
         model = defend(settings["defense"], model, settings.get("seed", 0))
-    sets = [read_adversarial(path, data) for path in snakemake.input.adversarial]
+    files = named_inputs(settings["sets"], ("attack", "source"), snakemake.input.adversarial)
+    sets = [(source, read_adversarial(path, data)) for (_, source), path in files.items()]
     target = Path(snakemake.output.outcomes)
     state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest())
     predictions = Predictions(model, batch, state, say)
-    clean = clean_answers(predictions, place_images(data["images"], device), [tensors["image"] for tensors in sets])
+    clean = clean_answers(predictions, place_images(data["images"], device), [tensors["image"] for _, tensors in sets])
     frames = [clean_outcomes(data["labels"], clean)]
-    for source, tensors in zip(settings["sources"], sets, strict=True):
+    for source, tensors in sets:
         for attack in codes_of(tensors):
             images = place_images(tensors[f"{attack}{IMAGES}"], device)
             adversarial = predictions.predict(f"{attack} on {source}", images)

@@ -93,13 +93,13 @@ def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
         return (), ""
     recorded = stable_part(path)
     root = Path(path.removesuffix(recorded["artefact"]))
-    outcomes = [name for name in recorded["inputs"] if name.endswith(".parquet")]
-    here = path.endswith(recorded["artefact"]) and all((root / name).is_file() for name in outcomes)
-    if not here or not outcomes:
+    said = recorded["settings"].get("outcomes", [])  # none in a baseline of before they were named
+    files = {(one["folder"], one["suite"], one["target"]): str(root / one["path"]) for one in said}
+    here = path.endswith(recorded["artefact"]) and all(Path(file).is_file() for file in files.values())
+    if not here or not files:
         return (), ""
-    files = {tuple(name.removesuffix(".parquet").split("/"))[2:]: str(root / name) for name in outcomes}
     tested = {digest for file in files.values() for name, digest in _inputs(file) if name.endswith(TEST)}
-    found = samples_of([recorded["settings"]], lambda *key: read_frame(files[key[0], "evaluate", *key[1:]]))
+    found = samples_of([recorded["settings"]], lambda *place: read_frame(files[place]))
     return found, ", ".join(sorted(tested))
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 
 from lacuna.files.contents import read_measures, read_outcomes
+from lacuna.files.named import named_inputs
 from lacuna.language.attacks import MEASURES
 from lacuna.language.codes import GRADIENT_METRICS, MEASURED, place_of
 from lacuna.numbers.statistics import Array, Sample, mean_interval, median_interval, wilson
 
 Cell = Mapping[str, Any]
 Outcomes = Mapping[tuple[str, str], pd.DataFrame]
+Place = tuple[str, str, str]  # folder of a training seed, suite, target; the last two as `place_of` has them
 Load = Callable[[str, str, str], pd.DataFrame]  # folder, suite, target -> outcomes
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
 RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
@@ -25,9 +27,20 @@ def unit_of(metric: str) -> str:
     return UNITS.get(metric, "score" if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
 
 
-def read_lines(place: tuple[str, str], path: str) -> pd.DataFrame:
-    """What cells of this `place_of` count: outcomes, or measures of images."""
-    return read_measures(path) if place[0].startswith(MEASURED) else read_outcomes(path)
+def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[Place, str]:
+    """The files that the cells of these tables count, by place, each once.
+
+    ``tables`` are the settings of the rule cells, one per table. Raises `LacunaError` where ``paths`` are not just
+    these files, as `lacuna.files.named.named_inputs`.
+    """
+    said = (one for settings in tables for one in settings["outcomes"])
+    found = named_inputs(said, ("folder", "suite", "target"), paths)
+    return {(folder, suite, target): path for (folder, suite, target), path in found.items()}
+
+
+def read_lines(place: Place, path: str) -> pd.DataFrame:
+    """What cells of this place count: outcomes, or measures of images."""
+    return read_measures(path) if place[1].startswith(MEASURED) else read_outcomes(path)
 
 
 def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
 
+from lacuna.errors import LacunaError
+
 ROOT = "results/{scale}/{dataset}"
 # What each wildcard of a path may be; rules/common.smk gives the same to Snakemake.
 WILDCARDS = {
@@ -68,6 +70,14 @@ class Paths:
             if match := pattern.fullmatch(path):
                 return Place(stage, output, match.groupdict())
         raise KeyError(path)
+
+
+def folder_of(path: str) -> tuple[str, str]:
+    """Scale and dataset of a path, of any scale. Raises `LacunaError` for a path that is not below results/."""
+    found = _pattern(ROOT, {**WILDCARDS, "scale": "[^/]+"}).match(path)
+    if found is None:
+        raise LacunaError(f"{path} is not below {ROOT}; allowed: what a stage has made")
+    return found["scale"], found["dataset"]
 
 
 def _pattern(template: str, wildcards: Mapping[str, str]) -> re.Pattern[str]:

@@ -34,7 +34,7 @@ class Artefact:
     settings: str
     inputs: tuple[str, ...]
     output: str = ""
-    wildcards: Mapping[str, str] = field(default_factory=dict)
+    wildcards: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Stage:

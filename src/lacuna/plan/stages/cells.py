@@ -3,7 +3,6 @@
 from typing import Any
 
 from lacuna.language.models import ENSEMBLE
-from lacuna.plan.lines import lines_file
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -27,12 +26,29 @@ class Cells(Stage):
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:
         """The outcomes and measures of each training seed, and the paper's printed cells."""
-        places = dict.fromkeys(cell.place for cell in self.lookup.cells(exhibit))
-        folders = self.lookup.replicas(self.lookup.dataset_of(exhibit))
         return {
-            "outcomes": [lines_file(self.paths, folder, *place) for folder in folders for place in places],
+            "outcomes": [one["path"] for one in self._outcomes(exhibit)],
             "printed": f"data/printed/{self.lookup.tables[exhibit][0]}.csv",
         }
+
+    def _outcomes(self, exhibit: str) -> list[dict[str, str]]:
+        """Every file that cells count, with its place: `lacuna.language.codes.place_of`, in each seed's folder."""
+        places = dict.fromkeys(cell.place for cell in self.lookup.cells(exhibit))
+        folders = self.lookup.replicas(self.lookup.dataset_of(exhibit))
+        return [
+            {"folder": folder, "suite": suite, "target": target, "path": self._path(folder, suite, target)}
+            for folder in folders
+            for suite, target in places
+        ]
+
+    def _path(self, folder: str, suite: str, target: str) -> str:
+        """The file behind a place: outcomes, or measures, whose suite begins with their stage."""
+        stage, _, measured = suite.rpartition(".")
+        if stage == "measure":
+            return self.paths.of("measure", "measures", dataset=folder, attack=measured, source=target)
+        if stage == "gradient":
+            return self.paths.of("gradient", "measures", dataset=folder, target=target)
+        return self.paths.of("evaluate", "outcomes", dataset=folder, suite=suite, target=target)
 
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Every cell and where its outcomes lie."""
@@ -48,5 +64,6 @@ class Cells(Stage):
             **({"replicas": self.lookup.replicas(played_by)} if config.seeds > 1 else {}),
             **({"checks": checks} if (checks := exhibits.checks(body)) else {}),
             "ensembles": {name: exhibits.members(name) for name in named},
+            "outcomes": self._outcomes(exhibit),
             "cells": [vars(cell) | {"target": cell.target} for cell in cells],
         }

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lacuna.plan.lines import lines_file
 from lacuna.plan.stage import Inputs, Stage
 from lacuna.plan.stages.cells import Cells
 
@@ -29,23 +28,21 @@ class Claims(Stage):
 
     def inputs(self, dataset: str, paper: str) -> Inputs:
         """The outcomes and measures behind every table of the paper, their cells, the printed cells, the claims."""
-        tables = [(self.lookup.dataset_of(table), table) for table in self.lookup.tables_of(paper)]
+        tables = self._tables(paper).items()
+        outcomes = [one["path"] for _, settings in tables for one in settings["outcomes"]]
+        cells = [self.paths.of("cells", "cells", **self.lookup.wildcards_of(table)) for table, _ in tables]
         return {
-            "outcomes": [lines_file(self.paths, *place) for place in self._places(paper)],
-            "cells": [self.paths.of("cells", "cells", dataset=name, exhibit=table) for name, table in tables],
+            "outcomes": list(dict.fromkeys(outcomes)),
+            "cells": cells,
             "printed": f"data/printed/{paper}.csv",
             "claims": f"config/claims/{paper}.yaml",
         }
 
-    def _places(self, paper: str) -> list[tuple[str, str, str]]:
-        """The places of all cells, each in the folder of every training seed."""
-        folders = {table: self.lookup.replicas(self.lookup.dataset_of(table)) for table in self.lookup.tables_of(paper)}
-        cells = ((name, *cell.place) for t, names in folders.items() for name in names for cell in self.lookup.cells(t))
-        return list(dict.fromkeys(cells))
+    def _tables(self, paper: str) -> dict[str, dict[str, Any]]:
+        """The settings of the cells of every table of the paper, which name their outcomes."""
+        cells = Cells(self.known)
+        return {table: cells.settings(**self.lookup.wildcards_of(table)) for table in self.lookup.tables_of(paper)}
 
     def settings(self, dataset: str, paper: str) -> dict[str, Any]:
         """The cells of every table, and which outcomes each file holds."""
-        cells = Cells(self.known)
-        tables = [cells.settings(self.lookup.dataset_of(table), table) for table in self.lookup.tables_of(paper)]
-        title = self.lookup.config.papers[paper]["title"]
-        return {"title": title, "tables": tables, "outcomes": self._places(paper)}
+        return {"title": self.lookup.config.papers[paper]["title"], "tables": list(self._tables(paper).values())}

@@ -30,22 +30,24 @@ class Evaluate(Stage):
 
     def inputs(self, dataset: str, suite: str, target: str) -> Inputs:
         """The test images, the target, and the adversarial sets that it meets."""
-        sets = self.lookup.suite_sources(suite, target)
         return {
             "images": self.paths.of("dataset", "test", dataset=dataset),
             "checkpoints": self.networks.checkpoints(dataset, target),
-            "adversarial": [
-                self.paths.of("attack", "adversarial", dataset=dataset, attack=attack, source=source)
-                for attack, source in sets
-            ],
+            "adversarial": [one["path"] for one in self._sets(dataset, suite, target)],
         }
 
+    def _sets(self, dataset: str, suite: str, target: str) -> list[dict[str, str]]:
+        """Attack, source and path of every adversarial set, in the suite's order, which is that of the outcomes."""
+        pairs = dict.fromkeys(self.lookup.suite_sources(suite, target))
+        sets = [{"attack": attack, "source": source} for attack, source in pairs]
+        return [one | {"path": self.paths.of("attack", "adversarial", dataset=dataset, **one)} for one in sets]
+
     def settings(self, dataset: str, suite: str, target: str) -> dict[str, Any]:
-        """The target's network and defense, and the suite's sources in order."""
+        """The target's network and defense, and the suite's adversarial sets."""
         model = target.partition("--")[0]
         settings = {
             "network": self.networks.settings(dataset, model),
-            "sources": [source for _, source in self.lookup.suite_sources(suite, target)],
+            "sets": self._sets(dataset, suite, target),
         }
         body = self._defense(target)
         seed = {"seed": self.lookup.seeds[dataset][1]} if "smoothing" in body else {}
