@@ -1,5 +1,6 @@
 """tests/ has the rooms of src/lacuna, and every file can be read in one sitting."""
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,14 @@ def test_no_two_test_modules_have_the_same_name() -> None:
     """Which pytest does not take for modules outside a package."""
     names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_what_test_modules_share_across_rooms_stands_in_support() -> None:
+    """A room's tests run alone."""
+    modules = {path.stem: path for path in (ROOT / "tests").glob("*/test_*.py")}
+    for path in modules.values():
+        shared = re.findall(r"^ *(?:from|import) (test_\w+)", path.read_text(), re.M)
+        assert {modules[name].parent for name in shared} <= {path.parent}, path.name
 
 
 def test_no_module_is_longer_than_one_sitting() -> None:

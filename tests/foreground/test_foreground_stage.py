@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from refusing import refusal
 from safetensors.torch import load_file
 from stages import Outputs
-from test_attacks_run import adversarial_images, draws, victim
-from test_config import refusal
+from victims import draws, victim
 
+from lacuna.attacks.run import adversarial_images
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, stable_part, write_tensors
 from lacuna.foreground.saliency import saliency_model

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from test_config import BUDGET, DEFECTIVE, refusal
+from refusing import BUDGET, DEFECTIVE, refusal
 
 from lacuna.attacks.run import ATTACKS
 from lacuna.language.attacks import METHODS
