@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from members import CLASSES, IMAGE, NAMES, WIDTH, member
 from safetensors.torch import load_file
 from stages import Outputs
-from test_ensembles import CLASSES, IMAGE, NAMES, WIDTH, member
 from torch import Tensor, nn
 
 from lacuna.attacks import cw

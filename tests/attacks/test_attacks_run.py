@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from victims import draws, images, labelled, small
+from victims import draws, victim
 
 from lacuna.attacks import fgsm
 from lacuna.attacks.core.draws import Draws, Examples
@@ -39,12 +39,6 @@ QUICK: list[tuple[str, dict[str, Any]]] = [
     ("shuffle", {"k": 2}),
     ("stylised", {}),
 ]
-
-
-def victim(count: int = 7) -> tuple[nn.Module, Tensor, Tensor]:
-    """A network in single precision, images uint8 and the labels it gives."""
-    model, x = small(1).float(), images(1, count).float()
-    return model, to_bytes(x), labelled(model, x)
 
 
 def attacked(method: str, budget: dict[str, Any], count: int = 7, batch: int = 3, **how: Any) -> AdversarialSet:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_config import DEFECTIVE, DEMO
+from refusing import DEFECTIVE, DEMO
 
 from lacuna.config.load import load
 from lacuna.cost import Cost, estimate, table

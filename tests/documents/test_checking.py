@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
-from checking import NOT_OURS, THEIRS, Checker
+from checking import NOT_OURS, THEIRS, Checker, checker_of
 from mentions import hashed, markdown, python, read, rules
 
 NAME = "docs/made-up.md"
+
+
+@pytest.fixture
+def checker(root: Path) -> Checker:
+    return checker_of(root)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from checking import Checker
+from checking import Checker, checker_of
 from mentions import Source, read
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +23,11 @@ def faults(checker: Checker, *patterns: str) -> list[str]:
     assert all(found)
     names = [str(path.relative_to(ROOT)) for paths in found for path in paths]
     return [fault for name in names for fault in checker.faults(read(ROOT, name))]
+
+
+@pytest.fixture
+def checker(root: Path) -> Checker:
+    return checker_of(root)
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTS if not name.startswith("docs/results/")])

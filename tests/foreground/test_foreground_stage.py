@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from refusing import refusal
 from safetensors.torch import load_file
 from stages import Outputs
-from test_attacks_run import draws, victim
-from test_config import refusal
+from victims import draws, victim
 
 from lacuna.attacks.core.run import Attack, Given, adversarial_images
 from lacuna.errors import LacunaError

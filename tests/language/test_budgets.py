@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_config import BUDGET, DEFECTIVE, refusal
+from refusing import BUDGET, DEFECTIVE, refusal
 
 from lacuna.config.schema import complete
 from lacuna.language.attacks import METHODS

@@ -1,37 +1,20 @@
 """Ensembles: logits, gradients and folding are those of the members."""
 
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from members import CLASSES, IMAGE, NAMES, WIDTH, member
 from torch import nn
 
 from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.attacks.core.victim import input_gradient
 from lacuna.attacks.pgd import pgd
 from lacuna.files.artefacts import Record, write_tensors
-from lacuna.language.models import parse_model
-from lacuna.models.build import build_model
 from lacuna.models.networks import Ensemble, trained_network
 
 torch.set_num_threads(1)
-NAMES = ("resnet18-standard-s0", "vgg19-bottom0.5-standard-s1m1", "senet18-standard-s2")
-IMAGE, CLASSES, WIDTH = (2, 12, 12), 5, "1/16"
-
-
-def member(name: str) -> nn.Module:
-    zero, one = torch.full((2, 1, 1), 0.4), torch.full((2, 1, 1), 0.3)
-    how: dict[str, Any] = {"width": Fraction(WIDTH), "mask_place": "released_code", "seed": 0, "mean": zero, "std": one}
-    model = build_model(parse_model(name), IMAGE, CLASSES, **how)
-    for norm in model.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.momentum = 1.0
-    with torch.no_grad():
-        model.train()(torch.rand(16, *IMAGE, generator=torch.Generator().manual_seed(0)))
-    return model.eval()
 
 
 def batch(seed: int) -> tuple[torch.Tensor, torch.Tensor]:

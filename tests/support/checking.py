@@ -235,6 +235,12 @@ class Checker:
                 yield f"a block of YAML that no schema takes: {' '.join(block.text.split())[:60]}..."
 
 
+@cache
+def checker_of(root: Path) -> Checker:
+    """The checker of a repository, which is parsed once in a session."""
+    return Checker(Existing(root))
+
+
 def split(command: str) -> list[str]:
     """Words of a shell command; none where it is no command."""
     try:

@@ -284,6 +284,8 @@ def relaxed(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     kept = {"anyOf" if key == "oneOf" else key: value for key, value in node.items() if key not in dropped}
+    if {"then", "else"} <= node.keys():
+        kept["anyOf"] = [node["then"], node["else"]]
     named = ("properties", "$defs")
     return {
         key: {name: relaxed(part) for name, part in value.items()} if key in named else relaxed(value)

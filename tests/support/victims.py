@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.core.draws import Draws
+from lacuna.numerics.images import to_bytes
 
 CLASSES = 4
 
@@ -37,6 +38,12 @@ def labelled(model: nn.Module, x: Tensor) -> Tensor:
 def draws(x: Tensor, seed: int = 3) -> Draws:
     """Draws for images with ids 10, 11, ..."""
     return Draws(seed, tuple(range(10, 10 + len(x))))
+
+
+def victim(count: int = 7) -> tuple[nn.Module, Tensor, Tensor]:
+    """A network in single precision, images uint8 and the labels it gives."""
+    model, x = small(1).float(), images(1, count).float()
+    return model, to_bytes(x), labelled(model, x)
 
 
 class TwoClasses(nn.Module):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_config import DEFECTIVE, DEMO, Change, drop, put, refusal, sibling
+from refusing import DEFECTIVE, DEMO, Change, drop, put, refusal, sibling
 
 from lacuna.errors import LacunaError
 from lacuna.plan.plan import Plan

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from asking import exhibit_settings
+from refusing import put, refusal
 from scipy.stats import binomtest
-from test_config import put, refusal
 from victims import images, labelled, small
 
 from lacuna.attacks.core.flatness import find_flat
@@ -227,12 +227,11 @@ def test_a_network_is_flat_where_its_softmax_underflows(batch: int) -> None:
 
 
 def test_every_column_of_the_cross_table_is_checked_and_shares_networks_with_the_papers(root: Any) -> None:
-    from test_cells import CHOSEN
-
     from lacuna.config.load import load
 
+    chosen = {"seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
     for scale in ("demo", "laptop", "paper"):
-        plan = Plan(load(root, CHOSEN | {"scale": scale}))
+        plan = Plan(load(root, chosen | {"scale": scale}))
         settings = exhibit_settings(plan, "cells", "cross")
         methods = {
             plan.lookup.attack(name)["method"]
