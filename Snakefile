@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/runs.smk"
 include: "rules/modules.smk"
 include: "rules/dataset.smk"
 include: "rules/foreground.smk"
@@ -27,12 +28,6 @@ include: "rules/publish.smk"
 include: "rules/export.smk"
 include: "rules/collect.smk"
 include: "rules/audit.smk"
-
-
-onstart:  # not in a dry run, and before the first job
-    if not workflow.touch:
-        stop_if_missing(workflow.dag.needrun_jobs())
-    lift_rate_limit(workflow.scheduler)
 
 
 rule all:

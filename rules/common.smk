@@ -1,16 +1,12 @@
 """Helpers of all rules: the validated configuration, and what each rule needs from it."""
 
-import sys
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config.load import load
-from lacuna.cost import estimate
 from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
-from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
-from lacuna.jobs.runs import begin_run, lift_rate_limit
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
@@ -18,22 +14,10 @@ if " " in str(ROOT):
     raise WorkflowError(
         f"the path of this checkout has a space, which Snakemake cannot run scripts in: {ROOT}; move it"
     )
-DRY = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
 try:
     PLAN = Plan(load(ROOT, config))
-    if workflow.is_main_process:
-        refuse_unknown(PLAN, sys.argv[1:])
-    if workflow.is_main_process and not DRY:
-        begin_run(Path(".snakemake"), "--unlock" in sys.argv)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
-
-if DRY:
-    ASKED = asked_for(PLAN, sys.argv[1:])
-    print(
-        estimate(PLAN, ASKED or [*PLAN.lookup.tables, *PLAN.lookup.figures]),
-        file=sys.stderr,
-    )
 
 
 wildcard_constraints:
@@ -148,16 +132,6 @@ def attack_megabytes(wildcards, attempt):
 def train_minutes(wildcards, attempt):
     """Time limit of a training: an hour more than what its steps are expected to take."""
     return limit(60, PLAN.stages["train"].seconds(**dict(wildcards.items())), attempt)
-
-
-def stop_if_missing(jobs):
-    """Stops a run before its first job where files that the user brings are not there for one of the jobs."""
-    try:
-        refuse_missing(
-            PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs]
-        )
-    except LacunaError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def dataset_minutes(wildcards, attempt):

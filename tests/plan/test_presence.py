@@ -31,7 +31,7 @@ def plan(root: Path) -> Plan:
 )
 def test_a_mistyped_exhibit_is_named_with_the_one_that_was_meant(plan: Plan, argument: str, hint: str) -> None:
     with pytest.raises(LacunaError) as refused:
-        refuse_unknown(plan, ["-n", argument, "--cores", "1"])
+        refuse_unknown(plan, ["tables", argument])
     assert str(refused.value).startswith(f"{argument} is not made here")
     assert hint in str(refused.value)
 
@@ -43,12 +43,11 @@ def test_whatever_is_published_and_what_is_no_exhibit_passes(plan: Plan, tmp_pat
         f"tables/{paper}-claims.{end}" for paper in plan.lookup.claimed for end in ("csv", "md", "comparisons.csv")
     ]
     refuse_unknown(plan, [*tables, *figures, *claims])
-    refuse_unknown(plan, ["audit", "tables", "figures", "--config", "scale=paper", "results/demo/x/cells/y.csv"])
+    refuse_unknown(plan, ["audit", "tables", "figures", "evaluate", "results/demo/x/cells/y.csv"])
 
 
 def test_the_cost_of_a_dry_run_is_of_what_is_asked_for(plan: Plan) -> None:
-    arguments = ["-n", "figures/dual-figure6.svg", "tables/table3.cells.csv", "--config", "scale=demo"]
-    assert asked_for(plan, arguments) == ["table3", "dual-figure6"]
-    assert asked_for(plan, ["-n", "tables", "figures"]) == []
+    assert asked_for(plan, ["figures/dual-figure6.svg", "tables/table3.cells.csv"]) == ["table3", "dual-figure6"]
+    assert asked_for(plan, ["tables", "figures"]) == []
     advdrop = [name for name, (paper, _) in plan.lookup.tables.items() if paper == "advdrop"]
     assert asked_for(plan, ["tables/advdrop-claims.csv"]) == advdrop

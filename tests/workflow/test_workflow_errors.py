@@ -22,7 +22,7 @@ def before_any_job(tree: "Tree", *arguments: str) -> str:
     assert "Building DAG" not in said
     assert "Job stats" not in said
     assert not (tree / "results").exists()
-    message = re.search(r"^WorkflowError in file .*common\.smk.*\n(.+)\n", said, re.M)
+    message = re.search(r"^WorkflowError in file .*rules/(?:common|runs)\.smk.*\n(.+)\n", said, re.M)
     assert message, said
     return message[1]
 

@@ -1,52 +1,82 @@
-"""The runs of the workflow in a checkout: removes what a killed run left in the way of the next one."""
+"""The runs of the workflow in a checkout: what a killed one left behind no longer stands in the way of the next.
+
+A run notes itself in a file while the workflow is read (`begin`), ends what killed ones left before its first job
+(`settle`), and takes its note away at its end (`finish`). Whoever only looks does nothing of this.
+"""
 
 import atexit
 import json
 import os
 import platform
-import re
 import shutil
-import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError
 from lacuna.files.processes import ProcessState, parse_note, process_state, this_process
+from lacuna.jobs import orphans
+from lacuna.jobs.orphans import NoAnswerError
 from lacuna.jobs.progress import Say, say_to_stderr
 
 OWN_LIMIT = (100, 1)  # jobs, seconds
-UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # in the names of all jobs that Snakemake submits
+PATIENCE, PAUSE = 86400.0, 10.0  # seconds that a run on Slurm waits for an answer, and between its questions
+GROUP = "let its group write, or run where this folder can be (docs/operations.md, two users)"
 
 
-def begin_run(folder: Path, unlock: bool = False, say: Say = say_to_stderr) -> None:
-    """Notes this run in ``folder``, which is Snakemake's own, until the run ends.
+def begin(folder: Path, say: Say = say_to_stderr) -> None:
+    """Notes this run in ``folder`` (Snakemake's own), until it ends.
 
-    * Where all runs noted before were killed, removes the lock that Snakemake had no time to remove, and cancels the
-      Slurm jobs that no run waits for any more.
-    * Where another run is at work, changes nothing.
-    * Where that cannot be found out, as of a run on another host, says what the user can do. ``unlock`` means that no
-      other run is left.
-
-    Raises `LacunaError` where nothing can be written.
+    Where every run noted there before was killed, removes the lock that Snakemake found no time to remove. Where
+    another run is at work, leaves all as it is. Where that cannot be found out, as of one on another host, says how the
+    user can tell. Raises `LacunaError` where this user may not write there.
     """
-    notes = folder / "runs"
-    mine = notes / f"{platform.node()}.{os.getpid()}.json"
-    try:
-        notes.mkdir(parents=True, exist_ok=True)
-        mine.write_text(json.dumps(this_process()))
-    except OSError as error:
-        raise LacunaError(f"{mine} cannot be written ({error.strerror}); run where this folder can be") from None
-    atexit.register(_end, mine, os.getpid())
-    others = [path for path in notes.glob("*.json") if path != mine]
-    states = {_state(path) for path in others}
-    if states and (unlock or states == {"gone"}):
+    _write(_mine(folder), this_process() | {"user": os.getuid()})
+    atexit.register(_end, _mine(folder), os.getpid())
+    states = {_state(path) for path in _others(folder)}
+    locked = any((folder / "locks").glob("*.lock"))
+    if locked and states == {"gone"}:
         _clear_lock(folder / "locks", say)
-        _cancel_orphans(say)
+    elif locked and "alive" not in states:
+        say("This folder is locked: if no other snakemake runs in it, `snakemake --unlock`, then the same command.")
+
+
+def unlock(folder: Path) -> None:
+    """Takes a user's word that no run is left whose end cannot be found out; Snakemake itself removes the lock.
+
+    Raises `LacunaError` where a run is known to be at work.
+    """
+    for path in _others(folder):
+        other = _read(path) or {}
+        if other and process_state(other) == "alive":
+            where = f"process {other.get('pid')} on {other.get('host')}, since {other.get('since')}"
+            raise LacunaError(f"a run is at work here ({where}); end it, and the lock goes with it")
+        _write(path, other | {"over": True})
+
+
+def settle(folder: Path, patient: bool, say: Say = say_to_stderr) -> None:
+    """Before the first job: cancels the Slurm jobs of killed runs, where no other run is or may be at work.
+
+    From here on a run that is killed leaves its note. Where Slurm does not answer, a ``patient`` run waits for it, for
+    a day at most; another one goes on, and leaves the matter to the next run.
+    """
+    _write(_mine(folder), this_process() | {"user": os.getuid()})
+    atexit.unregister(_end)
+    others = _others(folder)
+    if not others or {_state(path) for path in others} != {"gone"}:
+        return
+    users = {int(note["user"]) for path in others if "user" in (note := _read(path) or {})}
+    if _cancelled(users, "of the killed run, to go on from what they kept", PATIENCE if patient else 0, say):
         for path in others:
             path.unlink(missing_ok=True)
-    elif "alive" not in states and not unlock and any((folder / "locks").glob("*.lock")):
-        say("This folder is locked: if no other snakemake runs in it, `snakemake --unlock`, then the same command.")
+
+
+def finish(folder: Path, submitted: bool = False, say: Say = say_to_stderr) -> None:
+    """Takes the note of a run away that ends; of one that ``submitted`` jobs, once none is left in Slurm's queue."""
+    alone = all(_state(path) == "gone" for path in _others(folder))
+    if not submitted or not alone or _cancelled(set(), "that nobody waits for any more", 0, say):
+        _end(_mine(folder), os.getpid())
 
 
 def lift_rate_limit(scheduler: Any) -> None:
@@ -60,34 +90,68 @@ def lift_rate_limit(scheduler: Any) -> None:
         scheduler.job_rate_limiter = None
 
 
+def _cancelled(users: set[int], which: str, patience: float, say: Say) -> bool:
+    """Whether no job submitted from here is left in the queue; asks for as long as ``patience`` says."""
+    deadline, waiting = time.monotonic() + patience, False
+    while True:
+        try:
+            if jobs := orphans.cancel(users):
+                say(f"Cancelled {len(jobs)} Slurm jobs {which}: {' '.join(jobs)}")
+            return True
+        except NoAnswerError as error:
+            why = f"Slurm does not answer ({error}), so jobs may be at work here that nobody waits for"
+        if time.monotonic() >= deadline:
+            if patience:
+                raise LacunaError(f"{why}; it was asked for {patience / 3600:.0f} hours; the same command goes on")
+            say(f"{why}; the next run asks again.")
+            return False
+        if not waiting:
+            say(f"{why}; waiting for it.")
+        waiting = True
+        time.sleep(PAUSE)
+
+
+def _mine(folder: Path) -> Path:
+    return folder / "runs" / f"{platform.node()}.{os.getpid()}.json"
+
+
+def _others(folder: Path) -> list[Path]:
+    return [path for path in (folder / "runs").glob("*.json") if path != _mine(folder)]
+
+
 def _end(note: Path, process: int) -> None:
     if os.getpid() == process:  # not in a fork
-        note.unlink(missing_ok=True)
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
+
+
+def _write(note: Path, content: dict[str, Any]) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(content))
+    except OSError as error:
+        raise LacunaError(f"{note} cannot be written ({error.strerror}); {GROUP}") from None
+
+
+def _read(note: Path) -> dict[str, Any] | None:
+    """What a note says: nothing where this user may not read it; None if it is damaged, or went away meanwhile."""
+    try:
+        return parse_note(note.read_text())
+    except PermissionError:
+        return {}
+    except FileNotFoundError:
+        return None
 
 
 def _state(note: Path) -> ProcessState:
-    """Whether the run that a note names is still at work."""
-    with suppress(FileNotFoundError):
-        other = parse_note(note.read_text())
-        return "gone" if other is None else process_state(other)
-    return "gone"
+    """Whether the run of a note is still at work."""
+    other = _read(note)
+    return "gone" if other is None or other.get("over") else process_state(other)
 
 
 def _clear_lock(locks: Path, say: Say) -> None:
+    shutil.rmtree(locks, ignore_errors=True)
     if any(locks.glob("*.lock")):
-        shutil.rmtree(locks, ignore_errors=True)
-        locks.mkdir(exist_ok=True)
-        say("The last run here was killed; its lock is removed, and this one goes on from what it kept.")
-
-
-def _cancel_orphans(say: Say) -> None:
-    """Cancels the jobs that a killed run submitted from this folder; the next run's jobs would write the same files."""
-    with suppress(OSError, subprocess.SubprocessError):
-        asked = ["squeue", "--me", "--noheader", "--array", "--format=%i|%j|%Z"]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
-        lines = [line.split("|") for line in said.splitlines() if line.count("|") == 2]
-        orphans = [job for job, name, folder in lines if UNIQUE.search(name) and Path(folder) == Path.cwd()]
-        if orphans:
-            subprocess.run(["scancel", *orphans], capture_output=True, timeout=60, check=True)
-            what = f"{len(orphans)} Slurm jobs of the killed run, to go on from what they kept: {' '.join(orphans)}"
-            say(f"Cancelled {what}")
+        raise LacunaError(f"{locks}: the lock of a killed run cannot be removed; {GROUP}")
+    locks.mkdir(exist_ok=True)
+    say("The last run here was killed; its lock is removed, and this one goes on from what it kept.")

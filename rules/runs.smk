@@ -1,0 +1,58 @@
+"""Runs and looks: what happens before the first job and after the last, and what a dry run says first."""
+
+import sys
+from snakemake import __version__
+from lacuna.cost import estimate
+from lacuna.jobs import command_line, runs
+from lacuna.jobs.version import refuse_other_version
+from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
+
+NOTES = Path(".snakemake")
+
+
+def read_command_line():
+    """Refuses names that do not exist, notes a run, and says what a dry run plans; any other look does nothing."""
+    refuse_other_version(__version__)
+    command = command_line.asked(sys.argv)
+    refuse_unknown(PLAN, command.named)
+    if command.kind in ("run", "touch"):
+        runs.begin(NOTES)
+    elif command.kind == "unlock":
+        runs.unlock(NOTES)
+    elif command.kind == "dry run":
+        exhibits = asked_for(PLAN, command.targets)
+        exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
+        print(estimate(PLAN, exhibits), file=sys.stderr)
+
+
+def before_the_first_job():
+    """Stops where files that the user brings are not there, and ends what killed runs left."""
+    jobs = workflow.dag.needrun_jobs()
+    refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
+    runs.settle(NOTES, patient=not workflow.local_exec)
+    runs.lift_rate_limit(workflow.scheduler)
+
+
+def in_one_sentence(do):
+    """Does something whose errors a user is meant to read."""
+    try:
+        do()
+    except LacunaError as error:
+        raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process:
+    in_one_sentence(read_command_line)
+
+
+onstart:  # as the two below, not in a dry run
+    if not workflow.touch:
+        in_one_sentence(before_the_first_job)
+
+
+onsuccess:
+    runs.finish(NOTES)
+
+
+onerror:
+    runs.finish(NOTES, submitted=not workflow.local_exec)
