@@ -34,36 +34,36 @@ class Entry:
         """How a sentence on a key of the entry begins."""
         return f"{self.paper.file}, key {self.key}.{place}"
 
-    def known(self, place: str, name: str, allowed: Iterable[str]) -> None:
+    def check_name(self, place: str, name: str, allowed: Iterable[str]) -> None:
         """The name is one of the allowed ones."""
         known(self.paper.file, f"{self.key}.{place}", name, allowed)
 
-    def role(self, place: str, role: str) -> None:
+    def check_role(self, place: str, role: str) -> None:
         """The scale gives the role a dataset."""
-        self.known(place, role, self.paper.settings["datasets"])
+        self.check_name(place, role, self.paper.settings["datasets"])
 
-    def foreground(self, role: str) -> None:
+    def check_foreground(self, role: str) -> None:
         """The dataset that plays the role has a foreground."""
         check_foreground(self.paper, self.key, role)
 
-    def trained(self, place: str, model: str) -> None:
+    def check_network(self, place: str, model: str) -> None:
         """A network that is trained here."""
         self._model(place, model)
 
-    def model(self, place: str, model: str) -> None:
+    def check_model(self, place: str, model: str) -> None:
         """A network that is trained here, or one of the user's own."""
         self._model(place, model, OWN_NAME)
 
-    def target(self, place: str, model: str) -> None:
+    def check_target(self, place: str, model: str) -> None:
         """A network or an ensemble."""
         self._model(place, model, OWN_NAME, ENSEMBLE)
 
-    def source(self, place: str, source: str, attack: str) -> None:
+    def check_source(self, place: str, source: str, attack: str) -> None:
         """What goes with the attack: a network or an ensemble, or none."""
         self._model(place, source, OWN_NAME, ENSEMBLE, NO_SOURCE)
         check_source(self.paper, f"{self.key}.{place}", source, attack)
 
-    def adversarial_set(self, attack: str) -> None:
+    def check_set(self, attack: str) -> None:
         """The figure's dataset has what the attack needs: enough test images, and a size that its patches divide."""
         check_set(self.paper, attack, self.body["dataset"])
 

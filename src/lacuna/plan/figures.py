@@ -13,16 +13,16 @@ from lacuna.reporting.plots.core.plot import Body, Files, Settings
 
 def files_of(known: Known, body: Body, dataset: str) -> Files:
     """A figure's input files by name, as its plot declares them."""
-    return plots()[body["plot"]].files(Planned(known, body, dataset))
+    return plots()[body["plot"]].files(FigurePlan(known, body, dataset))
 
 
 def settings_of(known: Known, body: Body, dataset: str) -> Settings:
     """The settings of a figure's plot: its own entry, and what its inputs do not tell."""
-    return plots()[body["plot"]].settings(Planned(known, body, dataset))
+    return plots()[body["plot"]].settings(FigurePlan(known, body, dataset))
 
 
 @dataclass(frozen=True)
-class Planned:
+class FigurePlan:
     """A figure as the plan knows it, for its plot to ask: where its files lie, and what the names in its entry mean."""
 
     known: Known
@@ -57,14 +57,14 @@ class Planned:
 
     def history(self, role: str, model: str) -> str:
         """The history of a network's training on the dataset that plays a role."""
-        return self.known.paths.of("train", "history", dataset=self.plays(role), model=model)
+        return self.known.paths.of("train", "history", dataset=self.dataset_of(role), model=model)
 
     def _path(self, stage: str, output: str, **wildcards: str) -> str:
         return self.known.paths.of(stage, output, dataset=self.dataset, **wildcards)
 
     # Settings ----------------------------------------------------------------------------------------------
 
-    def stated(self) -> Settings:
+    def base_settings(self) -> Settings:
         """The entry, and what the note of a figure without a table states: scale, dataset, the paper's dataset."""
         known = {
             "scale": self.known.lookup.config.scale,
@@ -73,7 +73,7 @@ class Planned:
         }
         return {**self.body, **known}
 
-    def plays(self, role: str) -> str:
+    def dataset_of(self, role: str) -> str:
         """The dataset that plays a role of the papers."""
         return self.known.lookup.role(role)
 

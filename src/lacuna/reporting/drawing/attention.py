@@ -11,7 +11,7 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Files, Settings, networks_of, sets_of
-from lacuna.reporting.drawing.core.paired import View, columns_of, in_pairs, views_of
+from lacuna.reporting.drawing.core.paired import View, draw_pairs, image_columns, views_of
 
 
 def draw(settings: Settings, files: Files) -> Figure:
@@ -22,7 +22,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     that the network predicts."""
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
     (network,) = networks_of([settings["network"]], files["checkpoints"])
-    truth, columns = columns_of(data, sets)
+    truth, columns = image_columns(data, sets)
     views: list[list[View]] = []
     for images in columns.values():
         heat = attention(network, images)
@@ -32,7 +32,7 @@ def draw(settings: Settings, files: Files) -> Figure:
         f"Grad-CAM of the predicted class on {settings['network']['model']}: last layer with more than one position, "
         "each map scaled to its own largest value; bright: speaks for the prediction."
     )
-    return in_pairs(settings, views, names, truth, rule)
+    return draw_pairs(settings, views, names, truth, rule)
 
 
 def attention(network: nn.Module, images: Tensor) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 from lacuna.evaluation.quality import centre_patch, measure_quality
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
-from lacuna.reporting.drawing.core.sizes import FORMATS, SIZES, Sized, sized
+from lacuna.reporting.drawing.core.sizes import FORMATS, SIZES, Sized, with_sizes
 from lacuna.reporting.drawing.core.style import (
     LETTERS_PER_INCH,
     ORANGE,
@@ -31,7 +31,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     (one set per row). Shows the first image, by class, whose examples fool every source."""
     data, sets = read_tensors(files["images"][0]), sets_of(settings, files)
     chosen = choose(sets)[:1]
-    views = sized(data, sets, chosen, settings["classes"])
+    views = with_sizes(data, sets, chosen, settings["classes"])
     height, width = data["images"].shape[2:]
     rule = rule_for(data, chosen, settings["classes"])
     note = f"{rule} {SIZES}{sheets(data, sets)}\n{note_for(settings)}"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
-from lacuna.reporting.drawing.core.sizes import SIZES, Sized, sized
+from lacuna.reporting.drawing.core.sizes import SIZES, Sized, with_sizes
 from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, bare, caption, finish, page, show, styled
 from lacuna.reporting.examples import choose
 
@@ -21,7 +21,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     data, sets = read_tensors(files["images"][0]), sets_of(settings, files)
     names = [one.name.partition(", ")[0] for one in sets]
     chosen = choose([one for i, one in enumerate(sets) if names[i] not in names[i + 1 :]])[:1]
-    clean, *views = sized(data, sets, chosen, settings["classes"])
+    clean, *views = with_sizes(data, sets, chosen, settings["classes"])
     rungs: dict[str, list[Sized]] = {name: [] for name in names}
     for name, view in zip(names, views, strict=True):
         rungs[name].append(replace(view, name=view.name.removeprefix(f"{name}, ")))

@@ -7,15 +7,15 @@ from lacuna.reporting.plots.core.plot import Files, Plot, Settings
 from lacuna.reporting.plots.core.sets import set_files, set_settings
 
 if TYPE_CHECKING:
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
-def _files(planned: "Planned") -> Files:
-    return {**set_files(planned), "checkpoints": planned.checkpoints(planned.body["model"])}
+def _files(plan: "FigurePlan") -> Files:
+    return {**set_files(plan), "checkpoints": plan.checkpoints(plan.body["model"])}
 
 
-def _settings(planned: "Planned") -> Settings:
-    return {**set_settings(planned), "network": planned.network(planned.body["model"])}
+def _settings(plan: "FigurePlan") -> Settings:
+    return {**set_settings(plan), "network": plan.network(plan.body["model"])}
 
 
 PLOT = Plot(keys={"dataset": DATASET, "model": MODEL, "rows": ROWS}, files=_files, settings=_settings)

@@ -2,33 +2,33 @@
 
 from typing import TYPE_CHECKING
 
-from lacuna.reporting.plots.core.keys import MODEL_NAME, NAME, ROLE, listed
+from lacuna.reporting.plots.core.keys import MODEL_NAME, NAME, ROLE, list_of
 from lacuna.reporting.plots.core.plot import Body, Files, Key, Plot, Settings
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
-LINES = listed("one line per curve", {"network": NAME, "panel": NAME, "dataset": ROLE, "model": MODEL_NAME})
+LINES = list_of("one line per curve", {"network": NAME, "panel": NAME, "dataset": ROLE, "model": MODEL_NAME})
 
 
 def _check(entry: "Entry") -> None:
     """Every line is about a network that is trained here."""
     for i, line in enumerate(entry.body["lines"]):
-        entry.role(f"lines[{i}].dataset", line["dataset"])
-        entry.trained(f"lines[{i}].model", line["model"])
+        entry.check_role(f"lines[{i}].dataset", line["dataset"])
+        entry.check_network(f"lines[{i}].model", line["model"])
 
 
-def _files(planned: "Planned") -> Files:
+def _files(plan: "FigurePlan") -> Files:
     """A panel may be about another dataset; a line that two panels share is read twice."""
-    return {"histories": [planned.history(line["dataset"], line["model"]) for line in planned.body["lines"]]}
+    return {"histories": [plan.history(line["dataset"], line["model"]) for line in plan.body["lines"]]}
 
 
-def _settings(planned: "Planned") -> Settings:
+def _settings(plan: "FigurePlan") -> Settings:
     """The heading of a panel about the paper's dataset says what plays its part."""
-    placed = [(line, planned.plays(line["dataset"])) for line in planned.body["lines"]]
+    placed = [(line, plan.dataset_of(line["dataset"])) for line in plan.body["lines"]]
     lines = [{**line, "panel": _heading(line["panel"], line["dataset"], used)} for line, used in placed]
-    return {**planned.stated(), "lines": lines}
+    return {**plan.base_settings(), "lines": lines}
 
 
 def _heading(panel: str, role: str, used: str) -> str:

@@ -8,21 +8,21 @@ from lacuna.reporting.plots.core.sets import set_files, set_settings
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
 def _check(entry: "Entry") -> None:
-    entry.known("defense", entry.body["defense"], entry.content["defenses"])
+    entry.check_name("defense", entry.body["defense"], entry.content["defenses"])
 
 
-def _files(planned: "Planned") -> Files:
-    return {**set_files(planned), "checkpoints": planned.checkpoints(planned.body["model"])}
+def _files(plan: "FigurePlan") -> Files:
+    return {**set_files(plan), "checkpoints": plan.checkpoints(plan.body["model"])}
 
 
-def _settings(planned: "Planned") -> Settings:
-    name = planned.body["defense"]
-    shown = {"network": planned.network(planned.body["model"]), "defense": planned.defense(name), "purifier": name}
-    return {**set_settings(planned), **shown}
+def _settings(plan: "FigurePlan") -> Settings:
+    name = plan.body["defense"]
+    shown = {"network": plan.network(plan.body["model"]), "defense": plan.defense(name), "purifier": name}
+    return {**set_settings(plan), **shown}
 
 
 DEFENSE = Key(text("a name under defenses"), _check)

@@ -6,11 +6,11 @@ from lacuna.reporting.plots.core.keys import DATASET, MODEL
 from lacuna.reporting.plots.core.plot import Plot, Settings, no_files
 
 if TYPE_CHECKING:
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
-def _settings(planned: "Planned") -> Settings:
-    return {**planned.stated(), "network": planned.network(planned.body["model"])}
+def _settings(plan: "FigurePlan") -> Settings:
+    return {**plan.base_settings(), "network": plan.network(plan.body["model"])}
 
 
 PLOT = Plot(keys={"dataset": DATASET, "model": MODEL}, files=no_files, settings=_settings)

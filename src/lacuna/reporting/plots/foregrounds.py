@@ -6,15 +6,15 @@ from lacuna.reporting.plots.core.keys import DATASET_WITH_FOREGROUND
 from lacuna.reporting.plots.core.plot import Files, Plot, Settings
 
 if TYPE_CHECKING:
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
-def _files(planned: "Planned") -> Files:
-    return {"images": planned.images(), "foreground": planned.foreground()}
+def _files(plan: "FigurePlan") -> Files:
+    return {"images": plan.images(), "foreground": plan.foreground()}
 
 
-def _settings(planned: "Planned") -> Settings:
-    return {**planned.stated(), "classes": planned.classes()}
+def _settings(plan: "FigurePlan") -> Settings:
+    return {**plan.base_settings(), "classes": plan.classes()}
 
 
 PLOT = Plot(keys={"dataset": DATASET_WITH_FOREGROUND}, files=_files, settings=_settings)

@@ -8,24 +8,24 @@ from lacuna.reporting.plots.core.sets import set_files, set_settings
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
 def _check(entry: "Entry") -> None:
     """The row's attack is AdvDrop."""
     advdrop = [name for name, attack in entry.content["attacks"].items() if attack["method"] == "advdrop"]
-    entry.known("rows[0].attack", entry.body["rows"][0]["attack"], advdrop)
+    entry.check_name("rows[0].attack", entry.body["rows"][0]["attack"], advdrop)
     ROWS.check(entry)
 
 
-def _files(planned: "Planned") -> Files:
-    return {**set_files(planned), "checkpoints": planned.checkpoints(planned.body["rows"][0]["source"])}
+def _files(plan: "FigurePlan") -> Files:
+    return {**set_files(plan), "checkpoints": plan.checkpoints(plan.body["rows"][0]["source"])}
 
 
-def _settings(planned: "Planned") -> Settings:
+def _settings(plan: "FigurePlan") -> Settings:
     """With the budget and the source, since the attack runs again: sets hold no tables."""
-    (row,) = planned.body["rows"]
-    return {**set_settings(planned), "network": planned.network(row["source"]), "budget": planned.budget(row)}
+    (row,) = plan.body["rows"]
+    return {**set_settings(plan), "network": plan.network(row["source"]), "budget": plan.budget(row)}
 
 
 ROW = Key({**ROWS.schema, "maxItems": 1, "description": "one row, of an AdvDrop attack"}, _check)

@@ -8,34 +8,35 @@ from lacuna.reporting.plots.core.plot import Files, Key, Plot, Settings
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
 def _check_suite(entry: "Entry") -> None:
     """Its sets are made without a network, on enough images that their patches divide."""
     suites = entry.content["suites"]
-    entry.known("suite", entry.body["suite"], [name for name, suite in suites.items() if NO_SOURCE in suite["sources"]])
+    without = [name for name, suite in suites.items() if NO_SOURCE in suite["sources"]]
+    entry.check_name("suite", entry.body["suite"], without)
     for attack in suites[entry.body["suite"]]["attacks"]:
-        entry.adversarial_set(attack)
+        entry.check_set(attack)
 
 
 def _check_attack(entry: "Entry") -> None:
     there, attacks = entry.content["suites"][entry.body["suite"]]["attacks"], entry.content["attacks"]
-    entry.known("attack", entry.body["attack"], [name for name in there if attacks[name]["method"] == "shuffle"])
+    entry.check_name("attack", entry.body["attack"], [name for name in there if attacks[name]["method"] == "shuffle"])
 
 
-def _files(planned: "Planned") -> Files:
-    body = planned.body
+def _files(plan: "FigurePlan") -> Files:
+    body = plan.body
     return {
-        "images": planned.images(),
-        "adversarial": [planned.adversarial_set(body["attack"], NO_SOURCE)],
-        "outcomes": [planned.outcomes(body["suite"], model) for model in body["models"]],
+        "images": plan.images(),
+        "adversarial": [plan.adversarial_set(body["attack"], NO_SOURCE)],
+        "outcomes": [plan.outcomes(body["suite"], model) for model in body["models"]],
     }
 
 
-def _settings(planned: "Planned") -> Settings:
-    shown = {"attacks": planned.codes(planned.body["attack"]), "networks": [*planned.body["models"].values()]}
-    return {**planned.stated(), "classes": planned.classes(), **shown}
+def _settings(plan: "FigurePlan") -> Settings:
+    shown = {"attacks": plan.codes(plan.body["attack"]), "networks": [*plan.body["models"].values()]}
+    return {**plan.base_settings(), "classes": plan.classes(), **shown}
 
 
 PLOT = Plot(

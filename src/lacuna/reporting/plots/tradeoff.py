@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _check(entry: "Entry") -> None:
     """The attack is that of some of the table's columns."""
     cells = Exhibits(entry.content).cells(entry.content["tables"][entry.body["table"]])
-    entry.known("attack", entry.body["attack"], {cell.attack for cell in cells} - {"none"})
+    entry.check_name("attack", entry.body["attack"], {cell.attack for cell in cells} - {"none"})
 
 
 ATTACK = Key(text("an attack's code such as pgd_e16_a1_t20"), _check)

@@ -7,16 +7,16 @@ from lacuna.reporting.plots.core.plot import Files, Plot, Settings
 from lacuna.reporting.plots.core.sets import set_files, set_settings
 
 if TYPE_CHECKING:
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
-def _files(planned: "Planned") -> Files:
-    return {**set_files(planned), "foreground": planned.foreground()}
+def _files(plan: "FigurePlan") -> Files:
+    return {**set_files(plan), "foreground": plan.foreground()}
 
 
-def _settings(planned: "Planned") -> Settings:
+def _settings(plan: "FigurePlan") -> Settings:
     """With how the dataset's foreground is found, which names the saliency model."""
-    return {**set_settings(planned), **planned.foreground_settings()}
+    return {**set_settings(plan), **plan.foreground_settings()}
 
 
 PLOT = Plot(keys={"dataset": DATASET_WITH_FOREGROUND, "rows": ROWS}, files=_files, settings=_settings)

@@ -52,7 +52,7 @@ def _draw(axis: Axes, view: View, letters: int) -> None:
     caption(axis, textwrap.fill(view.predicted, letters - 4), right=view.right)
 
 
-def columns_of(data: Mapping[str, Tensor], sets: Sequence[Examples]) -> tuple[list[int], dict[str, Tensor]]:
+def image_columns(data: Mapping[str, Tensor], sets: Sequence[Examples]) -> tuple[list[int], dict[str, Tensor]]:
     """Labels of the images to show, and their clean and adversarial images uint8 (N, C, H, W) by column."""
     ids = choose(sets)[:ROWS]
     columns = {"clean": data["images"][ids]} | {one.name: torch.from_numpy(one.at(ids)[0]) for one in sets}
@@ -72,7 +72,7 @@ def views_of(
     ]
 
 
-def in_pairs(
+def draw_pairs(
     settings: Settings, columns: Sequence[Sequence[View]], names: Sequence[str], truth: Sequence[int], rule: str
 ) -> Figure:
     """`paired` of columns of views, with the note that says how images are chosen and then the figure's own rule."""

@@ -25,7 +25,7 @@ class Sized:
     sizes: dict[str, int]
 
 
-def sized(
+def with_sizes(
     data: Mapping[str, Tensor], sets: Sequence[Examples], chosen: np.ndarray, classes: Sequence[str]
 ) -> list[Sized]:
     """The clean image and each set's, with predictions and file sizes; ``chosen`` (1,) is its id."""

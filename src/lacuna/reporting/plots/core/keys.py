@@ -15,7 +15,7 @@ def text(description: str) -> Schema:
     return {"type": "string", "description": description}
 
 
-def listed(description: str, keys: Mapping[str, Schema], /, **more: Any) -> Schema:
+def list_of(description: str, keys: Mapping[str, Schema], /, **more: Any) -> Schema:
     """The schema of a list with at least one entry, which has ``keys``, all required.
 
     ``more`` is what else the schema of an entry has, or has in place of that.
@@ -30,40 +30,40 @@ ATTACK_NAME = text("a name under attacks")
 
 
 def _table(entry: "Entry") -> None:
-    entry.known("table", entry.body["table"], entry.content["tables"])
+    entry.check_name("table", entry.body["table"], entry.content["tables"])
 
 
 def _dataset(entry: "Entry") -> None:
-    entry.role("dataset", entry.body["dataset"])
+    entry.check_role("dataset", entry.body["dataset"])
 
 
 def _foreground(entry: "Entry") -> None:
     _dataset(entry)
-    entry.foreground(entry.body["dataset"])
+    entry.check_foreground(entry.body["dataset"])
 
 
 def _model(entry: "Entry") -> None:
-    entry.model("model", entry.body["model"])
+    entry.check_model("model", entry.body["model"])
 
 
 def _models(entry: "Entry") -> None:
     for model in entry.body["models"]:
-        entry.target("models", model)
+        entry.check_target("models", model)
 
 
 def _rows(entry: "Entry") -> None:
     """Each row names a budget of an attack and a source that goes with it, on enough images of the figure's dataset."""
     for i, row in enumerate(entry.body["rows"]):
         place, attack = f"rows[{i}]", row["attack"]
-        entry.known(f"{place}.attack", attack, entry.content["attacks"])
+        entry.check_name(f"{place}.attack", attack, entry.content["attacks"])
         codes = entry.paper.codes(attack)
         if "code" in row:
-            entry.known(f"{place}.code", row["code"], codes)
+            entry.check_name(f"{place}.code", row["code"], codes)
         elif row["budget"] >= len(codes):
             where = f"{entry.where(f'{place}.budget')}: {row['budget']}"
             raise LacunaError(f"{where} is not allowed; allowed: 0 to {len(codes) - 1}, the budgets of {attack}")
-        entry.source(f"{place}.source", row["source"], attack)
-        entry.adversarial_set(attack)
+        entry.check_source(f"{place}.source", row["source"], attack)
+        entry.check_set(attack)
 
 
 TABLE = Key(text("a name under tables"), _table)
@@ -82,7 +82,7 @@ _ROW: dict[str, Schema] = {
     "budget": {"type": "integer", "minimum": 0, "description": "an integer of at least 0, which of its budgets"},
 }
 ROWS = Key(
-    listed(
+    list_of(
         "one row of images per source and budget",
         _ROW,
         required=["label", "attack", "source"],

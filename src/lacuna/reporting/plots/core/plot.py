@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 Body = Mapping[str, Any]  # a figure's entry, as config/papers has it
 Schema = dict[str, Any]  # JSON Schema
@@ -22,7 +22,7 @@ def _own(body: Body) -> list[str]:
     return [body["dataset"]]
 
 
-def no_files(planned: "Planned") -> Files:
+def no_files(plan: "FigurePlan") -> Files:
     """The files of a plot that is drawn from settings alone."""
     return {}
 
@@ -49,6 +49,6 @@ class Plot:
     """
 
     keys: Mapping[str, Key]
-    files: Callable[["Planned"], Files]
-    settings: Callable[["Planned"], Settings]
+    files: Callable[["FigurePlan"], Files]
+    settings: Callable[["FigurePlan"], Settings]
     roles: Callable[[Body], list[str]] = _own

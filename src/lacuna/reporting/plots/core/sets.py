@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 from lacuna.reporting.plots.core.plot import Files, Settings
 
 if TYPE_CHECKING:
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 
-def set_files(planned: "Planned") -> Files:
+def set_files(plan: "FigurePlan") -> Files:
     """images (the test set), adversarial (one set per row)."""
-    sets = [planned.adversarial_set(row["attack"], row["source"]) for row in planned.body["rows"]]
-    return {"images": planned.images(), "adversarial": sets}
+    sets = [plan.adversarial_set(row["attack"], row["source"]) for row in plan.body["rows"]]
+    return {"images": plan.images(), "adversarial": sets}
 
 
-def set_settings(planned: "Planned") -> Settings:
+def set_settings(plan: "FigurePlan") -> Settings:
     """The entry with scale and dataset, classes, and rows as {label, attack}, attack a code."""
-    rows = [{"label": row["label"], "attack": planned.code(row)} for row in planned.body["rows"]]
-    return {**planned.stated(), "classes": planned.classes(), "rows": rows}
+    rows = [{"label": row["label"], "attack": plan.code(row)} for row in plan.body["rows"]]
+    return {**plan.base_settings(), "classes": plan.classes(), "rows": rows}

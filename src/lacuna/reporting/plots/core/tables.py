@@ -8,7 +8,7 @@ from lacuna.reporting.plots.core.plot import Body, Files, Settings
 
 if TYPE_CHECKING:
     from lacuna.config.figures import Entry
-    from lacuna.plan.figures import Planned
+    from lacuna.plan.figures import FigurePlan
 
 PLACE = ("column", "panel", "x")  # what a column of a table says of where it stands
 
@@ -28,19 +28,19 @@ def check_places(entry: "Entry", columns: Iterable[Body], needed: str) -> None:
             )
 
 
-def cell_files(planned: "Planned") -> Files:
+def cell_files(plan: "FigurePlan") -> Files:
     """cells (one file)."""
-    return {"cells": planned.cells()}
+    return {"cells": plan.cells()}
 
 
-def entry_settings(planned: "Planned") -> Settings:
+def entry_settings(plan: "FigurePlan") -> Settings:
     """The entry as it is written; the cells say the rest."""
-    return dict(planned.body)
+    return dict(plan.body)
 
 
-def placed_settings(planned: "Planned") -> Settings:
+def placed_settings(plan: "FigurePlan") -> Settings:
     """The entry and, where the table's columns stand in panels, columns: those that do, as {column, panel, x}."""
     columns: list[dict[str, Any]] = [
-        {key: column[key] for key in PLACE if key in column} for column in planned.columns() if "panel" in column
+        {key: column[key] for key in PLACE if key in column} for column in plan.columns() if "panel" in column
     ]
-    return {**planned.body, **({"columns": columns} if columns else {})}
+    return {**plan.body, **({"columns": columns} if columns else {})}
