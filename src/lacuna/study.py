@@ -14,8 +14,8 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import stable_part, write_text
 from lacuna.files.contents import read_adversarial
 from lacuna.plan.paths import folder_of
-from lacuna.reporting.readers.inputs import note_of
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.drawing.core.inputs import note_of
+from lacuna.reporting.examples import Examples
 from lacuna.reporting.study.pairs import deal, page
 
 
@@ -29,7 +29,7 @@ def study(standard: str, defective: str, attack: str, pairs: int, seed: int, roo
         raise LacunaError(f"{standard} and {defective} are of two scales or datasets; allowed: both of one")
     scale, dataset = places.pop()
     classes = class_names(read_yaml(root / "config/datasets.yaml", root)[dataset])
-    first, second = (Made.read(read_adversarial(path), attack, Path(path).stem) for path in (standard, defective))
+    first, second = (Examples.read(read_adversarial(path), attack, Path(path).stem) for path in (standard, defective))
     dealt = deal(first, second, classes, pairs, seed)
     note = f"{note_of(scale, dataset, scale == 'paper')} Attack {attack}."
     return page(dealt, "Which image looks more like its label?", note, f"study-{dataset}-{seed}", seed)

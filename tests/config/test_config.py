@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from refusing import (
     BUDGET,
@@ -25,6 +24,7 @@ from refusing import (
     sibling,
 )
 
+from lacuna.config.schema import whole_schema
 from lacuna.language.models import ARCHITECTURES, GRAMMAR
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_every_schema_is_a_json_schema(root: Path) -> None:
     schemas = sorted((root / "workflow/schemas").glob("*.schema.yaml"))
     assert len(schemas) >= 5
     for path in schemas:
-        Draft202012Validator.check_schema(yaml.safe_load(path.read_text()))
+        Draft202012Validator.check_schema(whole_schema(path.name.removesuffix(".schema.yaml"), path.read_text()))
 
 
 # A key that is not known. The columns: file, place of the right key, the key as mistyped.

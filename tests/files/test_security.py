@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.examples import Examples
 from lacuna.reporting.study.pairs import deal, page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ EVIL = "<script>alert('x')</script>\"&"
 
 def test_pages_escape_every_name() -> None:
     ids, images = np.arange(3), np.zeros((3, 1, 4, 4), np.uint8)
-    one, two = (Made(name + EVIL, ids, ids, images, ids + 1, ids >= 0, ids) for name in "ab")
+    one, two = (Examples(name + EVIL, ids, ids, images, ids + 1, ids >= 0, ids) for name in "ab")
     pairs = deal(one, two, [EVIL] * 4, 2, 0)
     made = page(pairs, EVIL, EVIL, EVIL, 0)
     assert "<script>alert" not in made

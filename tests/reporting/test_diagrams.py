@@ -17,9 +17,9 @@ from lacuna.models import build
 from lacuna.models.build import MASK_PLACES, build_model, mask_report
 from lacuna.models.layers import Defect, Shape, draw_mask
 from lacuna.models.resnet import Residual
-from lacuna.reporting.plots.diagram import diagram
-from lacuna.reporting.plots.style import tint
-from lacuna.reporting.plots.wiring import MASKED
+from lacuna.reporting.drawing.core.style import tint
+from lacuna.reporting.drawing.core.wiring import MASKED
+from lacuna.reporting.drawing.diagram import diagram
 from lacuna.reporting.structure import Architecture, Op, Unit, architecture
 
 COLOUR, GREY = (3, 32, 32), (1, 28, 28)

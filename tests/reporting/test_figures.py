@@ -1,28 +1,69 @@
 """Every kind of figure: the same files give the same bytes, all text is readable, and a demo says that it is one."""
 
 import re
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from asking import exhibit_inputs, exhibit_settings
 from drawing import CODE, Ask, Asked, Store, asked_for, table12, texts, words
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from lacuna.reporting.plots.style import FONT_SIZE, save
-from lacuna.reporting.readers.figures import READERS, figure
+from lacuna.config.load import load
+from lacuna.plan.plan import Plan
+from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.core.style import FONT_SIZE, save
+from lacuna.reporting.plots import plots
 
-KINDS = sorted(READERS)
+KINDS = sorted(plots())
+
+
+class Remembered(dict[str, Any]):
+    """A mapping that remembers which of its keys were asked for."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self.names: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.names.add(key)
+        return super().__getitem__(key)
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path) -> Figure:
+def drawing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path
+) -> tuple[Figure, Remembered, Remembered]:
+    """A small figure of each kind, and the settings and files that it was drawn from."""
+    settings, files = map(Remembered, asked_for(request.param, Store(tmp_path_factory.mktemp("store")), root))
+    return figure(settings, files), settings, files
+
+
+@pytest.fixture(scope="module")
+def drawn(drawing: tuple[Figure, Remembered, Remembered]) -> Figure:
     """A small figure of each kind."""
-    return figure(*asked_for(request.param, Store(tmp_path_factory.mktemp("store")), root))
+    return drawing[0]
+
+
+@pytest.fixture(scope="module")
+def plan(root: Path) -> Plan:
+    return Plan(load(root, {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
+
+
+def test_a_plan_gives_what_a_drawing_asks_for(drawing: tuple[Figure, Remembered, Remembered], plan: Plan) -> None:
+    _, settings, files = drawing
+    exhibits = [name for name, (_, body) in plan.lookup.figures.items() if body["plot"] == settings["plot"]]
+    assert exhibits
+    for exhibit in exhibits:
+        assert settings.names <= exhibit_settings(plan, "figure", exhibit).keys(), exhibit
+        assert files.names == exhibit_inputs(plan, "figure", exhibit).keys(), exhibit
 
 
 def places(drawn: Figure) -> list[tuple[str, Bbox]]:

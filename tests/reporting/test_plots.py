@@ -21,14 +21,14 @@ from drawing import (
 )
 
 from lacuna.errors import LacunaError
-from lacuna.reporting.plots.curves import curves
-from lacuna.reporting.plots.examples import choose, examples
-from lacuna.reporting.plots.masks import CHANNELS, describe, masks
-from lacuna.reporting.plots.noise import noise_points
-from lacuna.reporting.plots.shuffled import shuffled
-from lacuna.reporting.plots.tradeoff import tradeoff, tradeoff_points
-from lacuna.reporting.readers.figures import figure
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.curves import curves
+from lacuna.reporting.drawing.examples import examples
+from lacuna.reporting.drawing.masks import CHANNELS, describe, masks
+from lacuna.reporting.drawing.noise import noise_points
+from lacuna.reporting.drawing.shuffled import shuffled
+from lacuna.reporting.drawing.tradeoff import tradeoff, tradeoff_points
+from lacuna.reporting.examples import Examples, choose
 
 # Masks -----------------------------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ def test_the_masks_drawn_are_those_of_the_checkpoint(asked: Ask) -> None:
 # Examples --------------------------------------------------------------------------------------------------
 
 
-def chosen_slowly(sets: list[Made]) -> list[int]:
+def chosen_slowly(sets: list[Examples]) -> list[int]:
     """The rule in words: by class, the first image of the first set that is fooled and valid in every set."""
     found = []
     for label in range(3):
@@ -98,7 +98,7 @@ def test_of_each_class_the_first_image_that_fools_all_is_chosen(seed: int) -> No
 def test_an_image_that_fools_no_source_is_refused() -> None:
     one = made_on("a", 1)
     with pytest.raises(LacunaError, match="no image fools all of a, b; nothing to show"):
-        choose([one, Made("b", one.ids, one.labels, one.images, one.labels, one.valid, one.labels)])
+        choose([one, Examples("b", one.ids, one.labels, one.images, one.labels, one.valid, one.labels)])
 
 
 def test_the_grids_show_clean_images_examples_and_changes() -> None:

@@ -14,13 +14,13 @@ from scipy.fft import dctn
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
-from lacuna.reporting.plots.examples import choose
-from lacuna.reporting.plots.heatmap import heatmap
-from lacuna.reporting.plots.spectrum import band_change, band_energy
-from lacuna.reporting.readers.advdrop import attention, sheets
-from lacuna.reporting.readers.figures import figure
-from lacuna.reporting.readers.inputs import networks_of
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.attention import attention
+from lacuna.reporting.drawing.core.inputs import networks_of
+from lacuna.reporting.drawing.dropped import sheets
+from lacuna.reporting.drawing.heatmap import heatmap
+from lacuna.reporting.drawing.spectrum import band_change, band_energy
+from lacuna.reporting.examples import Examples, choose
 from lacuna.reporting.tables.marks import flags_of
 
 PANELS = {name: name.split(", ")[1] for name in ("PGD, white box", "AdvDrop, white box", "PGD, transfer")}
@@ -79,11 +79,11 @@ def test_sizes_and_colours_are_those_of_the_images_shown(asked: Ask) -> None:
 def test_sets_large_enough_for_a_sheet_say_how_its_size_changes(asked: Ask) -> None:
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (70, 1, 16, 16), dtype=np.uint8))
     flat = np.full(images.shape, 9, dtype=np.uint8)
-    one = Made("flat", np.arange(70), np.zeros(70), flat, *[np.zeros(70)] * 3)
+    one = Examples("flat", np.arange(70), np.zeros(70), flat, *[np.zeros(70)] * 3)
     assert re.fullmatch(
         r"\nflat, all 70 images in one file: PNG -9\d %, JPEG -\d\d %.", sheets({"images": images}, [one])
     )
-    few = Made("few", np.arange(9), np.zeros(9), flat[:9], *[np.zeros(9)] * 3)
+    few = Examples("few", np.arange(9), np.zeros(9), flat[:9], *[np.zeros(9)] * 3)
     assert sheets({"images": images}, [few]) == ""
 
 

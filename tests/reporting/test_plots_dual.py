@@ -11,13 +11,13 @@ from lacuna.evaluation.gradients import loss_gradient, measure_gradients
 from lacuna.files.artefacts import read_tensors
 from lacuna.foreground.saliency import saliency_model
 from lacuna.numerics.images import as_pixels
-from lacuna.reporting.plots.examples import choose
-from lacuna.reporting.plots.foregrounds import EACH
-from lacuna.reporting.plots.style import outline
-from lacuna.reporting.plots.sweep import sweep, sweep_points
-from lacuna.reporting.readers.dual import right_on_all
-from lacuna.reporting.readers.figures import figure
-from lacuna.reporting.readers.inputs import networks_of
+from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.core.inputs import networks_of
+from lacuna.reporting.drawing.core.style import outline
+from lacuna.reporting.drawing.foregrounds import EACH
+from lacuna.reporting.drawing.gradients import right_on_all
+from lacuna.reporting.drawing.sweep import sweep, sweep_points
+from lacuna.reporting.examples import choose
 
 # Sweeps ----------------------------------------------------------------------------------------------------
 

@@ -11,9 +11,8 @@ import pandas as pd
 import pytest
 
 from lacuna.numbers.cells import COLUMNS
-from lacuna.reporting.plots.heatmap import heatmap
-from lacuna.reporting.plots.style import save
-from lacuna.reporting.readers.figures import READERS
+from lacuna.reporting.drawing.core.style import save
+from lacuna.reporting.drawing.heatmap import heatmap
 from lacuna.reporting.tables.pattern import Pattern, compare, means_by_variant, summary
 from lacuna.reporting.tables.tables import escape, latex, markdown, wide
 
@@ -312,13 +311,6 @@ def test_a_table_without_clean_column_or_of_one_row_is_drawn(few: pd.DataFrame, 
     attacked = few[few["metric"] == "defense_rate"]
     assert drawn(attacked, tmp_path / "attacked.svg")
     assert drawn(attacked[attacked["row"] == "ResNet-18"], tmp_path / "row.svg")
-
-
-def test_every_plot_of_the_schema_exists(root: Path) -> None:
-    schema = (root / "workflow/schemas/paper.schema.yaml").read_text()
-    allowed = re.search(r"plot: \{enum: \[(.*?)\]\}", schema)
-    assert allowed
-    assert set(allowed[1].split(", ")) == set(READERS)
 
 
 # Notes ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from drawing import CLASSES, CODE, Store, made_on, stored
 from PIL import Image
 
 from lacuna.errors import LacunaError
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.examples import Examples
 from lacuna.reporting.study.pairs import data_uri, deal, page
 from lacuna.study import study
 
@@ -142,7 +142,7 @@ def test_choices_so_far_can_be_saved() -> None:
 # Command ---------------------------------------------------------------------------------------------------
 
 
-def artefact(tmp_path: Path, one: Made, dataset: str = "cifar10", scale: str = "demo") -> str:
+def artefact(tmp_path: Path, one: Examples, dataset: str = "cifar10", scale: str = "demo") -> str:
     """An adversarial set whose provenance says where the pipeline had put it."""
     path = stored(Store(tmp_path), one)
     record = Path(f"{path}.prov.json")

@@ -15,7 +15,7 @@ from lacuna.files.artefacts import Record, write_frame, write_tensors
 from lacuna.language.attacks import attack_code
 from lacuna.language.models import parse_model
 from lacuna.models.networks import new_network
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.examples import Examples
 
 CLASSES = ["cat", "dog", "ship", "ankle boot"]
 CODE = "pgd_e16_a1_t20"
@@ -47,7 +47,7 @@ def photographs(channels: int = 3, side: int = 8) -> tuple[np.ndarray, np.ndarra
     return draw.integers(0, 256, (40, channels, side, side), dtype=np.uint8), draw.integers(0, 3, 40)
 
 
-def made_on(name: str, seed: int, count: int = 30, shape: tuple[int, int] = (3, 8)) -> Made:
+def made_on(name: str, seed: int, count: int = 30, shape: tuple[int, int] = (3, 8)) -> Examples:
     """Examples on a random part of the test images, in random order. Two thirds fool, one in six is not valid, and one
     in ten the source got wrong before."""
     draw = np.random.default_rng(seed)
@@ -58,10 +58,10 @@ def made_on(name: str, seed: int, count: int = 30, shape: tuple[int, int] = (3, 
     predicted = np.where(draw.random(count) < 0.67, (labels[ids] + 1) % 3, labels[ids])
     valid = draw.random(count) < 5 / 6
     before = np.where(draw.random(count) < 0.9, labels[ids], 3)
-    return Made(name, ids, labels[ids], images, predicted, valid, before)
+    return Examples(name, ids, labels[ids], images, predicted, valid, before)
 
 
-def stored(store: Store, one: Made, code: str = CODE) -> str:
+def stored(store: Store, one: Examples, code: str = CODE) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
     tensors = {f"{code}.{key}": torch.from_numpy(value) for key, value in parts.items()}
     tensors |= {f"{code}.distance": torch.zeros(len(one.ids)), "source_clean": torch.from_numpy(one.clean)}

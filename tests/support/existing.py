@@ -10,12 +10,14 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from lacuna.config.schema import whole_schema
+
 PLACEHOLDERS = re.compile(r"<[^<>]*>|\{[a-z_]*\}|\*+")
 TOKENS = re.compile(r"[A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*")
 
 
 class Existing:
-    """The repository in a folder; everything is read from its files, and nothing of it is imported."""
+    """The repository in a folder; everything is read from its files, but for what completes the schemas."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -94,8 +96,8 @@ class Existing:
     @cached_property
     def schemas(self) -> dict[str, dict[str, Any]]:
         """Schemas of the configuration files, by name."""
-        found = self.texts("workflow/schemas/*.yaml")
-        return {Path(name).name.partition(".")[0]: yaml.safe_load(text) for name, text in found}
+        found = [(Path(name).name.partition(".")[0], text) for name, text in self.texts("workflow/schemas/*.yaml")]
+        return {name: whole_schema(name, text) for name, text in found}
 
     @cached_property
     def keys(self) -> set[str]:

@@ -34,7 +34,10 @@ def killed(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> "Tr
 
 def leave_behind(tree: "Tree") -> None:
     """A killed run's note, lock and job, with stand-ins of squeue and scancel."""
-    for name, content in (("runs/killed.json", json.dumps(this_process() | {"pid": 0})), ("locks/0.output.lock", TABLE)):
+    for name, content in (
+        ("runs/killed.json", json.dumps(this_process() | {"pid": 0})),
+        ("locks/0.output.lock", TABLE),
+    ):
         (tree / ".snakemake" / name).parent.mkdir(exist_ok=True)
         (tree / ".snakemake" / name).write_text(content)
     tools = tree.root.parent / "tools"

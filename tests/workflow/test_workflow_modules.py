@@ -21,11 +21,14 @@ CONFIGURATION = {
     "config/schema",
     "config/budgets",
     "config/parts",
-    "config/tables_and_figures",
+    "config/figures",
+    "config/needs",
+    "config/tables",
     "data/places",
     "language/exhibits",
     "plan/plan",
 }  # what they decide is settings
+DECLARATIONS = ["reporting/plots"]  # rooms whose modules decide settings too
 INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
     "files/processes",
@@ -66,6 +69,15 @@ class Imports(ast.NodeVisitor):
         self.add(node.module or "")
         for alias in node.names:
             self.add(f"{node.module}.{alias.name}")
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """``import_module(f"lacuna.<room>.{name}")`` may import every module of the room."""
+        self.generic_visit(node)
+        for part in (constant for text in node.args if isinstance(text, ast.JoinedStr) for constant in text.values[:1]):
+            if getattr(node.func, "id", "") == "import_module" and isinstance(part, ast.Constant):
+                room = str(part.value).removesuffix(".")
+                for path in (PACKAGE.parent / room.replace(".", "/")).glob("*.py"):
+                    self.add(f"{room}.{path.stem}")
 
     def add(self, dotted: str) -> None:
         parts = dotted.split(".")
@@ -108,7 +120,7 @@ def closure(names: set[str]) -> set[str]:
 
 def deciding(names: set[str]) -> set[str]:
     """Those of some modules that decide a number."""
-    return {name for name in names - INFRASTRUCTURE if not says_nothing(name)}
+    return {name for name in names - INFRASTRUCTURE if not says_nothing(name) and not covered(name, DECLARATIONS)}
 
 
 def says_nothing(name: str) -> bool:

@@ -61,7 +61,7 @@ def test_shuffled_times_of_sources_and_results_plan_nothing(finished: "Tree", se
     [
         ("workflow/scripts/table.py", RENDERED),
         ("src/lacuna/reporting/tables/tables.py", RENDERED),
-        ("src/lacuna/reporting/readers/figures.py", DRAWN),
+        ("src/lacuna/reporting/drawing/heatmap.py", DRAWN),
         ("src/lacuna/numbers/cells.py", COMPUTED),
         ("data/printed/defective.csv", COMPUTED),
         ("workflow/scripts/evaluate.py", EVALUATED),

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import atomic_path
 from lacuna.jobs.job import job
-from lacuna.reporting.plots.style import save
-from lacuna.reporting.readers.figures import figure
+from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.core.style import save
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

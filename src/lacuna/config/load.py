@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from lacuna.config.parts import Paper, check_datasets, check_papers, check_scale
+from lacuna.config.figures import check_figures
+from lacuna.config.parts import Models, Paper, check_datasets, check_names, check_papers, check_scale
 from lacuna.config.schema import check_schema
 from lacuna.config.shared import check_shared, written_out
-from lacuna.config.tables_and_figures import check_exhibits
+from lacuna.config.tables import check_tables
 from lacuna.errors import LacunaError
 from lacuna.language.models import FLOAT32
 
@@ -198,7 +199,11 @@ def _check(
         check_shared(file, files[name])
         checked[name] = Paper(file, whole, files[name], scale_file, settings, datasets)
     check_papers(checked)
-    check_exhibits(checked)
+    models = Models(checked)
+    for paper in checked.values():
+        check_tables(paper)
+        check_figures(paper, models)
+    check_names(checked)
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:

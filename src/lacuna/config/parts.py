@@ -114,16 +114,27 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
 
 def check_papers(papers: Mapping[str, Paper]) -> None:
     """Of every paper's file: its name, models, trainings, attacks and suites; and the selections of the scale."""
-    selections = [name for paper in papers.values() for name in paper.content["selections"]]
+    selections, models = [name for paper in papers.values() for name in paper.content["selections"]], Models(papers)
     for name, paper in papers.items():
         for selection in paper.settings["images"]:
             known(paper.scale_file, "images", selection, selections)
         if (stated := paper.content["paper"]) != name:
             raise LacunaError(f"{paper.file}, key paper: '{stated}' is not the file's name; allowed: {name}")
         _check_trainings(paper)
-        _check_models(paper, papers)
+        for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
+            models.check(paper, key, model, kinds)
         _check_attacks(paper)
         _check_suites(paper)
+
+
+def check_names(papers: Mapping[str, Paper]) -> None:
+    """No two papers have a table, or a figure, of one name. A table may have a figure's name: its numbers."""
+    seen: dict[tuple[str, str], str] = {}
+    for paper in papers.values():
+        for exhibit in [(kind, name) for kind in ("tables", "figures") for name in paper.content[kind]]:
+            if exhibit in seen:
+                raise LacunaError(f"{paper.file}: exhibit '{exhibit[1]}' is already defined in {seen[exhibit]}")
+            seen[exhibit] = paper.file
 
 
 _MASKED = [name for name, method in METHODS.items() if method.training and method.foreground]
@@ -142,19 +153,23 @@ def _check_trainings(paper: Paper) -> None:
             check_budget(paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget)
 
 
-def _check_models(paper: Paper, papers: Mapping[str, Paper]) -> None:
-    """Every model mentioned can be built: its name parses, and what it refers to is defined somewhere."""
-    own = [name for other in papers.values() for name in other.content["networks"]]
-    trainings = {name: body for other in papers.values() for name, body in other.content["trainings"].items()}
-    for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
+class Models:
+    """The models that all papers' files together define: whether one that is mentioned can be built."""
+
+    def __init__(self, papers: Mapping[str, Paper]) -> None:
+        self.own = [name for paper in papers.values() for name in paper.content["networks"]]
+        self.trainings = {n: body for paper in papers.values() for n, body in paper.content["trainings"].items()}
+
+    def check(self, paper: Paper, key: str, model: str, kinds: tuple[str, ...]) -> None:
+        """Its name parses, and what it refers to is defined; ``kinds`` may stand there besides a network."""
         kind = model if model in KINDS else next((kind for kind in KINDS if model.startswith(kind)), "")
         if kind and kind not in kinds:
             allowed = ", ".join(["a network", *(KINDS[other] for other in kinds)])
             raise LacunaError(f"{paper.file}, key {key}: '{model}' is not allowed; allowed: {allowed}")
         if kind in (OWN_NAME, ENSEMBLE):
-            known(paper.file, key, model, own if kind == OWN_NAME else paper.content["ensembles"])
+            known(paper.file, key, model, self.own if kind == OWN_NAME else paper.content["ensembles"])
         elif not kind:
-            _check_network(f"{paper.file}, key {key}", model, trainings)
+            _check_network(f"{paper.file}, key {key}", model, self.trainings)
 
 
 def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -173,7 +188,7 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
 
 
 def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every place of a paper's file that names a model, the name, and what may stand there besides a network."""
+    """Every place outside of figures that names a model, the name, and what may stand there besides a network."""
     tested = (OWN_NAME, ENSEMBLE)
     for name, body in content["selections"].items():
         yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
@@ -187,13 +202,6 @@ def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterato
     for name, body in tables.items():
         named = [line for side in SIDES for line in lines(body, side) if "model" in line.body]
         yield from ((f"tables.{name}.{line.where('model')}", line.body["model"], tested) for line in named)
-    for name, body in content["figures"].items():
-        yield from ((f"figures.{name}.model", body["model"], (OWN_NAME,)) for _ in range("model" in body))
-        yield from ((f"figures.{name}.models", model, tested) for model in body.get("models", []))
-        for i, line in enumerate(body.get("lines", [])):  # histories: networks that are trained here
-            yield f"figures.{name}.lines[{i}].model", line["model"], ()
-        for i, row in enumerate(body.get("rows", [])):
-            yield f"figures.{name}.rows[{i}].source", row["source"], (*tested, NO_SOURCE)
 
 
 def _listed(key: str, models: list[str], kinds: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -17,6 +17,8 @@ from jsonschema.validators import extend
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.methods import Takes
+from lacuna.reporting.plots import plots
+from lacuna.reporting.plots.core.plot import Plot
 
 
 def _integer(_: Any, value: Any) -> bool:
@@ -41,10 +43,33 @@ _Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
 )
 
 
+def whole_schema(name: str, text: str) -> Any:
+    """The schema ``name`` from its file's text, completed by what the library declares: plots, methods, parameters."""
+    schema: dict[str, Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()
+    if name == "paper":
+        schema["$defs"]["figure"] = _with_plots(schema["$defs"]["figure"])
+    return complete(schema)
+
+
+def _with_plots(figure: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a figure, which has its own keys and all those of its plot, and no others."""
+    own = figure["properties"] | {"plot": {"enum": [*plots()]}}
+    every = {key: True for plot in plots().values() for key in plot.keys} | own
+    mistyped = {"if": {"required": ["plot"]}, "else": {"additionalProperties": False, "properties": every}}
+    by_plot = [_of_plot(name, plot, [*own]) for name, plot in plots().items()]
+    return {**figure, "properties": every, "allOf": [mistyped, *by_plot]}
+
+
+def _of_plot(name: str, plot: Plot, own: list[str]) -> dict[str, Any]:
+    keys = {key: one.schema for key, one in plot.keys.items()}
+    takes = {"additionalProperties": False, "required": [*keys], "properties": dict.fromkeys(own, True) | keys}
+    return {"if": {"properties": {"plot": {"const": name}}, "required": ["plot"]}, "then": takes}
+
+
 @cache
-def _validator(text: str) -> Draft202012Validator:
+def _validator(name: str, text: str) -> Draft202012Validator:
     """Of a schema's text, so that copies of a checkout share it. Whether it is a schema, tests ask: it takes long."""
-    return _Strict(complete(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_single_data()))
+    return _Strict(whole_schema(name, text))
 
 
 def complete(node: Any) -> Any:
@@ -100,7 +125,7 @@ def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
-    validator = _validator((root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
+    validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
     errors = sorted(validator.iter_errors(content), key=lambda e: (len(e.absolute_path), str(list(e.absolute_path))))
     if errors:
         raise LacunaError(_sentence(errors[0], file))

@@ -13,7 +13,6 @@ Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
 # Of clean images: no attack and no source.
 CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
-IN_PANELS = {"heatmap", "sweep"}  # plots of a table whose columns say where they stand
 CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", "bounded_accuracy")  # lacuna.numbers.flags
 
 
@@ -50,11 +49,6 @@ class Cell:
     def target(self) -> str:
         """Name of what is evaluated: the network, and the defense before it if there is one."""
         return f"{self.model}--{self.defense}" if self.defense else self.model
-
-
-def role_of(body: Body) -> str:
-    """The role of the dataset that a figure is about, where it is not a table's; the first line's for curves."""
-    return str(body["dataset"] if "dataset" in body else body["lines"][0]["dataset"])
 
 
 def joined(row: Body, column: Body) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 from lacuna.config.load import Config
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import attack_code
-from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, role_of
+from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.language.models import SELF
+from lacuna.reporting.plots import roles_of
 
 
 class Lookup:
@@ -34,8 +35,10 @@ class Lookup:
 
     def dataset_of(self, exhibit: str) -> str:
         """The dataset that plays the exhibit's role at this scale; a table's and its figure's are one."""
-        body = self.tables[exhibit][1] if exhibit in self.tables else self.figures[exhibit][1]
-        return self.dataset_of(body["table"]) if "table" in body else self.role(role_of(body))
+        if exhibit in self.tables:
+            return self.role(self.tables[exhibit][1]["dataset"])
+        body = self.figures[exhibit][1]
+        return self.dataset_of(body["table"]) if "table" in body else self.role(roles_of(body)[0])
 
     def wildcards_of(self, exhibit: str) -> dict[str, str]:
         """The wildcards of an exhibit's files: its dataset, and its name."""

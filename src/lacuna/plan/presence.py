@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lacuna.errors import LacunaError
 from lacuna.plan.plan import Plan
+from lacuna.reporting.plots import roles_of
 
 PAGE = "docs/datasets.md"
 CLOSE = 0.78  # so that the folder and the ending alone are not close
@@ -59,5 +60,6 @@ def _datasets_of(plan: Plan, exhibit: str) -> set[str]:
     """Every dataset that an exhibit is made from; a figure of curves may have several."""
     if exhibit not in plan.lookup.tables | plan.lookup.figures:
         return set()
-    lines = plan.lookup.figures[exhibit][1].get("lines", []) if exhibit in plan.lookup.figures else []
-    return {plan.lookup.dataset_of(exhibit), *(plan.lookup.role(line["dataset"]) for line in lines)}
+    figure = plan.lookup.figures[exhibit][1] if exhibit in plan.lookup.figures else {"table": exhibit}
+    roles = [] if "table" in figure else roles_of(figure)
+    return {plan.lookup.dataset_of(exhibit), *map(plan.lookup.role, roles)}

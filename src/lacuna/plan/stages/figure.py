@@ -1,4 +1,4 @@
-"""figure: one figure as SVG and PNG. What each kind of plot reads and is told is said in `lacuna.plan.figures`."""
+"""figure: one figure as SVG and PNG. What a plot reads and is told, it says in `lacuna.reporting.plots`."""
 
 from typing import Any
 
@@ -28,14 +28,11 @@ class Figure(Stage):
         "language/models",
         "purify",
         "evaluation/quality",
-        "reporting/readers/advdrop",
-        "reporting/readers/dual",
-        "reporting/readers/figures",
-        "reporting/tables/marks",
-        "reporting/readers/inputs",
-        "reporting/readers/made",
-        "reporting/plots",
+        "reporting/drawing",
+        "reporting/drawing/core",
+        "reporting/examples",
         "reporting/structure",
+        "reporting/tables/marks",
         "files/states",
         "numerics/seeding",
         "evaluation/smoothing",

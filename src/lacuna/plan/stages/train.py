@@ -1,10 +1,12 @@
 """train: one network from its name, with the history of its training."""
 
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from lacuna.language.attacks import METHODS
 from lacuna.language.models import FLOAT32, OWN, parse_model
+from lacuna.plan.figures import files_of
 from lacuna.plan.stage import Inputs, Stage
 
 # Parameters at full width (tests/models/test_models.py counts them); a width w multiplies them by about its square.
@@ -52,10 +54,15 @@ class Train(Stage):
         }
 
     def _tests(self, dataset: str, model: str) -> list[str]:
-        """The test images, for the networks whose curves a figure shows; none for others, which saves the passes."""
-        lines = [line for _, body in self.lookup.figures.values() for line in body.get("lines", [])]
-        shown = any((self.lookup.role(line["dataset"]), line["model"]) == (dataset, model) for line in lines)
+        """The test images, for the networks whose history a figure shows; none for others, which saves the passes."""
+        shown = self.path("history", dataset=dataset, model=model) in self._drawn
         return [self.paths.of("dataset", "test", dataset=dataset)] if shown else []
+
+    @cached_property
+    def _drawn(self) -> set[str]:
+        """The histories that figures are drawn from."""
+        figures = [(body, self.lookup.dataset_of(name)) for name, (_, body) in self.lookup.figures.items()]
+        return {path for body, dataset in figures for path in files_of(self.known, body, dataset).get("histories", [])}
 
     def _foreground(self, dataset: str, model: str) -> list[str]:
         """The training images' foreground, for networks trained on attacks on regions; none for others."""

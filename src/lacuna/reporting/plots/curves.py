@@ -1,69 +1,42 @@
 """Training and test curves (Defective CNN, Figure 14)."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from lacuna.reporting.plots.core.keys import MODEL_NAME, NAME, ROLE, list_of
+from lacuna.reporting.plots.core.plot import Body, Files, Key, Plot, Settings
 
-from lacuna.reporting.plots.style import GREY, PAGE_WIDTH, finish, page, styled, with_legend
+if TYPE_CHECKING:
+    from lacuna.config.figures import Entry
+    from lacuna.plan.figures import FigurePlan
 
-# What a column of panels shows: its label, the training column and the test column.
-PANELS = {
-    "accuracy in percent": ("train_accuracy", "test_accuracy"),
-    "loss (cross-entropy, nats)": ("train_loss", "test_loss"),
-    "learning rate": ("learning_rate", None),
-}
-DASHES: dict[str, tuple[float | None, float | None]] = {"training": (2, 1.5), "test": (None, None)}
+LINES = list_of("one line per curve", {"network": NAME, "panel": NAME, "dataset": ROLE, "model": MODEL_NAME})
 
 
-@styled
-def curves(history: pd.DataFrame, title: str, note: str) -> Figure:
-    """Accuracy, loss and learning rate over the epochs, one colour per network, dashed for training.
-
-    ``history`` has one line per network and epoch: panel (one row of panels each, such as a dataset), network, epoch
-    from 1, train_loss, train_accuracy, test_loss, test_accuracy (accuracies in percent) and learning_rate. A network
-    without test values, NaN, has training curves only.
-    """
-    rows = list(dict.fromkeys(history["panel"]))
-    names = list(dict.fromkeys(history["network"]))
-    palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
-    figure = page(PAGE_WIDTH, 2.2 * len(rows) + 1.1)
-    colours = [Line2D([], [], color=palette[name], label=name) for name in names]
-    styles = [Line2D([], [], color=GREY, dashes=DASHES[images], label=images) for images in DASHES]
-    body = with_legend(figure, [*colours, *styles], len(names) + len(styles))
-    axes = body.subplots(len(rows), len(PANELS), squeeze=False)
-    for line, row in zip(axes, rows, strict=True):
-        part = long_form(history[history["panel"] == row])
-        for axis, label in zip(line, PANELS, strict=True):
-            _panel(axis, part[part["quantity"] == label], label, palette)
-        line[0].set_title(row, loc="left")
-    return finish(figure, title, note)
+def _check(entry: "Entry") -> None:
+    """Every line is about a network that is trained here."""
+    for i, line in enumerate(entry.body["lines"]):
+        entry.check_role(f"lines[{i}].dataset", line["dataset"])
+        entry.check_network(f"lines[{i}].model", line["model"])
 
 
-def long_form(history: pd.DataFrame) -> pd.DataFrame:
-    """Columns network, epoch, quantity (a key of `PANELS`), images (training or test) and value."""
-    parts = []
-    for quantity, columns in PANELS.items():
-        for images, column in zip(("training", "test"), columns, strict=True):
-            if column is not None:
-                values = history[["network", "epoch"]].assign(quantity=quantity, images=images, value=history[column])
-                parts.append(values.dropna())
-    return pd.concat(parts, ignore_index=True)
+def _files(plan: "FigurePlan") -> Files:
+    """A panel may be about another dataset; a line that two panels share is read twice."""
+    return {"histories": [plan.history(line["dataset"], line["model"]) for line in plan.body["lines"]]}
 
 
-def _panel(axis: Axes, part: pd.DataFrame, label: str, palette: dict[str, tuple[float, float, float]]) -> None:
-    for key, line in part.groupby(["network", "images"], sort=False):
-        name, images = map(str, key)
-        how: dict[str, Any] = {"dashes": DASHES[images], "linewidth": 1.2}
-        if label == "learning rate":  # often the same for all: the first shows as a border of the later ones
-            how = {"linewidth": 1.2 + 1.5 * (len(palette) - 1 - list(palette).index(name))}
-        axis.plot(line["epoch"], line["value"], color=palette[name], **how)
-    axis.set(xlabel="epoch", ylabel=label)
-    axis.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
-    axis.grid(alpha=0.3)
-    if label == "learning rate":
-        axis.set_yscale("log")
+def _settings(plan: "FigurePlan") -> Settings:
+    """The heading of a panel about the paper's dataset says what plays its part."""
+    placed = [(line, plan.dataset_of(line["dataset"])) for line in plan.body["lines"]]
+    lines = [{**line, "panel": _heading(line["panel"], line["dataset"], used)} for line, used in placed]
+    return {**plan.base_settings(), "lines": lines}
+
+
+def _heading(panel: str, role: str, used: str) -> str:
+    return panel if used == role else f"{used} in place of {panel}"
+
+
+def _roles(body: Body) -> list[str]:
+    return [line["dataset"] for line in body["lines"]]
+
+
+PLOT = Plot(keys={"lines": Key(LINES, _check)}, files=_files, settings=_settings, roles=_roles)

@@ -1,62 +1,7 @@
 """One image under several attacks: file sizes, and colours in a patch (AdvDrop, Figure 1)."""
 
-import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from lacuna.reporting.plots.core.keys import DATASET, ROWS
+from lacuna.reporting.plots.core.plot import Plot
+from lacuna.reporting.plots.core.sets import set_files, set_settings
 
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
-from lacuna.reporting.plots.style import LETTERS_PER_INCH, ORANGE, PAGE_WIDTH, caption, finish, page, show, styled
-
-
-@dataclass(frozen=True)
-class Sized:
-    """An image uint8 (C, H, W) under ``name``, what it is labelled, and the bytes of its files by format."""
-
-    name: str
-    image: np.ndarray
-    predicted: str
-    right: bool
-    sizes: dict[str, int]
-
-
-@styled
-def dropped(views: Sequence[Sized], patch: tuple[slice, slice], title: str, note: str) -> Figure:
-    """Above the images with their sizes and predictions, the patch marked; below the patch, and its distinct colours.
-
-    ``patch`` is its rows and columns. The first view is the clean image, which sizes are compared with.
-    """
-    clean, (rows, columns) = views[0], patch
-    tile = min(2.2, PAGE_WIDTH / len(views))
-    figure = page(max(4.5, tile * len(views)), 2 * tile + 1.9)
-    upper, lower = figure.subplots(2, len(views), squeeze=False)
-    for above, below, view in zip(upper, lower, views, strict=True):
-        show(above, view.image)
-        above.add_patch(_frame(rows, columns))
-        name = textwrap.fill(view.name, int(tile * LETTERS_PER_INCH))
-        above.set_title("\n".join([name, *_lines(view, clean)]))
-        caption(above, view.predicted, right=view.right)
-        show(below, view.image[:, rows, columns])
-        caption(below, f"{colours(view.image[:, rows, columns])} colours")
-    rule = f"Below: the marked patch, {rows.stop - rows.start} x {columns.stop - columns.start} pixels."
-    return finish(figure, title, f"{rule} [x]: wrong prediction.\n{note}")
-
-
-def colours(image: np.ndarray) -> int:
-    """How many distinct colours an image (C, H, W) has."""
-    return len(np.unique(image.reshape(len(image), -1), axis=1).T)
-
-
-def _frame(rows: slice, columns: slice) -> Rectangle:
-    place = (columns.start - 0.5, rows.start - 0.5)
-    size = (columns.stop - columns.start, rows.stop - rows.start)
-    return Rectangle(place, *size, fill=False, edgecolor=ORANGE, linewidth=1.5)
-
-
-def _lines(view: Sized, clean: Sized) -> list[str]:
-    """The sizes of a view's files, with the change against the clean image's."""
-    changes = [f" ({100 * (size / clean.sizes[name] - 1):+.0f} %)" for name, size in view.sizes.items()]
-    shown = changes if view is not clean else [""] * len(changes)
-    return [f"{name} {size:,} B{change}" for (name, size), change in zip(view.sizes.items(), shown, strict=True)]
+PLOT = Plot(keys={"dataset": DATASET, "rows": ROWS}, files=set_files, settings=set_settings)

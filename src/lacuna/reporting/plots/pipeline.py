@@ -1,104 +1,32 @@
 """How AdvDrop makes an image: blocks, their DCT, a table per block, and back (AdvDrop's overview figure)."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import SymLogNorm
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
+from lacuna.reporting.plots.core.keys import DATASET, ROWS
+from lacuna.reporting.plots.core.plot import Files, Key, Plot, Settings
+from lacuna.reporting.plots.core.sets import set_files, set_settings
 
-from lacuna.reporting.plots.style import ORANGE, PAGE_WIDTH, bare, caption, finish, page, show, styled
-
-SIDE = 8
-RULE = (
-    "Marked: the block with most energy besides its mean. Above from left to right, then below: the image in 8 x 8 "
-    "blocks; the block's values; its DCT coefficients c; its table q; the quantised coefficients q round(c / q); the "
-    "block and the image they give; the mean of the tables of all blocks. Coefficients and tables: units of the 0..255 "
-    "scale, the mean of a block upper left, frequencies growing to the right and downwards. The attack "
-    "itself rounds softly; panel 5 rounds hard."
-)
+if TYPE_CHECKING:
+    from lacuna.config.figures import Entry
+    from lacuna.plan.figures import FigurePlan
 
 
-@dataclass(frozen=True)
-class Stages:
-    """One image's way through the attack, one channel of it where there are several.
-
-    ``clean``, ``made`` uint8 (C, H, W); ``coefficients``, ``tables``, ``quantised`` float (rows, columns, 8, 8) of the
-    blocks of one channel; ``predicted`` what the source says before and after, ``right`` whether that is the label.
-    """
-
-    clean: np.ndarray
-    made: np.ndarray
-    coefficients: np.ndarray
-    tables: np.ndarray
-    quantised: np.ndarray
-    predicted: tuple[str, str]
-    right: tuple[bool, bool]
-
-    def block(self) -> tuple[int, int]:
-        """Row and column of the block with most energy besides its mean, of those that were not padded."""
-        energy = np.square(self.coefficients).sum((2, 3)) - np.square(self.coefficients[..., 0, 0])
-        energy = energy[: self.clean.shape[1] // SIDE or 1, : self.clean.shape[2] // SIDE or 1]
-        row, column = np.unravel_index(int(energy.argmax()), energy.shape)
-        return int(row), int(column)
+def _check(entry: "Entry") -> None:
+    """The row's attack is AdvDrop."""
+    advdrop = [name for name, attack in entry.content["attacks"].items() if attack["method"] == "advdrop"]
+    entry.check_name("rows[0].attack", entry.body["rows"][0]["attack"], advdrop)
+    ROWS.check(entry)
 
 
-@styled
-def pipeline(stages: Stages, title: str, note: str) -> Figure:
-    """Eight panels: above image, block, coefficients, table; below coefficients, block and image after, mean table."""
-    row, column = stages.block()
-    figure = page(PAGE_WIDTH, 6.6)
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[3, 1])[0]
-    upper, lower = np.hstack([left.subplots(2, 3), right.subplots(2, 1, squeeze=False)])
-    _image(upper[0], stages, 0, "1  image in blocks")
-    _block(upper[1], stages.clean, (row, column), "2  one block")
-    top = float(np.abs(stages.coefficients[row, column]).max())
-    _coefficients(upper[2], stages.coefficients[row, column], top, "3  coefficients c")
-    table = _table(upper[3], stages.tables[row, column], stages.tables, "4  table q")
-    zeros = _coefficients(lower[0], stages.quantised[row, column], top, "5  quantised")
-    kept = int(np.count_nonzero(stages.quantised[row, column].round(3)))
-    caption(lower[0], f"{kept} of 64 are not 0")
-    _block(lower[1], stages.made, (row, column), "6  block after")
-    _image(lower[2], stages, 1, "7  image after")
-    _table(lower[3], stages.tables.mean((0, 1)), stages.tables, "8  mean table")
-    bars: dict[str, Any] = {"location": "bottom", "aspect": 30, "pad": 0.03}
-    left.colorbar(zeros, ax=[*upper[:3], *lower[:3]], label="coefficient", **bars)
-    right.colorbar(table, ax=[upper[3], lower[3]], label="table entry", **bars)
-    return finish(figure, title, f"{RULE}\n{note}")
+def _files(plan: "FigurePlan") -> Files:
+    return {**set_files(plan), "checkpoints": plan.checkpoints(plan.body["rows"][0]["source"])}
 
 
-def _image(axis: Axes, stages: Stages, after: int, title: str) -> None:
-    show(axis, (stages.clean, stages.made)[after])
-    row, column = stages.block()
-    rows, columns = stages.coefficients.shape[:2]
-    for i in range(1, rows):
-        axis.axhline(i * SIDE - 0.5, color="0.5", linewidth=0.4)
-    for i in range(1, columns):
-        axis.axvline(i * SIDE - 0.5, color="0.5", linewidth=0.4)
-    place = (column * SIDE - 0.5, row * SIDE - 0.5)
-    axis.add_patch(Rectangle(place, SIDE, SIDE, fill=False, edgecolor=ORANGE, linewidth=1.5))
-    axis.set_title(title)
-    caption(axis, stages.predicted[after], right=stages.right[after])
+def _settings(plan: "FigurePlan") -> Settings:
+    """With the budget and the source, since the attack runs again: sets hold no tables."""
+    (row,) = plan.body["rows"]
+    return {**set_settings(plan), "network": plan.network(row["source"]), "budget": plan.budget(row)}
 
 
-def _block(axis: Axes, image: np.ndarray, place: tuple[int, int], title: str) -> None:
-    top, left = (SIDE * i for i in place)
-    show(axis, image[:, top : top + SIDE, left : left + SIDE])
-    axis.set_title(title)
-
-
-def _coefficients(axis: Axes, block: np.ndarray, top: float, title: str) -> AxesImage:
-    drawn = axis.imshow(block, cmap="RdBu_r", norm=SymLogNorm(1, vmin=-top, vmax=top), interpolation="none")
-    bare(axis)
-    axis.set_title(title)
-    return drawn
-
-
-def _table(axis: Axes, table: np.ndarray, tables: np.ndarray, title: str) -> AxesImage:
-    drawn = axis.imshow(table, cmap="viridis", vmin=tables.min(), vmax=tables.max(), interpolation="none")
-    bare(axis)
-    axis.set_title(title)
-    return drawn
+ROW = Key({**ROWS.schema, "maxItems": 1, "description": "one row, of an AdvDrop attack"}, _check)
+PLOT = Plot(keys={"dataset": DATASET, "rows": ROW}, files=_files, settings=_settings)

@@ -1,37 +1,19 @@
 """The rounding that AdvDrop can differentiate, for several softnesses alpha, and its derivative."""
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-import seaborn as sns
-from matplotlib.figure import Figure
+from lacuna.reporting.plots.core.keys import DATASET
+from lacuna.reporting.plots.core.plot import Key, Plot, Settings, no_files
 
-from lacuna.reporting.plots.style import GREY, PAGE_WIDTH, finish, page, styled
+if TYPE_CHECKING:
+    from lacuna.plan.figures import FigurePlan
 
-RULE = (
-    "alpha falls from step to step of the attack; dashed: hard rounding, whose derivative is 0. The soft one is exact "
-    "at the integers. Drawn from the function that the attack uses, no data."
-)
+ALPHA = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "description": "a number in (0, 1)"}
+ALPHAS = {"type": "array", "minItems": 1, "items": ALPHA, "description": "the softnesses of AdvDrop's rounding"}
 
 
-@styled
-def rounding(
-    values: np.ndarray, curves: Mapping[float, tuple[np.ndarray, np.ndarray]], title: str, note: str
-) -> Figure:
-    """Left the rounded ``values`` (N,), ascending, right the derivative; ``curves`` maps alpha to both."""
-    figure = page(PAGE_WIDTH, 3.6)
-    left, right = figure.subplots(1, 2)
-    left.plot(values, np.round(values), color=GREY, linestyle="--", linewidth=1, label="hard")
-    for (alpha, (rounded, slope)), colour in zip(
-        curves.items(), sns.color_palette("colorblind", len(curves)), strict=True
-    ):
-        left.plot(values, rounded, color=colour, linewidth=1.2, label=f"alpha {alpha:g}")
-        right.plot(values, slope, color=colour, linewidth=1.2)
-    left.set(xlabel="coefficient divided by its table entry", ylabel="rounded", title="soft rounding")
-    right.set(
-        xlabel="coefficient divided by its table entry", ylabel="derivative", title="its derivative", ylim=(0, None)
-    )
-    left.legend(frameon=False)
-    for axis in (left, right):
-        axis.grid(alpha=0.3)
-    return finish(figure, title, f"{RULE}\n{note}")
+def _settings(plan: "FigurePlan") -> Settings:
+    return plan.base_settings()
+
+
+PLOT = Plot(keys={"dataset": DATASET, "alphas": Key(ALPHAS)}, files=no_files, settings=_settings)

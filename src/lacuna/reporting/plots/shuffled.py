@@ -1,33 +1,51 @@
 """One image and its shuffles, with what networks see in them (Defective CNN, Figure 2)."""
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.figure import Figure
+from lacuna.language.codes import NO_SOURCE
+from lacuna.reporting.plots.core.keys import ATTACK_NAME, DATASET, MODELS, text
+from lacuna.reporting.plots.core.plot import Files, Key, Plot, Settings
 
-from lacuna.reporting.plots.style import BLUE, PAGE_WIDTH, VERMILLION, finish, note_height, page, show, styled
+if TYPE_CHECKING:
+    from lacuna.config.figures import Entry
+    from lacuna.plan.figures import FigurePlan
 
 
-@styled
-def shuffled(
-    images: Mapping[str, np.ndarray], label: str, predictions: Mapping[str, list[str]], title: str, note: str
-) -> Figure:
-    """One panel per image; below it each network's prediction, blue if it is the true label and red if not.
+def _check_suite(entry: "Entry") -> None:
+    """Its sets are made without a network, on enough images that their patches divide."""
+    suites = entry.content["suites"]
+    without = [name for name, suite in suites.items() if NO_SOURCE in suite["sources"]]
+    entry.check_name("suite", entry.body["suite"], without)
+    for attack in suites[entry.body["suite"]]["attacks"]:
+        entry.check_set(attack)
 
-    ``images`` maps a panel's title to an image uint8 (C, H, W); ``predictions`` maps a network to its predicted
-    labels, one per panel. ``[x]`` marks the wrong ones for readers without colours.
-    """
-    size, note = PAGE_WIDTH / len(images), f"True label: {label}. [x]: wrong prediction.\n{note}"
-    figure = page(PAGE_WIDTH, size + 0.2 * len(predictions) + 0.7 + note_height(note, PAGE_WIDTH))
-    axes = figure.subplots(1, len(images), squeeze=False)[0]
-    for i, (axis, (name, image)) in enumerate(zip(axes, images.items(), strict=True)):
-        show(axis, image)
-        axis.set_title(name)
-        for line, (network, seen) in enumerate(predictions.items()):
-            right = seen[i] == label
-            text = f"{network}: {seen[i]}{'' if right else ' [x]'}"
-            colour = BLUE if right else VERMILLION
-            axis.annotate(
-                text, (0.5, 0), (0, -12 - 13 * line), "axes fraction", "offset points", ha="center", color=colour
-            )
-    return finish(figure, title, note)
+
+def _check_attack(entry: "Entry") -> None:
+    there, attacks = entry.content["suites"][entry.body["suite"]]["attacks"], entry.content["attacks"]
+    entry.check_name("attack", entry.body["attack"], [name for name in there if attacks[name]["method"] == "shuffle"])
+
+
+def _files(plan: "FigurePlan") -> Files:
+    body = plan.body
+    return {
+        "images": plan.images(),
+        "adversarial": [plan.adversarial_set(body["attack"], NO_SOURCE)],
+        "outcomes": [plan.outcomes(body["suite"], model) for model in body["models"]],
+    }
+
+
+def _settings(plan: "FigurePlan") -> Settings:
+    shown = {"attacks": plan.codes(plan.body["attack"]), "networks": [*plan.body["models"].values()]}
+    return {**plan.base_settings(), "classes": plan.classes(), **shown}
+
+
+PLOT = Plot(
+    keys={
+        "dataset": DATASET,
+        "suite": Key(text("a name under suites"), _check_suite),
+        "attack": Key(ATTACK_NAME, _check_attack),
+        "models": MODELS,
+    },
+    files=_files,
+    settings=_settings,
+)

@@ -1,65 +1,21 @@
 """Defense rate against clean accuracy over the keep probability (Defective CNN, Figure 5)."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from lacuna.language.exhibits import Exhibits
+from lacuna.reporting.plots.core.keys import TABLE, text
+from lacuna.reporting.plots.core.plot import Key, Plot
+from lacuna.reporting.plots.core.tables import cell_files, entry_settings
 
-from lacuna.errors import LacunaError
-from lacuna.reporting.plots.style import BLUE, PAGE_WIDTH, VERMILLION, finish, page, styled
-
-COLUMNS = ["value", "ci_low", "ci_high", "printed"]
-
-
-@styled
-def tradeoff(cells: pd.DataFrame, attack: str, title: str, note: str) -> Figure:
-    """One point per keep probability, joined in its order; the paper's on the left, ours on the right.
-
-    ``attack`` is the code of the column that gives the defense rate. Bars are 95 % Wilson intervals.
-    """
-    points = tradeoff_points(cells, attack)
-    first = cells.iloc[0]
-    figure = page(PAGE_WIDTH, 3.6)
-    left, right = figure.subplots(1, 2, sharey=True)
-    _curve(left, points, "printed", VERMILLION)
-    _curve(right, points, "value", BLUE)
-    for side in ("accuracy", "rate"):
-        bars = points[[f"{side}_value"] * 2].to_numpy() - points[[f"{side}_ci_low", f"{side}_ci_high"]].to_numpy()
-        sizes = {"xerr" if side == "accuracy" else "yerr": abs(bars.T)}
-        right.errorbar(points["accuracy_value"], points["rate_value"], **sizes, fmt="none", ecolor=BLUE, alpha=0.4)
-    left.set(title="paper (printed)", ylabel="defense rate in percent", ylim=(0, 103))
-    right.set(title=f"ours: {first['dataset']}, scale {first['scale']}")
-    rule = f"Labels: keep probability p, 1 is the standard network. Attack {attack}. Bars: 95 % Wilson intervals."
-    return finish(figure, title, f"{rule}\n{note}")
+if TYPE_CHECKING:
+    from lacuna.config.figures import Entry
 
 
-def tradeoff_points(cells: pd.DataFrame, attack: str) -> pd.DataFrame:
-    """One line per keep probability of standard and Bottom networks, descending; index p.
-
-    Columns ``accuracy_`` and ``rate_`` with value, ci_low, ci_high, printed, in percent. Raises `LacunaError` where
-    the cells have no such attack or no clean accuracy.
-    """
-    plain = cells[cells["variant"].isin(["standard", "bottom"])]
-    keep = plain["keep_prob"].map(lambda p: 1.0 if pd.isna(p) or p == "" else float(p))
-    parts = {
-        "accuracy": plain["metric"] == "test_accuracy",
-        "rate": (plain["metric"] == "defense_rate") & (plain["attack"] == attack),
-    }
-    for name, chosen in parts.items():
-        if not chosen.any():
-            exhibit = cells["exhibit"].iloc[0]
-            raise LacunaError(f"{exhibit} has no {name} for a tradeoff under {attack}; name an attack of its columns")
-    frames = [plain[chosen].set_index(keep[chosen])[COLUMNS].add_prefix(f"{n}_") for n, chosen in parts.items()]
-    return frames[0].join(frames[1], how="inner").rename_axis("p").sort_index(ascending=False)
+def _check(entry: "Entry") -> None:
+    """The attack is that of some of the table's columns."""
+    cells = Exhibits(entry.content).cells(entry.content["tables"][entry.body["table"]])
+    entry.check_name("attack", entry.body["attack"], {cell.attack for cell in cells} - {"none"})
 
 
-def _curve(axis: Axes, points: pd.DataFrame, column: str, colour: tuple[float, float, float]) -> None:
-    axis.plot(points[f"accuracy_{column}"], points[f"rate_{column}"], "o-", color=colour, linewidth=0.8)
-    for i, (p, x, y) in enumerate(points[[f"accuracy_{column}", f"rate_{column}"]].dropna().itertuples()):
-        left = i % 2  # on both sides in turn, so that neighbours do not cover each other
-        place: dict[str, Any] = {"xytext": (-5, -9) if left else (5, 3), "ha": "right" if left else "left"}
-        axis.annotate(f"{p:g}", (x, y), textcoords="offset points", **place)
-    axis.set_xlabel("clean test accuracy in percent")
-    axis.grid(alpha=0.3)
-    axis.margins(x=0.12)
+ATTACK = Key(text("an attack's code such as pgd_e16_a1_t20"), _check)
+PLOT = Plot(keys={"table": TABLE, "attack": ATTACK}, files=cell_files, settings=entry_settings)

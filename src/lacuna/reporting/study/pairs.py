@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lacuna.errors import LacunaError
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.examples import Examples
 
 _PAGES = Environment(loader=PackageLoader("lacuna.reporting.study", ""), autoescape=True, undefined=StrictUndefined)
 
 
-def deal(standard: Made, defective: Made, classes: Sequence[str], pairs: int, seed: int) -> list[dict[str, Any]]:
+def deal(
+    standard: Examples, defective: Examples, classes: Sequence[str], pairs: int, seed: int
+) -> list[dict[str, Any]]:
     """``pairs`` random pairs of adversarial examples of the same image, each fooling its source, sides random.
 
     A pair has image (its id), label (the true one), left and right; a side has source, predicted (its source's label)
@@ -35,7 +37,7 @@ def deal(standard: Made, defective: Made, classes: Sequence[str], pairs: int, se
     return dealt
 
 
-def _side(one: Made, image: int, classes: Sequence[str]) -> dict[str, str]:
+def _side(one: Examples, image: int, classes: Sequence[str]) -> dict[str, str]:
     images, predicted = one.at(np.array([image]))
     return {"source": one.name, "predicted": classes[int(predicted[0])], "uri": data_uri(images[0])}
 

@@ -1,6 +1,6 @@
-"""Adversarial examples of one source, as figures and pages take them."""
+"""Adversarial examples of one source, as figures and pages take them, and which of them are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +8,11 @@ import numpy as np
 
 from lacuna.errors import LacunaError
 
+MAXIMUM = 10  # images that are shown
+
 
 @dataclass(frozen=True)
-class Made:
+class Examples:
     """One attack's examples on the source ``name``.
 
     ``ids`` int (N,) are image ids, ``labels`` int (N,) the true ones, ``images`` uint8 (N, C, H, W), ``predicted`` int
@@ -27,7 +29,7 @@ class Made:
     clean: np.ndarray
 
     @classmethod
-    def read(cls, tensors: Mapping[str, Any], attack: str, name: str) -> "Made":
+    def read(cls, tensors: Mapping[str, Any], attack: str, name: str) -> "Examples":
         """From an adversarial set's tensors; ``attack`` is a code. Raises `LacunaError` where the set lacks it."""
         if f"{attack}.images" not in tensors:
             codes = sorted(key.removesuffix(".images") for key in tensors if key.endswith(".images"))
@@ -55,3 +57,19 @@ class Made:
         position = {image: i for i, image in enumerate(self.ids.tolist())}
         index = [position[image] for image in wanted.tolist()]
         return self.images[index], self.predicted[index]
+
+
+def choose(sets: Sequence[Examples]) -> np.ndarray:
+    """Ids of the images to show: of each class, the first in the first set's order that fools every source.
+
+    Sorted by class, at most ten; a class without such an image is left out. Raises `LacunaError` where no image fools
+    every source.
+    """
+    fooled = [one.fooled() for one in sets]
+    first: dict[int, int] = {}
+    for image, label in fooled[0].items():
+        if all(image in others for others in fooled):
+            first.setdefault(label, image)
+    if not first:
+        raise LacunaError(f"no image fools all of {', '.join(one.name for one in sets)}; nothing to show")
+    return np.array([first[label] for label in sorted(first)][:MAXIMUM])

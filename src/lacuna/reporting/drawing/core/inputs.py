@@ -1,23 +1,22 @@
-"""What the readers of figures share: files, sets of examples, networks, and the note that every figure ends with."""
+"""What figures are drawn from: cells, sets of examples, networks, and the note that every figure ends with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from lacuna.files.artefacts import read_frame, read_tensors
-from lacuna.reporting.readers.made import Made
+from lacuna.reporting.examples import Examples
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 # Inputs of a figure by name, each a list of paths: cells, images, adversarial, outcomes, checkpoints, histories,
 # foreground.
 Files = Mapping[str, Sequence[str]]
 Settings = Mapping[str, Any]
-Reader = Callable[[Settings, Files], Figure]
 
 
 def note_of(scale: str, dataset: str, reproduces: bool) -> str:
@@ -33,6 +32,17 @@ def note_for(settings: Settings) -> str:
     return " ".join([note, *settings.get("notes", [])])
 
 
+def rule_for(
+    data: "Mapping[str, Tensor]",
+    chosen: np.ndarray,
+    classes: Sequence[str],
+    fools: str = "fools the source under every attack shown",
+) -> str:
+    """The sentence on how the only image of a figure, with the id ``chosen`` (1,), was chosen."""
+    image, label = int(chosen[0]), int(data["labels"][chosen[0]])
+    return f"Test image {image}, {classes[label]}: of the first class with one, the first that {fools}."
+
+
 def cells_of(settings: Settings, files: Files) -> tuple[pd.DataFrame, str]:
     """The cells of a table, and the note they give: printed values without a difference cannot be compared."""
     cells = read_frame(files["cells"][0])
@@ -43,10 +53,10 @@ def cells_of(settings: Settings, files: Files) -> tuple[pd.DataFrame, str]:
     return cells, " ".join([note, *settings.get("notes", [])])
 
 
-def sets_of(settings: Settings, files: Files) -> list[Made]:
+def sets_of(settings: Settings, files: Files) -> list[Examples]:
     """The adversarial examples of each of the settings' rows, {label, attack}, attack a code; one file per row."""
     return [
-        Made.read(read_tensors(path), row["attack"], row["label"])
+        Examples.read(read_tensors(path), row["attack"], row["label"])
         for row, path in zip(settings["rows"], files["adversarial"], strict=True)
     ]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.typing import ColorType
 
-from lacuna.reporting.plots.pen import LINE, PADDING, RADIUS, Pen
-from lacuna.reporting.plots.style import ORANGE, tint
+from lacuna.reporting.drawing.core.pen import LINE, PADDING, RADIUS, Pen
+from lacuna.reporting.drawing.core.style import ORANGE, tint
 from lacuna.reporting.structure import Op, Step, Unit
 
 MAIN, SIDE, LANE = 1.12, 0.92, 0.09  # widths in inches: boxes, boxes on side paths, room for a line

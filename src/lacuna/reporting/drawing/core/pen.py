@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 from matplotlib.typing import ColorType
 
-from lacuna.reporting.plots.style import FONT_SIZE
+from lacuna.reporting.drawing.core.style import FONT_SIZE
 
 LINE = 0.132  # height of a line of text
 PADDING = 0.04

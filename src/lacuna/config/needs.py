@@ -1,0 +1,40 @@
+"""What tables and figures need of the dataset that plays their role at a scale: a foreground, enough test images."""
+
+from lacuna.config.parts import Paper
+from lacuna.data.places import OWN_KINDS
+from lacuna.errors import LacunaError
+from lacuna.language.attacks import method_of
+
+
+def check_foreground(paper: Paper, key: str, role: str) -> None:
+    """The dataset that plays the role has a foreground; ``key`` is the exhibit's place in the file."""
+    name = paper.settings["datasets"][role]
+    if "foreground" not in paper.datasets[name]:
+        allowed = "a dataset with the key foreground in config/datasets.yaml"
+        raise LacunaError(f"{paper.file}, key {key}.dataset: {name} has no foreground; allowed: {allowed}")
+
+
+def check_set(paper: Paper, attack: str, role: str) -> None:
+    """What an attack needs of a dataset: enough test images, and a size that its patches divide."""
+    name = paper.settings["datasets"][role]
+    dataset, body = paper.datasets[name], paper.content["attacks"][attack]
+    asked = paper.settings["images"].get(body["selection"])
+    if asked is None:
+        key = f"images.{body['selection']}"
+        raise LacunaError(f"{paper.scale_file}: key {key} is missing; required: how many images to attack")
+    if asked > dataset["test"]:
+        limit = f"at most {dataset['test']}, the test images of {name}"
+        where = f"{paper.scale_file}, key images.{body['selection']}"
+        raise LacunaError(f"{where}: {asked} is not allowed; allowed: {limit}")
+    method = method_of(body["method"])
+    if method.files and dataset["source"]["kind"] not in OWN_KINDS:
+        where = f"{paper.origin(attack)}, key attacks.{attack}.method"
+        raise LacunaError(
+            f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(OWN_KINDS)}"
+        )
+    for i, budget in enumerate(body["budgets"]):
+        if refused := method.refuse_side(budget, dataset["image"][1]):
+            parameter, allowed = refused
+            where = f"{paper.origin(attack)}, key attacks.{attack}.budgets[{i}].{parameter}"
+            found = f"{budget[parameter]} is not allowed for the images of {name}"
+            raise LacunaError(f"{where}: {found}; allowed: {allowed}")

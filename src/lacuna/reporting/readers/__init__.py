@@ -1,1 +1,0 @@
-"""What figures share on their way from files to plots."""
