@@ -15,7 +15,10 @@ def write_npz(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def write_png(folder: Path, tensors: dict[str, Tensor]) -> None:
-    """Writes a lossless ``<code>/<image id>_<label>.png`` below the folder for each image of each attack's code."""
+    """Writes each image as a lossless PNG file, below the folder of its attack's code.
+
+    The file's name is the image's id, with five digits, an underscore and the label.
+    """
     for code in codes_of(tensors):
         below = folder / code
         below.mkdir(parents=True)
