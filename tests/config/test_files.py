@@ -78,10 +78,10 @@ def planned(root: Path, scale: str) -> set[str]:
     if scale not in PLANNED:
         plan = Plan(load(root, yaml.safe_load((root / "config/config.yaml").read_text()) | {"scale": scale}))
         PLANNED[scale] = {
-            *(f"tables/{name}.csv" for name in plan.tables),
-            *(f"tables/{paper}-claims.csv" for paper in plan.claimed),
-            *(f"figures/{name}.svg" for name in plan.figures),
-            *(artefact.path for artefact in plan.artefacts()),
+            *(f"tables/{name}.csv" for name in plan.lookup.tables),
+            *(f"tables/{paper}-claims.csv" for paper in plan.lookup.claimed),
+            *(f"figures/{name}.svg" for name in plan.lookup.figures),
+            *(artefact.path for artefact in plan.inventory.artefacts()),
         }
     return PLANNED[scale]
 

@@ -75,7 +75,12 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("gaussian", {"sigma": 0.1}, f"{BUDGET}.sigma", "a fraction of the pixel range"),
     ("shuffle", {"k": 1}, f"{BUDGET}.k", "an integer of at least 2"),
     ("shuffle", {"k": 8}, f"{BUDGET}.k", "a divisor of 28"),
-    ("dual", DUAL | {"epsilon_foreground": 2}, f"{BUDGET}.epsilon_foreground", "pixel units in quotes"),
+    (
+        "dual",
+        DUAL | {"epsilon_foreground": 2},
+        f"{BUDGET}.epsilon_foreground",
+        "a fraction of the pixel range in quotes",
+    ),
     ("dual", DUAL | {"epsilon_foreground": "300/255"}, f"{BUDGET}.epsilon_foreground", "a fraction of the pixel range"),
     ("dual", DUAL | {"reference": 784}, BUDGET, "dual takes epsilon_foreground, epsilon_background, weight, steps"),
     ("dual", DUAL | {"weight": -1}, f"{BUDGET}.weight", "a number of at least 0"),

@@ -126,9 +126,14 @@ def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
     validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
-    errors = sorted(validator.iter_errors(content), key=lambda e: (len(e.absolute_path), str(list(e.absolute_path))))
-    if errors:
+    if errors := sorted(validator.iter_errors(content), key=_order):
         raise LacunaError(_sentence(errors[0], file))
+
+
+def _order(error: ValidationError) -> tuple[int, str, bool]:
+    """What is wrong high up comes first; of one place a mistyped key, which explains one that is missing."""
+    path = list(error.absolute_path)
+    return len(path), str(path), error.validator != "additionalProperties"
 
 
 def dotted(path: Sequence[str | int]) -> str:
