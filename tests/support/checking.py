@@ -13,7 +13,7 @@ from mentions import LINK, PLACEHOLDER, SPAN, Source, excerpt, markdown
 # What is not ours, though it stands in backticks or looks like a path of ours.
 PROGRAMS = {"kill", "make", "pip", "python3", "sacct", "screen", "ssh-keygen", "sshd", "tmux", "uv"}
 SLURM = {"MinJobAge", "PreemptMode=CANCEL", "oom_kill", "slurm_extra"}  # its settings, and what its logs say
-OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test"}  # AdvDrop's released code; the shell's; no value; in shapes
+OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test", "SNAKEMAKE_PROFILE"}  # AdvDrop's code; variables; no value; shapes
 NOT_OURS = PROGRAMS | SLURM | OTHERS
 FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2.1", "cifar-10-python.tar.gz"}
 WRITTEN = {"dvc.lock", "report.html", "study.html", "page.html"}  # by commands that a document shows
@@ -75,9 +75,9 @@ class Checker:
         head = path.partition("/")[0]
         if head in ("results", "logs", "tables", "figures", "reports") and "/" in path:
             return self.existing.makes_file(path) or any(part in THEIRS for part in path.split("/"))
-        if path in THEIRS or path.startswith(UNTRACKED):
+        if path in THEIRS or path.startswith((*UNTRACKED, "<")):
             return True
-        return self.existing.has(path, *bases)
+        return self.existing.has(path, *bases) or self.existing.has(f"{path}.py", *bases)
 
     # Code in backticks ------------------------------------------------------------------------------------------
 
