@@ -21,6 +21,7 @@ from lacuna.plan.stages.measure import SCORES
 if TYPE_CHECKING:
     from conftest import Project
 
+SOURCE = "resnet18-standard-s2"
 DEFECTIVE = "config/papers/defective.yaml"
 
 
@@ -86,9 +87,9 @@ def test_every_valid_example_has_a_line_with_its_measures(tmp_path: Path, root: 
 
 def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) -> None:
     with pytest.raises(LacunaError, match="attack 'pgd16' measures nothing"):
-        Plan(table3.load()).stages["measure"].canonical("cifar10", "pgd16")
+        Plan(table3.load()).stages["measure"].canonical("cifar10", "pgd16", SOURCE)
     table3.edit(DEFECTIVE, lambda content: content["attacks"]["pgd16"].update(measures=["psnr", "colours"]))
-    assert Plan(table3.load()).stages["measure"].settings("cifar10", "pgd16") == {
+    assert Plan(table3.load()).stages["measure"].settings("cifar10", "pgd16", SOURCE) == {
         "measures": ["psnr", "colours"],
         "saliency": {},
     }

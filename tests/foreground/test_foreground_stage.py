@@ -154,7 +154,7 @@ def test_a_mistake_in_a_foreground_is_refused(
 TRAININGS: list[tuple[dict[str, Any], str]] = [
     ({"attack": {"method": "dual_l2", **DUAL, "weight": 1}}, "trains without the salience term"),
     ({"attack": {"method": "pgd_l2", "epsilon_l2": 2, "steps": 3, "masks": "random"}}, "allowed with: dual, dual_l2"),
-    ({"attack": {"method": "dual", **DUAL}}, "pixel units in quotes"),
+    ({"attack": {"method": "dual", **DUAL}}, "a fraction of the pixel range in quotes"),
     ({"attack": {"method": "dual_l2", "steps": 3}}, "dual_l2 takes epsilon_foreground"),
     ({"gaussian": 0}, "a number above 0"),
     ({"pretrained": "V9"}, "IMAGENET1K_V1"),
