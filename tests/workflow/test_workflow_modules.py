@@ -23,6 +23,7 @@ CONFIGURATION = {
     "config/parts",
     "config/figures",
     "config/needs",
+    "config/shared",
     "config/tables",
     "data/places",
     "language/exhibits",
