@@ -29,7 +29,6 @@ class Figure(Stage):
         "purify",
         "evaluation/quality",
         "reporting/drawing",
-        "reporting/drawing/core",
         "reporting/examples",
         "reporting/structure",
         "reporting/tables/marks",
