@@ -310,9 +310,16 @@ def test_a_folder_of_counterparts_needs_a_dataset_with_file_names(project: "Proj
 # Presence -------------------------------------------------------------------------------------------------------------
 
 
+MORE = {"foreground": {"split": "test"}, "evaluate": {"suite": "pgd16", "target": "resnet18-standard-s1"}}  # wildcards
+
+
+def _attack(name: str) -> dict[str, str]:
+    return {"attack": name, "source": "none"} if name else {}
+
+
 def jobs(*places: tuple[str, str, str], exhibits: tuple[str, ...] = ()) -> list[tuple[str, dict[str, str]]]:
     """Rules and wildcards: (rule, dataset, attack) of jobs, and the tables asked for."""
-    planned = [(rule, {"dataset": dataset, "attack": attack}) for rule, dataset, attack in places]
+    planned = [(rule, {"dataset": dataset} | MORE.get(rule, {}) | _attack(attack)) for rule, dataset, attack in places]
     return [*planned, *(("cells", {"dataset": "imagenet", "exhibit": name}) for name in exhibits)]
 
 
