@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 
 OUT = Path("docs/benchmarks")
 Work = Callable[[], object]

@@ -14,7 +14,7 @@ for ARCH in ARCHITECTURES:
             log_of("train", "{model}"),
         wildcard_constraints:
             model=f"{ARCH}(x2)?-[a-z0-9.-]+",
-        priority: int(1e6 / PLAN.config.settings["throughput"][ARCH])
+        priority: int(1e6 / PLAN.config.settings["throughput"].get(ARCH, 1e6))
         conda:
             ENVIRONMENT
         threads: 1

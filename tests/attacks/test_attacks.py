@@ -17,7 +17,7 @@ from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.language.models import ARCHITECTURES, parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels, to_bytes
 
 torch.set_num_threads(1)

@@ -14,9 +14,10 @@ from refusing import DEFECTIVE, DEMO
 from lacuna.config.load import load
 from lacuna.cost import Cost, estimate, table
 from lacuna.language.attacks import attack_code
+from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.plan import Plan
 from lacuna.plan.stages.attack import OTHERS
-from lacuna.plan.stages.train import MEMORY, PARAMETERS
+from lacuna.plan.stages.train import MEMORY
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -69,7 +70,7 @@ def test_a_network_costs_its_seconds_and_an_attack_its_passes(cost_of: Callable[
     assert (cost.trainings, cost.attacks) == (6, 5)
     trained = SECONDS["resnet18"] + sum(SECONDS[arch] for arch in sources)
     assert cost.seconds == pytest.approx(trained + sum(attack_seconds(arch, 20) for arch in sources))
-    weights = 4 * (PARAMETERS["resnet18"] + sum(PARAMETERS[arch] for arch in sources)) / 64
+    weights = 4 * (ARCHITECTURES["resnet18"].parameters + sum(ARCHITECTURES[arch].parameters for arch in sources)) / 64
     assert cost.bytes == pytest.approx(DATA + weights + 5 * IMAGES * 28 * 28)
 
 
@@ -151,7 +152,7 @@ def test_passes_count_steps_restarts_searches_and_queries(
 def test_sets_without_a_network_cost_disk_and_no_time(cost_of: Callable[..., Cost]) -> None:
     cost = cost_of("defective-noise", change=only("defective-noise", 4))
     assert (cost.trainings, cost.attacks, cost.seconds) == (4, 1, 4 * SECONDS["resnet18"])
-    weights = 4 * 4 * PARAMETERS["resnet18"] / 64
+    weights = 4 * 4 * ARCHITECTURES["resnet18"].parameters / 64
     assert cost.bytes == pytest.approx(DATA + weights + 10 * IMAGES * 28 * 28)
 
 

@@ -220,7 +220,7 @@ VALUES: list[tuple[str, Change, str, str]] = [
     (DEMO, put(f"{RECIPE}.schedule", MULTISTEP | {"warmup": 0.3}), f"{RECIPE}.schedule", "onecycle with warmup"),
     (DEMO, put(f"{RECIPE}.schedule", FALLING), f"{RECIPE}.schedule.milestones", "rising"),
     (DEMO, put(f"{RECIPE}.augmentation.flip", "sometimes"), f"{RECIPE}.augmentation.flip", "true or false"),
-    (DEMO, drop("throughput.vgg19"), "throughput.vgg19", "required: resnet18"),
+    (DEMO, drop("throughput.vgg19"), "throughput.vgg19", "required: images a second of vgg19"),
     # datasets
     (DATASETS, put("cifar10.image", [3, 32, 30]), "cifar10.image", "a square"),
     (DATASETS, put("cifar10.test", 0), "cifar10.test", "at least 1"),

@@ -12,7 +12,7 @@ from lacuna.evaluation.outcomes import COLUMNS, adversarial_outcomes, clean_outc
 from lacuna.evaluation.predictions import PART, Answers, Predictions, clean_answers, predict
 from lacuna.files.states import Resumable
 from lacuna.language.models import ARCHITECTURES, parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 
 torch.set_num_threads(1)
 

@@ -10,9 +10,10 @@ import torch
 from test_models import COLOUR, RELEASED, defects, network, pixels, settled, shapes
 from torch import nn
 
+from lacuna.language.architectures import MASK_PLACES
 from lacuna.language.codes import variant_code
 from lacuna.language.models import ARCHITECTURES, parse_model
-from lacuna.models.build import MASK_PLACES, mask_report
+from lacuna.models.build import mask_report
 from lacuna.models.layers import Defect
 
 torch.set_num_threads(1)

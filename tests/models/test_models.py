@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, write_tensors
+from lacuna.language.architectures import MASK_PLACES
 from lacuna.language.models import ARCHITECTURES, parse_model
-from lacuna.models.build import MASK_PLACES, build_model, load_weights, parameter_count
+from lacuna.models.build import build_model, load_weights, parameter_count
 from lacuna.models.layers import Defect, draw_mask
 from lacuna.models.networks import trained_network
 

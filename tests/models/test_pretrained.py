@@ -10,7 +10,7 @@ from torch import nn
 
 from lacuna.errors import LacunaError
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.models.pretrained import load_imagenet
 
 torch.set_num_threads(1)

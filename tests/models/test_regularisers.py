@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.language.models import ARCHITECTURES, REGULARISED, parse_model
-from lacuna.models import build_model
+from lacuna.language.models import ARCHITECTURES, DROPOUT_NETWORKS, parse_model
+from lacuna.models.build import build_model
 from lacuna.models.layers import Defect
 from lacuna.models.regularisers import DropBlock
 
@@ -100,7 +100,7 @@ PLACES = {"resnet18": [(32, 8, 8)] * 4 + [(64, 4, 4)] * 4, "wrn32": [(32, 8, 8)]
 
 @pytest.mark.parametrize("variant", ["", "-top0.5", "-bottom0.5"])
 @pytest.mark.parametrize("training", TRAININGS)
-@pytest.mark.parametrize("arch", REGULARISED)
+@pytest.mark.parametrize("arch", DROPOUT_NETWORKS)
 def test_regularisers_stand_after_the_first_bn_and_before_the_second(arch: str, training: str, variant: str) -> None:
     model = network(f"{arch}{variant}-{training}-s0{'m1' * bool(variant)}", TRAININGS[training])
     made: list[tuple[Tensor, str]] = []
@@ -121,7 +121,7 @@ def test_regularisers_stand_after_the_first_bn_and_before_the_second(arch: str, 
 
 
 @pytest.mark.parametrize("training", TRAININGS)
-@pytest.mark.parametrize("arch", REGULARISED)
+@pytest.mark.parametrize("arch", DROPOUT_NETWORKS)
 def test_in_evaluation_they_are_not_there_and_in_training_they_are(arch: str, training: str) -> None:
     plain, model = network(f"{arch}-standard-s0", None, 16), network(f"{arch}-{training}-s0", TRAININGS[training], 16)
     model.load_state_dict(dict(zip(model.state_dict(), plain.state_dict().values(), strict=True)))
@@ -141,7 +141,7 @@ def test_spatial_dropout_drops_a_tenth_of_the_channels() -> None:
 
 
 @pytest.mark.parametrize("training", TRAININGS)
-@pytest.mark.parametrize("arch", sorted(set(ARCHITECTURES) - set(REGULARISED)))
+@pytest.mark.parametrize("arch", sorted(set(ARCHITECTURES) - set(DROPOUT_NETWORKS)))
 def test_an_architecture_without_places_is_refused(arch: str, training: str) -> None:
     with pytest.raises(LacunaError, match=f"have no place in {arch}; allowed: resnet18, wrn32$"):
         network(f"{arch}-{training}-s0", TRAININGS[training])

@@ -16,7 +16,7 @@ from lacuna.attacks.pgd import pgd
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.models.networks import trained_network
 from lacuna.models.thermometer import Thermometer
 from lacuna.numerics.images import as_pixels, to_bytes

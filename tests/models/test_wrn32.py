@@ -8,11 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacuna.language.models import parse_model
-from lacuna.models import build_model
-from lacuna.models.build import parameter_count
+from lacuna.language.models import ARCHITECTURES, parse_model
+from lacuna.models.build import build_model, parameter_count
 from lacuna.models.layers import Defect
-from lacuna.plan.stages.train import PARAMETERS
 
 torch.set_num_threads(1)
 STAGES = ((16, 64), (64, 128), (128, 256))  # channels before and after each stage of five blocks
@@ -28,7 +26,11 @@ def test_parameters_are_those_of_the_layers_written_out() -> None:
     stem, head = 3 * 16 * 9 + 2 * 16, 256 * 10 + 10
     first = sum(9 * a * b + 9 * b * b + a * b + 3 * 2 * b for a, b in STAGES)  # with its projection
     others = sum(4 * (2 * 9 * b * b + 2 * 2 * b) for _, b in STAGES)
-    assert parameter_count(network("-standard-s0", "1")) == PARAMETERS["wrn32"] == stem + first + others + head
+    assert (
+        parameter_count(network("-standard-s0", "1"))
+        == ARCHITECTURES["wrn32"].parameters
+        == stem + first + others + head
+    )
 
 
 def functional(tensors: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -12,9 +12,10 @@ from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.architectures import MASK_PLACES
 from lacuna.language.models import ARCHITECTURES, parse_model
 from lacuna.models import build
-from lacuna.models.build import MASK_PLACES, build_model, mask_report
+from lacuna.models.build import build_model, mask_report
 from lacuna.models.layers import Defect, Shape, draw_mask
 from lacuna.models.resnet import Residual
 from lacuna.reporting.drawing.core.style import tint
@@ -52,7 +53,7 @@ def occurrences(whole: Architecture, start: str) -> int:
 
 
 @pytest.mark.parametrize("image", [COLOUR, GREY])
-@pytest.mark.parametrize("place", list(MASK_PLACES))
+@pytest.mark.parametrize("place", MASK_PLACES)
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_masked_layer_stands_in_the_diagram_once(arch: str, place: str, image: Shape) -> None:
     made = network(masked_name(arch), image, place)

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lacuna.attacks.pgd import ascend_ball, pgd
 from lacuna.errors import LacunaError
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels
 from lacuna.training.adversarial import grow, inner_loop, perturbation
 from lacuna.training.objective import Objective, smoothed_cross_entropy

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from lacuna.errors import LacunaError
 from lacuna.files.states import Resumable
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels
 from lacuna.training.history import COLUMNS, as_csv, measure
 from lacuna.training.loop import train

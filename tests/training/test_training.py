@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lacuna.files import states
 from lacuna.files.states import Resumable
 from lacuna.language.models import parse_model
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
@@ -339,7 +339,7 @@ def test_a_save_that_fails_half_way_leaves_the_state_before_it_and_nothing_else(
 NARROW = """
 import copy, sys, torch, torch.nn.functional as F
 from fractions import Fraction
-from lacuna.models import build_model
+from lacuna.models.build import build_model
 from lacuna.language.models import parse_model
 torch.set_num_threads(1)
 name, width = sys.argv[1:]

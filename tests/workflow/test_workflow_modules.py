@@ -2,14 +2,13 @@
 
 import ast
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lacuna.language.attacks import METHODS
-from lacuna.language.declared import path_of, resolve
-from lacuna.language.methods import Method
+from lacuna.language.declared import Declaration, path_of, resolve
+from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.stages import STAGES
 
 pytestmark = pytest.mark.workflow
@@ -99,14 +98,14 @@ def imports(path: Path) -> set[str]:
 def reached(script: Path) -> set[str]:
     """All modules of the package that a script imports, directly, through others, or by name as a declaration says."""
     found = closure(imports(script))
-    named = [method for who in LOADERS if who in found for method in METHODS.values() if LOADERS[who](method)]
-    return found.union(*(method.modules for method in named))
+    return found.union(*(one.modules for who in LOADERS.keys() & found for one in LOADERS[who]))
 
 
-# Modules that import what a declaration names: of which methods.
-LOADERS: dict[str, Callable[[Method], bool]] = {
-    "attacks/core/run": lambda method: True,
-    "training/adversarial": lambda method: method.training is not None,
+# Modules that import what declarations name: which declarations.
+LOADERS: dict[str, list[Declaration]] = {
+    "attacks/core/run": [*METHODS.values()],
+    "training/adversarial": [method for method in METHODS.values() if method.training],
+    "models/build": [*ARCHITECTURES.values()],
 }
 
 
@@ -156,16 +155,23 @@ def test_the_modules_left_out_are_stated_in_the_rules_and_exist() -> None:
     assert not INFRASTRUCTURE & {module for modules in declared().values() for module in modules}
 
 
-SHARED = deciding(closure({"language/attacks"}))  # what whoever reads a declaration imports
+DECLARED = [
+    ("attacks/methods", METHODS, "language/attacks"),
+    ("models/architectures", ARCHITECTURES, "language/models"),
+]
+EACH = [(room, name, found[name], reader) for room, found, reader in DECLARED for name in found]
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_each_method_states_the_modules_that_decide_its_numbers(name: str) -> None:
-    method = METHODS[name]
-    functions = [method.function] + [taken.function for taken in [method.training] if taken]
-    own = {f"attacks/methods/{name}", *(path_of(function.partition(":")[0]) for function in functions)}
-    assert set(method.modules) == deciding(closure(own)) - SHARED
-    assert len(method.modules) == len(set(method.modules))
+@pytest.mark.parametrize(("room", "name", "declaration", "reader"), EACH, ids=lambda part: str(part)[:20])
+def test_each_declaration_states_the_modules_that_decide_its_numbers(
+    room: str, name: str, declaration: Declaration, reader: str
+) -> None:
+    trained = getattr(declaration, "training", None)
+    functions = [one.function for one in (declaration, trained) if one]
+    own = {f"{room}/{name}", *(path_of(function.partition(":")[0]) for function in functions)}
+    shared = deciding(closure({reader}))  # what whoever reads the declaration imports
+    assert set(declaration.modules) == deciding(closure(own)) - shared
+    assert len(declaration.modules) == len(set(declaration.modules))
 
 
 @pytest.mark.parametrize("name", METHODS)

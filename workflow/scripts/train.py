@@ -9,7 +9,7 @@ from lacuna.files.artefacts import Record, write_tensors, write_text
 from lacuna.files.contents import read_dataset, read_foreground
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
-from lacuna.language.models import FLOAT32, PRETRAINED, parse_model
+from lacuna.language.models import FLOAT32, PUBLISHED_NETWORKS, parse_model
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.networks import new_network
 from lacuna.models.pretrained import start
@@ -32,7 +32,7 @@ with job(snakemake) as say:
     mean, std = normalisation(settings["normalisation"], data["images"])
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
-    if (arch := parse_model(settings["model"]).arch) in PRETRAINED:
+    if (arch := parse_model(settings["model"]).arch) in PUBLISHED_NETWORKS:
         record.facts["start"] = start(network[1], arch, settings.get("training", {}))
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)

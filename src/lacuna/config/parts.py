@@ -11,7 +11,16 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
-from lacuna.language.models import ARCHITECTURES, ENSEMBLE, OWN, PRETRAINED, REGULARISED, SELF, STANDARD, parse_model
+from lacuna.language.models import (
+    ARCHITECTURES,
+    DROPOUT_NETWORKS,
+    ENSEMBLE,
+    OWN,
+    PUBLISHED_NETWORKS,
+    SELF,
+    STANDARD,
+    parse_model,
+)
 
 OWN_NAME = f"{OWN}-"
 # What may stand for a model besides a network of this project, as a sentence calls it.
@@ -107,9 +116,6 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
             raise LacunaError(f"{where}: {milestones} is not allowed; allowed: {limit}")
         for arch in recipe.get("epochs_of", {}):
             known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
-    for arch in ARCHITECTURES:
-        if arch not in settings["throughput"]:
-            raise LacunaError(f"{file}: key throughput.{arch} is missing; required: {', '.join(ARCHITECTURES)}")
 
 
 def check_papers(papers: Mapping[str, Paper]) -> None:
@@ -179,12 +185,19 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
     except LacunaError as error:
         raise LacunaError(f"{where}: {error}") from None
     defined = trainings.get(spec.training, {})
-    if spec.arch not in REGULARISED and {"spatial_dropout", "drop_block"} & defined.keys():
-        allowed = ", ".join(REGULARISED)
+    if spec.arch not in DROPOUT_NETWORKS and {"spatial_dropout", "drop_block"} & defined.keys():
+        allowed = ", ".join(DROPOUT_NETWORKS)
         raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
-    if "pretrained" in defined and (spec.arch not in PRETRAINED or spec.keep or spec.wide):
-        allowed = f"{', '.join(PRETRAINED)} without masks"
+    if "pretrained" in defined and (spec.arch not in PUBLISHED_NETWORKS or spec.keep or spec.wide):
+        allowed = f"{', '.join(PUBLISHED_NETWORKS)} without masks"
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
+
+
+def _check_throughput(paper: Paper, arch: str) -> None:
+    """A scale says how fast the architectures are that it uses: this decides which trainings start first."""
+    if arch not in paper.settings["throughput"]:
+        needed = f"images a second of {arch}, which {paper.file} names"
+        raise LacunaError(f"{paper.scale_file}: key throughput.{arch} is missing; required: {needed}")
 
 
 def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

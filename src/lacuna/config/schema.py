@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.methods import Takes
+from lacuna.language.models import ARCHITECTURES
 from lacuna.reporting.plots import plots
 from lacuna.reporting.plots.core.plot import Plot
 
@@ -114,6 +115,7 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
     "methods": _methods,
     "parameters": lambda: _parameters([*METHODS.values(), OWN_METHOD]),
     "training": _training,
+    "architectures": lambda: {name: {"$ref": "#/$defs/throughput"} for name in ARCHITECTURES},
 }
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lacuna.language.models import OWN, ModelSpec, parse_model
+from lacuna.language.models import ARCHITECTURES, OWN, ModelSpec, parse_model
 
 NO_SOURCE = "none"  # source of sets that are made without a network
-_ARCHITECTURES = {"wrn32": "wrn32_4"}
 _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "thermometer_32"}
 
 # Measures of clean images' loss gradients (lacuna.evaluation.gradients): no attack, no source, but foreground masks.
@@ -18,8 +17,8 @@ Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
 
 
 def arch_code(arch: str) -> str:
-    """Code of an architecture: its name, but ``wrn32_4``, as the paper calls it, for wrn32."""
-    return _ARCHITECTURES.get(arch, arch)
+    """Code of an architecture: its name, or what the paper calls it, such as ``wrn32_4``."""
+    return ARCHITECTURES[arch].code or arch if arch in ARCHITECTURES else arch
 
 
 def network_of(model: str, ensembles: Ensembles) -> ModelSpec:

@@ -5,10 +5,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from lacuna.errors import LacunaError
+from lacuna.language.architectures import Architecture
+from lacuna.language.declared import read_declarations
 
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50", "densenet121", "senet18", "vgg19", "wrn32")
-REGULARISED = ("resnet18", "wrn32")  # have places for spatial dropout and DropBlock
-PRETRAINED = ("resnet34", "resnet50")  # may start from weights of torchvision
+ARCHITECTURES = read_declarations("lacuna.models.architectures", "ARCHITECTURE", Architecture)
+# Those with places for spatial dropout and DropBlock, and those of which torchvision publishes weights.
+DROPOUT_NETWORKS = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.dropout)
+PUBLISHED_NETWORKS = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.published)
 FLOAT32 = "float32"  # the precision that is the reference
 STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
@@ -108,8 +111,9 @@ def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> Non
         problem = (
             f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, nostem, dc, sm"
         )
-    elif spec.arch != "resnet18" and (spec.wide or "dc" in places):
-        problem = "x2 and dc exist for resnet18 only"
+    elif not ARCHITECTURES[spec.arch].widths and (spec.wide or "dc" in places):
+        varied = [name for name, architecture in ARCHITECTURES.items() if architecture.widths]
+        problem = f"x2 and dc exist for {', '.join(varied)} only"
     elif spec.wide and places not in ([], ["bottom"]):
         problem = "x2 goes with bottom masks only"
     elif spec.masked != (spec.mask_seed is not None):

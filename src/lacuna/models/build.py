@@ -1,51 +1,21 @@
 """From a model's name to a network: widths, and which neurons are masked where."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from math import ceil
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.declared import resolve
 from lacuna.language.models import ARCHITECTURES, ModelSpec
-from lacuna.models.densenet import DenseNet
+from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
 from lacuna.models.pretrained import torchvision_network
-from lacuna.models.regularisers import regularised
-from lacuna.models.resnet import ResNet, he_normal
-from lacuna.models.senet import SENet
+from lacuna.models.regularisers import add_regularisers
 from lacuna.models.thermometer import Thermometer
-from lacuna.models.vgg import VGG
 from lacuna.numerics.seeding import derive
-
-MINIMUM_WIDTH = 4
-
-# Kinds of places that carry masks. The paper multiplies after the nonlinearity (Section 3.1), which in a
-# residual block means after the addition; the released code masks after BN, before ReLU and before the
-# addition. They also name different layers of DenseNet-121 and SENet-18 (papers' appendix C).
-MASK_PLACES: dict[str, dict[str, frozenset[str]]] = {
-    "released_code": {
-        "resnet18": frozenset({"stem", "conv1", "conv2", "projection"}),
-        "resnet34": frozenset({"stem", "conv1", "conv2", "projection"}),
-        "resnet50": frozenset({"stem", "conv2"}),
-        "densenet121": frozenset({"input", "transition"}),
-        "senet18": frozenset({"bn1", "bn2"}),
-        "vgg19": frozenset({"conv"}),
-        "wrn32": frozenset({"stem", "conv1", "conv2"}),
-    },
-    "paper": {
-        "resnet18": frozenset({"stem", "conv1", "sum"}),
-        "resnet34": frozenset({"stem", "conv1", "sum"}),
-        "resnet50": frozenset({"stem", "conv2"}),
-        "densenet121": frozenset({"stem", "conv"}),
-        "senet18": frozenset({"stem", "bn1", "bn2"}),
-        "vgg19": frozenset({"conv"}),
-        "wrn32": frozenset({"stem", "conv1", "sum"}),
-    },
-}
-BOTTOM_BLOCKS = dict.fromkeys(ARCHITECTURES, frozenset({0, 1, 2})) | {"wrn32": frozenset({0, 1})}
 
 
 def build_model(
@@ -62,7 +32,7 @@ def build_model(
 ) -> nn.Sequential:
     """The untrained network: normalisation, then the architecture. Takes pixels (B, C, H, W) in [0, 1], gives logits.
 
-    ``width`` multiplies every channel count (1 is the paper's); ``mask_place`` is a key of `MASK_PLACES`;
+    ``width`` multiplies every channel count (1 is the paper's); ``mask_place`` is one of `MASK_PLACES`;
     ``seed`` is the configuration's. Initial weights depend on the whole name, masks on the architecture, the
     keep probabilities and the mask seed only, so that networks may share masks (Table 8).
 
@@ -72,8 +42,7 @@ def build_model(
     the architecture, without its weights (`lacuna.models.pretrained`).
     """
     training = training or {}
-    site = mask_sites(spec, MASK_PLACES[mask_place][spec.arch], seed)
-    site = regularised(site, spec.arch, training)
+    site = add_regularisers(mask_sites(spec, mask_place, seed), spec.arch, training)
     first: nn.Module = Normalise(mean, std)
     if levels := training.get("thermometer"):
         first, image = Thermometer(levels), (image[0] * levels, *image[1:])
@@ -82,15 +51,20 @@ def build_model(
         if "pretrained" in training:
             network = torchvision_network(spec, image, classes, width)
         else:
-            network = _network(spec, site, image, classes, width)
+            network = resolve(ARCHITECTURES[spec.arch].function)(Blueprint(spec, site, image, classes, width))
     return nn.Sequential(first, network).to(memory_format=torch.channels_last)
 
 
-def mask_sites(spec: ModelSpec, kinds: frozenset[str], seed: int) -> Site:
-    """The function that puts a mask, or nothing, at each place of the network as it is built."""
+def mask_sites(spec: ModelSpec, mask_place: str, seed: int) -> Site:
+    """The function that puts a mask, or nothing, at each place of the network as it is built.
+
+    The paper multiplies after the nonlinearity (Section 3.1), which in a residual block means after the addition. The
+    released code masks after BN, before ReLU and before the addition. Paper and code also name different layers of
+    DenseNet-121 and SENet-18 (appendix C of the paper). Each architecture states both.
+    """
     keep = {place: Fraction(p) for place, p in spec.keep}
     masks = "+".join(f"{place}{p}" for place, p in spec.keep)
-    bottom = BOTTOM_BLOCKS[spec.arch]
+    kinds, bottom = ARCHITECTURES[spec.arch].masks[mask_place], ARCHITECTURES[spec.arch].bottom
     drawn = 0
 
     def site(block: int, kind: str, shape: Shape) -> nn.Module:
@@ -104,37 +78,6 @@ def mask_sites(spec: ModelSpec, kinds: frozenset[str], seed: int) -> Site:
         return Defect(draw_mask(shape, keep[place], mask_seed, place == "sm"))
 
     return site
-
-
-def _network(spec: ModelSpec, site: Site, image: Shape, classes: int, width: Fraction) -> nn.Module:
-    def scaled(*channels: int | Fraction) -> list[int]:
-        return [max(MINIMUM_WIDTH, round(c * width)) for c in channels]
-
-    builders: dict[str, Callable[[], nn.Module]] = {
-        "resnet18": lambda: _resnet18(spec, site, image, classes, scaled),
-        "resnet34": lambda: ResNet(site, image, classes, scaled(64, 128, 256, 512), (3, 4, 6, 3)),
-        "resnet50": lambda: ResNet(site, image, classes, scaled(64, 128, 256, 512), (3, 4, 6, 3), bottleneck=True),
-        "densenet121": lambda: DenseNet(site, image, classes, *scaled(32)),
-        "senet18": lambda: SENet(site, image, classes, scaled(64, 128, 256, 512), MINIMUM_WIDTH),
-        "vgg19": lambda: VGG(site, image, classes, scaled(64, 128, 256, 512, 512)),
-        "wrn32": lambda: _wrn32(site, image, classes, *scaled(16, 64, 128, 256)),
-    }
-    return builders[spec.arch]()
-
-
-def _resnet18(spec: ModelSpec, site: Site, image: Shape, classes: int, scaled: Callable[..., list[int]]) -> ResNet:
-    """ResNet-18 with the bottom widths of its variant: DC is thinner (rounded up), x2 twice as wide."""
-    factor = 2 if spec.wide else Fraction(dict(spec.keep).get("dc", "1"))
-    widths = scaled(ceil(64 * factor), ceil(128 * factor), 256, 512)
-    extra = spec.wide or any(place == "dc" for place, _ in spec.keep)
-    return ResNet(site, image, classes, widths, (2, 2, 2, 2), extra_projection=extra)
-
-
-def _wrn32(site: Site, image: Shape, classes: int, stem: int, *widths: int) -> ResNet:
-    """Three stages of five blocks; the convolutions' initial weights are He-normal in the fan-out (released code)."""
-    network = ResNet(site, image, classes, widths, (5, 5, 5), stem=stem)
-    he_normal(network)
-    return network
 
 
 def mask_report(model: nn.Module) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Site, global_average
 
 DEPTHS = (6, 12, 24, 16)
@@ -68,3 +69,8 @@ class DenseNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.layers(self.stem_mask(self.stem(x)))
         return self.head(global_average(F.relu(self.bn(out), inplace=True)))
+
+
+def densenet121(asked: Blueprint) -> DenseNet:
+    """DenseNet-121 of growth 32 at full width."""
+    return DenseNet(asked.site, asked.image, asked.classes, *asked.channels(32))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.language.models import ModelSpec
+from lacuna.language.models import ARCHITECTURES, ModelSpec
 from lacuna.models.layers import Shape
 
 
@@ -29,7 +29,7 @@ def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Frac
 def start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
     """Gives a network the weights that its training begins with; says which, in words.
 
-    ``arch`` is one of `lacuna.language.models.PRETRAINED`.
+    ``arch`` is one of which torchvision publishes weights.
     """
     weights, head = training.get("pretrained"), training.get("head")
     if not weights:
@@ -46,7 +46,7 @@ def load_imagenet(network: nn.Module, arch: str, weights: str, head: str | None 
     """
     from torchvision.models import get_weight
 
-    published = get_weight(f"ResNet{arch.removeprefix('resnet')}_Weights.{weights}")
+    published = get_weight(f"{ARCHITECTURES[arch].published}.{weights}")
     try:
         tensors = published.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError, ValueError) as error:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.language.models import REGULARISED
+from lacuna.language.models import DROPOUT_NETWORKS
 from lacuna.models.layers import Shape, Site
 
 # In every residual block of these stages: on the first convolution after its BN, on the second before it (released
@@ -48,7 +48,7 @@ class DropBlock(nn.Module):
         return F.max_pool2d(F.pad(corners, [size - 1] * 4), size, stride=1)
 
 
-def regularised(site: Site, arch: str, training: Mapping[str, Any]) -> Site:
+def add_regularisers(site: Site, arch: str, training: Mapping[str, Any]) -> Site:
     """``site`` with the regulariser that ``training`` asks for after whatever mask stands at its places.
 
     ``spatial_dropout`` is the probability that a channel is dropped, ``drop_block`` has keep and size. Raises
@@ -56,8 +56,10 @@ def regularised(site: Site, arch: str, training: Mapping[str, Any]) -> Site:
     """
     if not {"spatial_dropout", "drop_block"} & training.keys():
         return site
-    if arch not in REGULARISED:
-        raise LacunaError(f"spatial dropout and DropBlock have no place in {arch}; allowed: {', '.join(REGULARISED)}")
+    if arch not in DROPOUT_NETWORKS:
+        raise LacunaError(
+            f"spatial dropout and DropBlock have no place in {arch}; allowed: {', '.join(DROPOUT_NETWORKS)}"
+        )
 
     def both(block: int, kind: str, shape: Shape) -> nn.Module:
         mask = site(block, kind, shape)

@@ -5,11 +5,14 @@ as wide.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Pointwise, Site, global_average
 
 
@@ -108,3 +111,30 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
         return self.head(global_average(self.blocks(out)))
+
+
+def resnet18(asked: Blueprint) -> ResNet:
+    """ResNet-18 with the bottom widths of its variant: DC is thinner (rounded up), x2 twice as wide."""
+    factor = 2 if asked.spec.wide else Fraction(dict(asked.spec.keep).get("dc", "1"))
+    widths = asked.channels(ceil(64 * factor), ceil(128 * factor), 256, 512)
+    extra = asked.spec.wide or any(place == "dc" for place, _ in asked.spec.keep)
+    return ResNet(asked.site, asked.image, asked.classes, widths, (2, 2, 2, 2), extra_projection=extra)
+
+
+def resnet34(asked: Blueprint) -> ResNet:
+    """ResNet-34."""
+    return ResNet(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512), (3, 4, 6, 3))
+
+
+def resnet50(asked: Blueprint) -> ResNet:
+    """ResNet-50, of blocks with a bottleneck."""
+    widths = asked.channels(64, 128, 256, 512)
+    return ResNet(asked.site, asked.image, asked.classes, widths, (3, 4, 6, 3), bottleneck=True)
+
+
+def wrn32(asked: Blueprint) -> ResNet:
+    """Three stages of five blocks; the convolutions' initial weights are He-normal in the fan-out (released code)."""
+    stem, *widths = asked.channels(16, 64, 128, 256)
+    network = ResNet(asked.site, asked.image, asked.classes, widths, (5, 5, 5), stem=stem)
+    he_normal(network)
+    return network

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.models.blueprint import MINIMUM_WIDTH, Blueprint
 from lacuna.models.layers import Pointwise, Site, global_average
 from lacuna.models.resnet import conv_bn
 
@@ -47,9 +48,7 @@ class SqueezeExcite(nn.Module):
 class SENet(nn.Module):
     """Stem, four stages of two blocks; no BN before the head. ``widths`` are the stages' channels."""
 
-    def __init__(
-        self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int], minimum: int
-    ) -> None:
+    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int]) -> None:
         super().__init__()
         channels, size, _ = image
         self.stem = conv_bn(channels, widths[0], 3)
@@ -60,7 +59,7 @@ class SENet(nn.Module):
             for position in range(2):
                 stride = 2 if stage > 1 and position == 0 else 1
                 before, size = size, -(-size // stride)
-                squeezed = max(minimum, width // REDUCTION)
+                squeezed = max(MINIMUM_WIDTH, width // REDUCTION)
                 blocks.append(SqueezeExcite(site, stage, (before, size), inputs, width, squeezed, stride))
                 inputs = width
         self.blocks = nn.Sequential(*blocks)
@@ -69,3 +68,8 @@ class SENet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
         return self.head(global_average(self.blocks(out)))
+
+
+def senet18(asked: Blueprint) -> SENet:
+    """SENet-18."""
+    return SENet(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Site, global_average
 
 CONVOLUTIONS = (2, 2, 4, 4, 4)
@@ -35,3 +36,8 @@ class VGG(nn.Module):
         for group in self.groups:
             x = group(x)
         return self.head(global_average(x))
+
+
+def vgg19(asked: Blueprint) -> VGG:
+    """VGG-19."""
+    return VGG(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512, 512))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lacuna.data.classes import class_count
+from lacuna.errors import LacunaError
 from lacuna.language.models import OWN, STANDARD, parse_model
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.paths import Paths
@@ -87,4 +88,14 @@ class Networks:
         area = height * width / MEASURED_SIDE**2 * (2 if spec.wide else 1)
         if self.training_of(model).get("pretrained"):
             area /= TORCHVISION_STRIDE**2
-        return area / float(self.lookup.config.settings["throughput"][spec.arch])
+        return area / self._throughput(spec.arch)
+
+    def _throughput(self, arch: str) -> float:
+        """Images that a training passes in a second; raises `LacunaError` where the scale does not say it."""
+        config = self.lookup.config
+        if arch not in config.settings["throughput"]:
+            needed = f"images a second of {arch}, forward and backward"
+            raise LacunaError(
+                f"config/scales/{config.scale}.yaml: key throughput.{arch} is missing; required: {needed}"
+            )
+        return float(config.settings["throughput"][arch])

@@ -17,6 +17,8 @@ class Gradient(Stage):
         "evaluation/gradients",
         "numerics/images",
         "models",
+        "language/architectures",
+        "language/declared",
         "language/models",
         "numerics/seeding",
     )

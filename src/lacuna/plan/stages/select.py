@@ -16,6 +16,8 @@ class Select(Stage):
         "evaluation/predictions",
         "numerics/images",
         "models",
+        "language/architectures",
+        "language/declared",
         "language/models",
         "files/states",
         "numerics/seeding",

@@ -5,20 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from lacuna.language.attacks import METHODS
-from lacuna.language.models import FLOAT32, OWN, parse_model
+from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, parse_model
 from lacuna.plan.figures import files_of
 from lacuna.plan.stage import Inputs, Stage
 
-# Parameters at full width (tests/models/test_models.py counts them); a width w multiplies them by about its square.
-PARAMETERS = {
-    "resnet18": 11_173_962,
-    "resnet34": 21_282_122,
-    "resnet50": 23_520_842,
-    "densenet121": 6_956_298,
-    "senet18": 11_260_354,
-    "vgg19": 20_040_522,
-    "wrn32": 7_400_026,
-}
 MEMORY = 12  # gigabytes of the machine's memory that a job asks for in slurm/profile.yaml
 
 
@@ -37,8 +27,9 @@ class Train(Stage):
         "numerics/images",
         "models",
         "language/attacks",
-        "language/declared",
         "language/methods",
+        "language/architectures",
+        "language/declared",
         "language/models",
         "files/states",
         "numerics/seeding",
@@ -86,9 +77,9 @@ class Train(Stage):
         return self.networks.seconds(dataset, model)
 
     def size(self, output: str, dataset: str, model: str) -> float:
-        """The checkpoint's parameters, four bytes each."""
+        """The checkpoint's parameters, four bytes each; a width w multiplies them by about its square."""
         width = float(Fraction(self.lookup.config.settings["width"]))
-        return 4 * PARAMETERS[parse_model(model).arch] * width**2 if output == "checkpoint" else 0
+        return 4 * ARCHITECTURES[parse_model(model).arch].parameters * width**2 if output == "checkpoint" else 0
 
     def memory(self, dataset: str, model: str) -> float:
         """That of any training."""

@@ -1,0 +1,27 @@
+"""What an architecture is built from."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from lacuna.language.models import ModelSpec
+from lacuna.models.layers import Shape, Site
+
+MINIMUM_WIDTH = 4  # channels of a layer, however narrow the network
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The network that is asked for: its specification, places for masks, input and output, and width.
+
+    ``image`` is (C, H, W) of what comes in, ``width`` multiplies every channel count (1 is the paper's).
+    """
+
+    spec: ModelSpec
+    site: Site
+    image: Shape
+    classes: int
+    width: Fraction
+
+    def channels(self, *counts: int | Fraction) -> list[int]:
+        """Channel counts of this width, at least `MINIMUM_WIDTH`."""
+        return [max(MINIMUM_WIDTH, round(count * self.width)) for count in counts]
