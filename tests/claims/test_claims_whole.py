@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 from asking import exhibit_settings
 
+from lacuna.claims.decisions import our_numbers
 from lacuna.claims.relations import load_claims
-from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, measured, printed_cells
+from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, printed_cells
 from lacuna.config.load import load
 from lacuna.numbers.cells import compute_cells
 from lacuna.numbers.metrics import samples_of
@@ -84,7 +85,7 @@ def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
     printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")
     cells = compute_cells(settings, outcomes, printed, dict.fromkeys(keys, "digits"))
     samples = samples_of([settings], lambda _, suite, target: outcomes[suite, target])
-    assert measured(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
+    assert our_numbers(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
     assert [len(one.values) for [one] in samples] == cells["n"].tolist()
     frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)
     made = frame[frame["comparisons"] > 0].set_index("id")

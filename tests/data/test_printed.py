@@ -10,7 +10,7 @@ from lacuna.claims.verdicts import judge
 from lacuna.config.load import load
 from lacuna.files.contents import read_printed
 from lacuna.language.codes import place_of
-from lacuna.numbers.cells import compute_cells, identity
+from lacuna.numbers.cells import cell_identity, compute_cells
 from lacuna.plan.plan import Plan
 
 CHOSEN = {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
@@ -64,4 +64,4 @@ def test_every_printed_number_stands_beside_a_cell(root: Path, plan: Plan, paper
         once = theirs.drop_duplicates(["row", "column", "target"])  # Table 5 prints a row twice
         found = found.drop_duplicates(["row", "column", "target"])
         assert sorted(found["printed"].dropna()) == sorted(once["value"]), table
-        assert identity(cells[0], ensembles)["row"] == theirs["row"].iloc[0]
+        assert cell_identity(cells[0], ensembles)["row"] == theirs["row"].iloc[0]

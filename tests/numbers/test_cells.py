@@ -15,7 +15,7 @@ from asking import exhibit_settings
 
 from lacuna.config.load import load
 from lacuna.language.codes import source_code
-from lacuna.numbers.cells import COLUMNS, compute_cells
+from lacuna.numbers.cells import CELL_COLUMNS, compute_cells
 from lacuna.numbers.statistics import rank_correlation, wilson
 from lacuna.plan.plan import Plan
 
@@ -202,7 +202,7 @@ def test_a_cell_over_no_image_is_empty_in_the_file(printed: pd.DataFrame) -> Non
 def test_columns_are_those_documented_and_in_their_order(settings: dict[str, Any], printed: pd.DataFrame) -> None:
     outcomes = random_outcomes(settings, 6)
     cells = compute_cells(settings, outcomes, printed, digests(outcomes))
-    assert cells.to_csv(index=False).splitlines()[0] == DOCUMENTED == ",".join(COLUMNS)
+    assert cells.to_csv(index=False).splitlines()[0] == DOCUMENTED == ",".join(CELL_COLUMNS)
     assert set(cells["unit"]) == {"percent"}
     assert (set(cells["exhibit"]), set(cells["scale"])) == ({"table3"}, {"demo"})
     assert set(cells["dataset"]) == {"fashion-mnist-subset"}

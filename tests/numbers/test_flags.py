@@ -16,7 +16,7 @@ from victims import images, labelled, small
 
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.language.attacks import METHODS
-from lacuna.numbers.cells import COLUMNS, table_cells
+from lacuna.numbers.cells import CELL_COLUMNS, table_cells
 from lacuna.numbers.flags import CHECK_COLUMNS, FLAT, LARGER, LESS
 from lacuna.numerics.images import to_bytes
 from lacuna.plan.plan import Plan
@@ -95,7 +95,7 @@ def flagged(frame: pd.DataFrame, flag: str) -> set[tuple[str, str]]:
 
 def test_where_nothing_is_odd_there_is_no_flag_and_the_documented_columns_stand_first() -> None:
     frame = cells(EVEN)
-    assert list(frame.columns) == [*COLUMNS[:-1], *CHECK_COLUMNS, COLUMNS[-1]]
+    assert list(frame.columns) == [*CELL_COLUMNS[:-1], *CHECK_COLUMNS, CELL_COLUMNS[-1]]
     assert set(frame["flags"].fillna("")) == {""}
     assert set(frame["beaten_by"].fillna("")) == {""}
 

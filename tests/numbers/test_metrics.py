@@ -12,7 +12,7 @@ import pytest
 from lacuna.language.codes import GRADIENT_METRICS, source_code, variant_code
 from lacuna.language.exhibits import CLEAN_METRICS
 from lacuna.language.models import ModelSpec
-from lacuna.numbers.cells import compute_cells, identity
+from lacuna.numbers.cells import cell_identity, compute_cells
 from lacuna.numbers.metrics import METRICS, sample, summarise
 from lacuna.numbers.statistics import Sample, median_interval
 
@@ -247,7 +247,7 @@ ENSEMBLES = {
 )
 def test_networks_have_the_codes_of_the_printed_tables(model: str, source: str, expected: tuple[str, ...]) -> None:
     cell = a_cell("defense_rate", source, model)
-    found = identity(cell, ENSEMBLES)
+    found = cell_identity(cell, ENSEMBLES)
     assert (found["variant"], found["keep_prob"], found["source"]) == expected
     assert found["target"] == "resnet18"
 

@@ -16,7 +16,7 @@ from scipy import stats
 
 from lacuna.cost import estimate
 from lacuna.errors import LacunaError
-from lacuna.numbers.cells import COLUMNS, SEED_COLUMNS
+from lacuna.numbers.cells import CELL_COLUMNS, SEED_COLUMNS
 from lacuna.plan.plan import Plan
 from lacuna.trace import describe, find
 
@@ -132,7 +132,7 @@ def test_a_cell_is_the_mean_with_a_t_interval_in_columns_of_its_own(
     three: tuple[pd.DataFrame, list[pd.DataFrame]],
 ) -> None:
     together, alone = three
-    assert list(together.columns) == [*COLUMNS[:-1], *SEED_COLUMNS, "provenance"]
+    assert list(together.columns) == [*CELL_COLUMNS[:-1], *SEED_COLUMNS, "provenance"]
     values = np.array([one["value"] for one in alone])
     assert (values.std(axis=0) > 0).mean() > 0.9, "three different trainings"
     np.testing.assert_allclose(together["value"], values.mean(axis=0), atol=1e-4)

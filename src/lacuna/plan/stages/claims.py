@@ -22,6 +22,7 @@ class Claims(Stage):
         "language/methods",
         "language/models",
         "numbers/statistics",
+        "claims/decisions",
         "claims/verdicts",
         "reporting/tables/claim_page",
     )
