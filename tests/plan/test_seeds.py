@@ -16,6 +16,7 @@ from scipy import stats
 
 from lacuna.cost import estimate
 from lacuna.errors import LacunaError
+from lacuna.language.codes import Origin, origin_of
 from lacuna.numbers.cells import CELL_COLUMNS, SEED_COLUMNS
 from lacuna.plan.plan import Plan
 from lacuna.trace import describe, find
@@ -119,7 +120,7 @@ def one_seed(plan: Plan, folder: str) -> pd.DataFrame:
 
     settings = exhibit_settings(plan, "cells", "table3")
     outcomes = {
-        (c["suite"], c["target"]): pd.read_parquet(
+        origin_of(c): pd.read_parquet(
             plan.stages["evaluate"].path("outcomes", dataset=folder, suite=c["suite"], target=c["target"])
         )
         for c in settings["cells"]
@@ -193,7 +194,7 @@ def test_a_cell_without_images_in_one_seed_is_empty(table3: Project, monkeypatch
         "distance": 0.0,
     }
     frame = pd.DataFrame(names | {"attack": ["none", "a"], "source": ["", "vgg19-standard-s0"], "adversarial": 0})
-    outcomes = {(f, "s", "t"): frame.assign(clean=int(f != BASE)) for f in settings["replicas"]}
+    outcomes = {(f, Origin("evaluate", "s", "t")): frame.assign(clean=int(f != BASE)) for f in settings["replicas"]}
     printed = pd.read_csv("data/printed/defective.csv").head(0)
     [line] = table_cells(settings, outcomes, printed, dict.fromkeys(outcomes, "d")).to_dict("records")
     assert line["n"] == 0

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
-from lacuna.language.codes import Ensembles, arch_code, network_of, place_of, source_code, variant_code
+from lacuna.language.codes import Ensembles, Origin, arch_code, network_of, origin_of, source_code, variant_code
 from lacuna.language.exhibits import CLEAN_METRICS
 from lacuna.numbers.flags import CHECK_COLUMNS, common_sample, companions, flag_columns, images_right_on_all_rows
 from lacuna.numbers.metrics import (
     PERCENT,
     CellSettings,
     Outcomes,
+    SeedOrigin,
     counts_for_defense,
     fools_source,
     has_source,
@@ -42,14 +43,14 @@ T = TypeVar("T")
 
 
 def compute_cells(
-    settings: Mapping[str, Any], outcomes: Outcomes, printed: pd.DataFrame, digests: Mapping[tuple[str, str], str]
+    settings: Mapping[str, Any], outcomes: Outcomes, printed: pd.DataFrame, digests: Mapping[Origin, str]
 ) -> pd.DataFrame:
     """All cells of one table for one training seed, in printed order, with the columns of docs/trace.md.
 
     ``settings`` are those of the rule cells. Its key ``ensembles`` (optional) names the members of every ensemble among
     the cells' models. Its key ``checks`` (optional) says of every cell what it is checked for; such a table has the
-    `CHECK_COLUMNS` too, before the provenance. ``outcomes``, and ``digests`` of their provenance, are keyed by
-    `place_of`. ``printed`` has the paper's cells: row, column, target (empty where it names none), attack, value.
+    `CHECK_COLUMNS` too, before the provenance. ``outcomes``, and ``digests`` of their provenance, are keyed by their
+    origins. ``printed`` has the paper's cells: row, column, target (empty where it names none), attack, value.
     """
     right = images_right_on_all_rows(outcomes)
     paper = _printed_cells(printed)
@@ -60,7 +61,7 @@ def compute_cells(
         place = (cell["row"], cell["column"])
         theirs = paper.get((*place, line["target"]), paper.get((*place, "")))
         line |= _against_paper(cell, line, theirs, settings)
-        lines.append(line | shared | {"provenance": digests[place_of(cell)]})
+        lines.append(line | shared | {"provenance": digests[origin_of(cell)]})
     frame = pd.DataFrame(lines, columns=CELL_COLUMNS)
     return _with_checks(frame, settings, outcomes, right) if "checks" in settings else frame
 
@@ -82,11 +83,11 @@ def _with_checks(frame: pd.DataFrame, settings: Mapping[str, Any], outcomes: Out
 
 def table_cells(
     settings: Mapping[str, Any],
-    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+    outcomes: Mapping[SeedOrigin, pd.DataFrame],
     printed: pd.DataFrame,
-    digests: Mapping[tuple[str, str, str], str],
+    digests: Mapping[SeedOrigin, str],
 ) -> pd.DataFrame:
-    """All cells of one table, over all training seeds: as `compute_cells`, with keys (folder, suite, target).
+    """All cells of one table, over all training seeds: as `compute_cells`, with keys (folder, origin).
 
     Of several seeds, values and companions are means, and ``n`` is the smallest. ``ci_low`` and ``ci_high`` are over
     images, for these networks (bootstrap, paired by image). ``seed_low`` and ``seed_high`` (`SEED_COLUMNS`) are the t
@@ -109,13 +110,14 @@ def table_cells(
 def _means_over_seeds(
     settings: Mapping[str, Any],
     seeds: Sequence[pd.DataFrame],
-    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+    outcomes: Mapping[SeedOrigin, pd.DataFrame],
 ) -> dict[str, list[float]]:
     """Values, companions and differences as means over training seeds, and their two kinds of intervals."""
     units = seeds[0]["unit"]
     values = {name: _stacked(seeds, name) for name in ("value", "difference", *COMPANIONS)}
     numbers = {name: array.mean(axis=0) for name, array in values.items()}
-    low, high = _over_images(samples_of([settings], lambda *key: outcomes[key]), numbers["value"], units)
+    samples = samples_of([settings], lambda folder, origin: outcomes[folder, origin])
+    low, high = _over_images(samples, numbers["value"], units)
     seed_low, seed_high = DescrStatsW(values["value"]).tconfint_mean(alpha=0.05)
     numbers |= {"ci_low": low, "ci_high": high, "seed_low": seed_low, "seed_high": seed_high}
     return {name: _rounded(array, units) for name, array in numbers.items()}
@@ -124,7 +126,7 @@ def _means_over_seeds(
 def _checks_over_seeds(
     settings: Mapping[str, Any],
     seeds: Sequence[pd.DataFrame],
-    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+    outcomes: Mapping[SeedOrigin, pd.DataFrame],
 ) -> dict[str, Any]:
     """`CHECK_COLUMNS` over training seeds: means, intervals over images, and every flag that stands in any of them."""
     units = seeds[0]["unit"]
@@ -141,7 +143,7 @@ def _checks_over_seeds(
 def _common_intervals(
     settings: Mapping[str, Any],
     seeds: Sequence[pd.DataFrame],
-    outcomes: Mapping[tuple[str, str, str], pd.DataFrame],
+    outcomes: Mapping[SeedOrigin, pd.DataFrame],
 ) -> tuple[Array, Array]:
     """Intervals (cells,) over images of the defense rates on common images; NaN for cells that are not checked."""
     parts = [_of_seed(outcomes, folder) for folder in seed_folders(settings)]
@@ -169,9 +171,9 @@ def _each_once(texts: Sequence[str]) -> str:
     return SEPARATOR.join(dict.fromkeys(parts))
 
 
-def _of_seed(files: Mapping[tuple[str, str, str], T], folder: str) -> dict[tuple[str, str], T]:
+def _of_seed(files: Mapping[SeedOrigin, T], folder: str) -> dict[Origin, T]:
     """The files of one training seed, which has its own ``folder``."""
-    return {(suite, target): content for (name, suite, target), content in files.items() if name == folder}
+    return {origin: content for (name, origin), content in files.items() if name == folder}
 
 
 def _stacked(seeds: Sequence[pd.DataFrame], name: str) -> Array:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.language.codes import MEASURED
 from lacuna.language.methods import CROSS_ENTROPY
 from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
@@ -29,12 +28,9 @@ Check = Mapping[str, str]
 
 def images_right_on_all_rows(outcomes: Outcomes) -> set[int]:
     """Ids of the test images that every target of the table gets right."""
-    sets = []
-    for (suite, _), frame in outcomes.items():
-        if suite.startswith(MEASURED):
-            continue
-        clean = frame[frame["attack"] == "none"]
-        sets.append(set(clean.loc[clean["clean"] == clean["label"], "image"]))
+    frames = [frame for origin, frame in outcomes.items() if not origin.measures]
+    clean = [frame[frame["attack"] == "none"] for frame in frames]
+    sets = [set(frame.loc[frame["clean"] == frame["label"], "image"]) for frame in clean]
     return set.intersection(*sets) if sets else set()
 
 

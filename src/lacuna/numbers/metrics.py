@@ -9,13 +9,13 @@ import pandas as pd
 from lacuna.files.contents import read_measures, read_outcomes
 from lacuna.files.named import named_inputs
 from lacuna.language.attacks import MEASURES
-from lacuna.language.codes import GRADIENT_METRICS, MEASURED, place_of
+from lacuna.language.codes import GRADIENT_METRICS, Origin, origin_of
 from lacuna.numbers.statistics import Array, Sample, mean_interval, median_interval, wilson
 
 CellSettings = Mapping[str, Any]
-Outcomes = Mapping[tuple[str, str], pd.DataFrame]
-Place = tuple[str, str, str]  # folder of a training seed, suite, target; the last two as `place_of` has them
-Load = Callable[[str, str, str], pd.DataFrame]  # folder, suite, target -> outcomes
+Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed
+SeedOrigin = tuple[str, Origin]  # an origin in the folder of a training seed
+Load = Callable[[str, Origin], pd.DataFrame]  # folder of a training seed, origin -> lines
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
 RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
 UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
@@ -27,25 +27,25 @@ def unit_of(metric: str) -> str:
     return UNITS.get(metric, "score" if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
 
 
-def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[Place, str]:
-    """The files that the cells of these tables count, by place, each file once.
+def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[SeedOrigin, str]:
+    """The files that the cells of these tables count, by folder and origin, each file once.
 
     ``tables`` are the settings of the rule cells, one per table. Raises `LacunaError` where ``paths`` are not exactly
     these files, as `lacuna.files.named.named_inputs`.
     """
     said = (one for settings in tables for one in settings["outcomes"])
-    found = named_inputs(said, ("folder", "suite", "target"), paths)
-    return {(folder, suite, target): path for (folder, suite, target), path in found.items()}
+    found = named_inputs(said, ("folder", *Origin._fields), paths)
+    return {(folder, Origin(*origin)): path for (folder, *origin), path in found.items()}
 
 
-def read_lines(place: Place, path: str) -> pd.DataFrame:
-    """The lines that cells of this place count: outcomes, or measures of images."""
-    return read_measures(path) if place[1].startswith(MEASURED) else read_outcomes(path)
+def read_lines(origin: Origin, path: str) -> pd.DataFrame:
+    """The lines of an origin from its file: outcomes, or measures of images."""
+    return read_measures(path) if origin.measures else read_outcomes(path)
 
 
 def lines_of(cell: CellSettings, outcomes: Outcomes) -> pd.DataFrame:
-    """The lines of the cell's attack on its source. ``outcomes`` are outcomes or measures, keyed by `place_of`."""
-    lines = outcomes[place_of(cell)]
+    """The lines of the cell's attack on its source. ``outcomes`` are outcomes or measures, by their origin."""
+    lines = outcomes[origin_of(cell)]
     return lines[(lines["attack"] == cell["attack"]) & (lines["source"] == cell["source"])]
 
 
@@ -56,8 +56,8 @@ def sample(cell: CellSettings, outcomes: Outcomes) -> Sample:
     gradients. The metric conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``. Raises KeyError
     for any other metric.
     """
-    measured = place_of(cell)[0].startswith(MEASURED)
-    return (_measure if measured else METRICS[cell["metric"]])(lines_of(cell, outcomes), cell, outcomes)
+    count = _measure if origin_of(cell).measures else METRICS[cell["metric"]]
+    return count(lines_of(cell, outcomes), cell, outcomes)
 
 
 def fools_source(lines: pd.DataFrame) -> Array:
@@ -197,20 +197,21 @@ def seed_folders(settings: Mapping[str, Any]) -> list[str]:
 def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sample]]:
     """What every cell of the tables counts, once per training seed, in the order of the tables' cells.
 
-    ``tables`` are the settings of the rule cells, one per table. ``load(folder, suite, target)`` gives the outcomes of
-    one file. It is called once per file; a cell with a pair loads its partner again.
+    ``tables`` are the settings of the rule cells, one per table. ``load(folder, origin)`` gives the lines of one file.
+    It is called once per file; a cell with a pair loads its partner again.
     """
-    places = [(seed_folders(settings), cell) for settings in tables for cell in settings["cells"]]
-    files: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    for i, (names, cell) in enumerate(places):
-        for seed, folder in enumerate(names):
-            files.setdefault((folder, *place_of(cell)), []).append((i, seed))
+    cells = [(seed_folders(settings), cell) for settings in tables for cell in settings["cells"]]
+    files: dict[SeedOrigin, list[tuple[int, int]]] = {}
+    for i, (folders, cell) in enumerate(cells):
+        for seed, folder in enumerate(folders):
+            files.setdefault((folder, origin_of(cell)), []).append((i, seed))
     samples: dict[tuple[int, int], Sample] = {}
-    for (folder, suite, target), cells in files.items():
-        partners = [partner for i, _ in cells for partner in places[i][1].get("pair", [])]
-        outcomes = {(suite, name): load(folder, suite, name) for name in {target: 0} | dict.fromkeys(partners)}
-        samples |= {(i, seed): sample(places[i][1], outcomes) for i, seed in cells}
-    return [[samples[i, seed] for seed in range(len(names))] for i, (names, _) in enumerate(places)]
+    for (folder, origin), places in files.items():
+        partners = [partner for i, _ in places for partner in cells[i][1].get("pair", [])]
+        origins = [origin._replace(name=name) for name in dict.fromkeys([origin.name, *partners])]
+        outcomes = {one: load(folder, one) for one in origins}
+        samples |= {(i, seed): sample(cells[i][1], outcomes) for i, seed in places}
+    return [[samples[i, seed] for seed in range(len(folders))] for i, (folders, _) in enumerate(cells)]
 
 
 def summarise(counted: Sample) -> dict[str, Any]:
