@@ -13,8 +13,19 @@ import pandas as pd
 import pytest
 import yaml
 
-from lacuna.claims.relations import KEYS, Claim, Claims, Comparison, find, keep_bottom, load_claims, matches, text
-from lacuna.claims.verdicts import advantage, findings, identities, printed_cells, printed_numbers
+from lacuna.claims.decisions import advantage, printed_numbers
+from lacuna.claims.relations import (
+    KEYS,
+    Claim,
+    Claims,
+    Comparison,
+    bottom_keep_probability,
+    find_comparisons,
+    key_text,
+    load_claims,
+    matches,
+)
+from lacuna.claims.verdicts import identities, judgements, printed_cells
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
@@ -38,7 +49,7 @@ def printed(root: Path) -> pd.DataFrame:
 def found(claims: Claims, printed: pd.DataFrame) -> dict[str, Any]:
     """What the printed cells say about each claim."""
     images = [claims.images(cell) for cell in identities(printed)]
-    return findings(claims, printed, printed_numbers(printed, images))
+    return judgements(claims, printed, printed_numbers(printed, images))
 
 
 # The paper's claims against its own numbers ----------------------------------------------------------------
@@ -147,7 +158,7 @@ def test_pairs_are_those_of_a_double_loop(seed: int) -> None:
         if inside and is_left and is_right and not b_is_left and all(a[k] == b[k] for k in keys):
             expected.add(((i,), (j,)))
     block = {"where": where, "left": left, "right": right, "relation": ">"} | ({"match": match} if match else {})
-    found = find(a_claim(**block), cells)
+    found = find_comparisons(a_claim(**block), cells)
     assert {(c.left, c.right) for c in found} == expected
     assert len(found) == len(expected)
     assert {c.relation for c in found} <= {">"}
@@ -155,13 +166,13 @@ def test_pairs_are_those_of_a_double_loop(seed: int) -> None:
 
 def test_a_chain_compares_neighbours_only() -> None:
     cells = [dict.fromkeys([*KEYS, "dataset"], "") | {"variant": v} for v in ("a", "b", "c")]
-    chain = find(a_claim(chain=[{"variant": v} for v in "abc"], relation="<"), cells)
+    chain = find_comparisons(a_claim(chain=[{"variant": v} for v in "abc"], relation="<"), cells)
     assert chain == [Comparison((0,), (1,), "<"), Comparison((1,), (2,), "<")]
 
 
 def test_a_number_is_compared_with_a_value() -> None:
     cells = random_cells(1)
-    found = find(a_claim(left={"variant": "top"}, relation=">=", value=80), cells)
+    found = find_comparisons(a_claim(left={"variant": "top"}, relation=">=", value=80), cells)
     assert [c.left[0] for c in found] == [i for i, cell in enumerate(cells) if cell["variant"] == "top"]
     assert {(c.right, c.value) for c in found} == {((), 80)}
 
@@ -170,7 +181,7 @@ def test_ranks_are_compared_over_common_designs() -> None:
     names = dict.fromkeys([*KEYS, "dataset"], "")
     cells = [names | {"exhibit": e, "variant": v} for e, v in itertools.product("de", "pqrst")][1:]
     block = {"rank": ["variant"], "between": "exhibit", "match": ["attack"], "relation": ">=", "value": 0.9}
-    assert find(a_claim(**block), cells) == [Comparison((0, 1, 2, 3), (5, 6, 7, 8), ">=", 0.9)]
+    assert find_comparisons(a_claim(**block), cells) == [Comparison((0, 1, 2, 3), (5, 6, 7, 8), ">=", 0.9)]
 
 
 @pytest.mark.parametrize(
@@ -196,12 +207,12 @@ def test_a_selector_takes_texts_numbers_lists_and_stars(selector: Mapping[str, A
     [("bottom", "0.5", "0.5"), ("bottom+top", "0.7+0.3", "0.7"), ("top", "0.3", ""), ("bottom_x2", "0.1", "0.1")],
 )
 def test_the_keep_probability_of_the_bottom_layers(variant: str, keep: str, expected: str) -> None:
-    assert keep_bottom({"variant": variant, "keep_prob": keep}) == expected
+    assert bottom_keep_probability({"variant": variant, "keep_prob": keep}) == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0.5, "0.5"), (0.05, "0.05"), (1, "1"), ("0.7+0.3", "0.7+0.3")])
 def test_numbers_are_written_as_in_the_printed_tables(value: Any, expected: str) -> None:
-    assert text(value) == expected
+    assert key_text(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 from asking import exhibit_settings
 
+from lacuna.claims.decisions import our_numbers
 from lacuna.claims.relations import load_claims
-from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, measured, printed_cells
+from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, printed_cells
 from lacuna.config.load import load
+from lacuna.language.codes import Origin, origin_of
 from lacuna.numbers.cells import compute_cells
 from lacuna.numbers.metrics import samples_of
 from lacuna.numbers.statistics import Sample
@@ -30,12 +32,12 @@ def test_samples_are_read_once_per_file_and_stand_in_the_order_of_the_cells() ->
     targets = ("resnet18-standard-s1", "vgg19-standard-s1")
     read: list[tuple[str, str, str]] = []
 
-    def load(dataset: str, suite: str, target: str) -> pd.DataFrame:
-        read.append((dataset, suite, target))
+    def load(folder: str, origin: Origin) -> pd.DataFrame:
+        read.append((folder, origin.group, origin.name))
         names = {"attack": ["none", "a", "b"], "source": ["", "x", "x"], "image": [0, 1, 2], "label": 0}
         hits = {
             "clean": 0,
-            "adversarial": targets.index(target),
+            "adversarial": targets.index(origin.name),
             "source_clean": 0,
             "source_adversarial": 1,
             "source_flat": 0,
@@ -79,12 +81,12 @@ def random_outcomes(target: str, cells: Sequence[dict[str, Any]]) -> pd.DataFram
 def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
     chosen = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
     settings = exhibit_settings(Plan(load(root, chosen)), "cells", "table3")
-    keys = {(cell["suite"], cell["target"]) for cell in settings["cells"]}
-    outcomes = {key: random_outcomes(key[1], settings["cells"]) for key in keys}
+    keys = {origin_of(cell) for cell in settings["cells"]}
+    outcomes = {key: random_outcomes(key.name, settings["cells"]) for key in keys}
     printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")
     cells = compute_cells(settings, outcomes, printed, dict.fromkeys(keys, "digits"))
-    samples = samples_of([settings], lambda _, suite, target: outcomes[suite, target])
-    assert measured(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
+    samples = samples_of([settings], lambda _, origin: outcomes[origin])
+    assert our_numbers(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
     assert [len(one.values) for [one] in samples] == cells["n"].tolist()
     frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)
     made = frame[frame["comparisons"] > 0].set_index("id")

@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 from test_verdicts import GAIN, SOURCES, Rates, a_table, the_samples
 
+from lacuna.claims.decisions import our_numbers
 from lacuna.claims.relations import Claim, Claims, load_claims
-from lacuna.claims.verdicts import findings, judge, level, measured
+from lacuna.claims.verdicts import deciding_level, judge, judgements
 from lacuna.numbers.statistics import (
     LEVEL,
     RESAMPLES,
@@ -101,7 +102,7 @@ def test_comparisons_carry_mcnemar_only_for_two_shares_of_one_training() -> None
     claims = Claims("defective", (Claim("A1", "t", "4", "yes", (GAIN,)),), (), ())
     for seeds, filled in ((1, True), (3, False)):
         samples = the_samples(rates, 400, seeds=seeds)
-        pairs = findings(claims, a_table(rates), measured(a_table(rates), samples))["A1"].comparisons
+        pairs = judgements(claims, a_table(rates), our_numbers(a_table(rates), samples))["A1"].comparisons
         assert pairs[["both", "mcnemar"]].notna().all(axis=None) == filled
         assert pairs["both"].tolist() == ([400, 400] if filled else [pd.NA, pd.NA])
 
@@ -142,7 +143,7 @@ def test_levels_without_spread_or_numbers() -> None:
 def test_a_claims_level_is_that_of_the_last_comparison_it_takes(
     holds: list[float], fails: list[float], support: int, contradict: int, expected: float
 ) -> None:
-    assert level(holds, fails, support, contradict) == expected
+    assert deciding_level(holds, fails, support, contradict) == expected
 
 
 def test_holm_by_hand() -> None:
@@ -173,7 +174,7 @@ def many(count: int) -> Claims:
 def run(count: int, gain: float, n: int, seed: int) -> list[str]:
     rates: Rates = {(v, f"s{i}"): 0.5 + gain * (v == "bottom") for v in ("standard", "bottom") for i in range(count)}
     cells = a_table(rates)
-    found = findings(many(count), cells, measured(cells, the_samples(rates, n, seed)))
+    found = judgements(many(count), cells, our_numbers(cells, the_samples(rates, n, seed)))
     return [finding.verdict for finding in found.values()]
 
 
@@ -193,10 +194,10 @@ def test_a_claim_decided_by_itself_alone_says_so() -> None:
     rates: Rates = {("standard", "s0"): 0.5, ("bottom", "s0"): 0.53}
     others: Rates = {(v, f"s{i}"): 0.5 for v in ("standard", "bottom") for i in range(1, 40)}
     cells = a_table(rates)
-    alone = findings(many(1), cells, measured(cells, samples))["A0"]
+    alone = judgements(many(1), cells, our_numbers(cells, samples))["A0"]
     assert (alone.verdict, alone.p == alone.p_corrected) == ("holds for these networks", True)
     cells = pd.concat([cells, a_table(others)], ignore_index=True)
-    found = findings(many(40), cells, measured(cells, samples + the_samples(others, 400)))["A0"]
+    found = judgements(many(40), cells, our_numbers(cells, samples + the_samples(others, 400)))["A0"]
     assert found.verdict == "inconclusive"
     assert found.note == "holds for these networks if it were the only claim, but not among 40"
     assert found.p < LEVEL < found.p_corrected
@@ -210,7 +211,7 @@ def test_three_trainings_of_equal_methods_seldom_support_anything(wobble: float)
         rates: Rates = {("standard", "s0"): 0.5, ("bottom", "s0"): 0.5}
         samples = the_samples(rates, 300, seed, seeds=3, wobble=wobble)
         cells = a_table(rates)
-        wrong += findings(many(1), cells, measured(cells, samples))["A0"].verdict in DECIDED
+        wrong += judgements(many(1), cells, our_numbers(cells, samples))["A0"].verdict in DECIDED
     assert wrong <= 80 * LEVEL + 2.5 * math.sqrt(80 * LEVEL * (1 - LEVEL))
 
 

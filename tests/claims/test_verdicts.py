@@ -11,15 +11,9 @@ import pandas as pd
 import pytest
 from scipy.stats import beta
 
+from lacuna.claims.decisions import our_numbers, printed_numbers
 from lacuna.claims.relations import Claim, Claims
-from lacuna.claims.verdicts import (
-    COMPARISON_COLUMNS,
-    findings,
-    judge,
-    measured,
-    printed_numbers,
-    verdict,
-)
+from lacuna.claims.verdicts import COMPARISON_COLUMNS, decide_verdict, judge, judgements
 from lacuna.numbers.statistics import Sample, bootstrap_difference
 
 Rates = dict[tuple[str, str], float]  # (variant, source) -> true defense rate
@@ -108,8 +102,8 @@ def test_true_differences_of_zero_are_seldom_decided() -> None:
     rates = {(v, f"{s}{i}"): 0.5 for v in VARIANTS for i in range(10) for s in SOURCES}
     decided = 0
     for seed in range(40):
-        numbers = measured(a_table(rates), the_samples(rates, 200, seed))
-        pairs = findings(the_claims(GAIN), a_table(rates), numbers)["DEF01"].comparisons
+        numbers = our_numbers(a_table(rates), the_samples(rates, 200, seed))
+        pairs = judgements(the_claims(GAIN), a_table(rates), numbers)["DEF01"].comparisons
         decided += bool((pairs["decision"] != "undecided").any())
     assert decided <= 6  # of 40; 2 expected
 
@@ -238,7 +232,7 @@ def test_a_verdict_counts_what_is_decided(
     holds: int, against: int, undecided: int, missing: int, share: float, expected: str
 ) -> None:
     decisions = ["holds"] * holds + ["contradicted"] * against + ["undecided"] * undecided
-    assert verdict(Claim("X1", "", "", "yes", share=share), decisions, missing, 1) == expected
+    assert decide_verdict(Claim("X1", "", "", "yes", share=share), decisions, missing, 1) == expected
 
 
 def test_comparisons_that_were_not_run_keep_a_claim_open() -> None:
@@ -307,7 +301,7 @@ def test_the_same_cells_give_the_same_bytes() -> None:
 def test_our_numbers_are_in_the_units_of_their_cells() -> None:
     cells = a_table(STRONG)
     samples = the_samples(STRONG, 500)
-    numbers = measured(cells, samples)
+    numbers = our_numbers(cells, samples)
     assert numbers.values == pytest.approx([100 * s[0].values.mean() for s in samples])
     assert numbers.draws.mean(axis=1) == pytest.approx(numbers.values, abs=0.5)
-    assert findings(the_claims(GAIN), cells, numbers)["DEF01"].verdict == "holds for these networks"
+    assert judgements(the_claims(GAIN), cells, numbers)["DEF01"].verdict == "holds for these networks"

@@ -9,8 +9,8 @@ from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import judge
 from lacuna.config.load import load
 from lacuna.files.contents import read_printed
-from lacuna.language.codes import place_of
-from lacuna.numbers.cells import compute_cells, identity
+from lacuna.language.codes import origin_of
+from lacuna.numbers.cells import cell_identity, compute_cells
 from lacuna.plan.plan import Plan
 
 CHOSEN = {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
@@ -56,12 +56,12 @@ def test_every_printed_number_stands_beside_a_cell(root: Path, plan: Plan, paper
             c["source"]: plan.lookup.exhibits.members(c["source"]) for c in cells if c["source"].startswith("ens")
         }
         settings = {"exhibit": table, "dataset": "d", "paper_dataset": "d", "scale": "paper", "cells": cells}
-        places = [place_of(cell) for cell in cells]
+        origins = [origin_of(cell) for cell in cells]
         empty = pd.DataFrame(NOTHING | dict.fromkeys({cell["metric"] for cell in cells}, pd.Series(dtype=float)))
         found = compute_cells(
-            settings | {"ensembles": ensembles}, dict.fromkeys(places, empty), theirs, dict.fromkeys(places, "0")
+            settings | {"ensembles": ensembles}, dict.fromkeys(origins, empty), theirs, dict.fromkeys(origins, "0")
         )
         once = theirs.drop_duplicates(["row", "column", "target"])  # Table 5 prints a row twice
         found = found.drop_duplicates(["row", "column", "target"])
         assert sorted(found["printed"].dropna()) == sorted(once["value"]), table
-        assert identity(cells[0], ensembles)["row"] == theirs["row"].iloc[0]
+        assert cell_identity(cells[0], ensembles)["row"] == theirs["row"].iloc[0]

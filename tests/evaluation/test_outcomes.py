@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lacuna.evaluation.outcomes import COLUMNS, adversarial_outcomes, clean_outcomes, join_outcomes
+from lacuna.evaluation.outcomes import OUTCOME_COLUMNS, adversarial_outcomes, clean_outcomes, join_outcomes
 from lacuna.evaluation.predictions import PART, Answers, Predictions, clean_answers, predict
 from lacuna.files.states import Resumable
 from lacuna.language.models import ARCHITECTURES, parse_model
@@ -71,7 +71,7 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
     tensors, generator = adversarial_set(seed), torch.Generator().manual_seed(seed + 100)
     clean, seen = torch.randint(0, 10, (50,), generator=generator), torch.randint(0, 10, (20,), generator=generator)
     frame = adversarial_outcomes("pgd_e16_a1_t20", "source", tensors, clean, seen)
-    assert list(frame.columns) == COLUMNS
+    assert list(frame.columns) == OUTCOME_COLUMNS
     for i, row in enumerate(frame.itertuples(index=False)):
         assert (row.attack, row.source) == ("pgd_e16_a1_t20", "source")
         assert row.image == tensors["image"][i]
@@ -160,7 +160,7 @@ def test_what_an_attack_says_besides_has_columns_of_its_own(said: tuple[str, ...
     tensors |= {f"pgd_e16_a1_t20.{name}": tensor for name, tensor in extras.items()}
     frame = adversarial_outcomes("pgd_e16_a1_t20", "source", tensors, clean, torch.zeros(20, dtype=torch.int64))
     whole = join_outcomes([clean_outcomes(clean, of_all(clean)), frame])
-    assert list(whole.columns) == COLUMNS
+    assert list(whole.columns) == OUTCOME_COLUMNS
     for name in ("wanted", "relaxed", "hard"):
         assert whole[name].dtype == "int64"
         assert whole[name][:50].tolist() == [-1] * 50
@@ -202,9 +202,9 @@ def test_joined_outcomes_keep_every_line_in_the_documented_columns() -> None:
         for i, source in enumerate(("a", "b"))
     ]
     whole = join_outcomes([clean[sorted(clean.columns)], *attacked])
-    assert list(whole.columns) == COLUMNS
+    assert list(whole.columns) == OUTCOME_COLUMNS
     assert len(whole) == 90
     assert isinstance(whole["source"].dtype, pd.CategoricalDtype)
     for source, frame in (("", clean), ("a", attacked[0]), ("b", attacked[1])):
         lines = whole[whole["source"] == source].astype({"attack": object, "source": object}).reset_index(drop=True)
-        assert lines.fillna(-9).to_dict("list") == frame[COLUMNS].fillna(-9).to_dict("list")
+        assert lines.fillna(-9).to_dict("list") == frame[OUTCOME_COLUMNS].fillna(-9).to_dict("list")

@@ -14,13 +14,13 @@ import pytest
 from asking import exhibit_settings
 
 from lacuna.config.load import load
-from lacuna.language.codes import source_code
-from lacuna.numbers.cells import COLUMNS, compute_cells
+from lacuna.language.codes import Origin, origin_of, source_code
+from lacuna.numbers.cells import CELL_COLUMNS, compute_cells
 from lacuna.numbers.statistics import rank_correlation, wilson
 from lacuna.plan.plan import Plan
 
-Frames = dict[tuple[str, str], pd.DataFrame]
-Records = dict[tuple[str, str], list[dict[Any, Any]]]
+Frames = dict[Origin, pd.DataFrame]
+Records = dict[Origin, list[dict[Any, Any]]]
 DOCUMENTED = (
     "exhibit,row,column,target,keep_prob,variant,source,attack,metric,value,unit,n,ci_low,ci_high,printed,difference,"
     "robust_accuracy_all,sdr_common,fooled_source_share,dataset,scale,seeds,provenance"
@@ -62,7 +62,7 @@ def random_outcomes(settings: dict[str, Any], seed: int, skill: float = 0.7) -> 
             answers = draw.integers(CLASSES, size=ATTACKED)
             sets.setdefault((cell["attack"], cell["source"]), list(zip(image, answers, strict=True)))
     outcomes = {}
-    for key in dict.fromkeys((cell["suite"], cell["model"]) for cell in cells):
+    for key in dict.fromkeys(origin_of(cell) for cell in cells):
         clean = np.where(draw.random(TESTED) < skill, label, draw.integers(CLASSES, size=TESTED))
         rows: list[tuple[Any, ...]] = [("none", "", i, label[i], clean[i], clean[i], -1, -1) for i in range(TESTED)]
         for (attack, source), images in sets.items():
@@ -73,8 +73,8 @@ def random_outcomes(settings: dict[str, Any], seed: int, skill: float = 0.7) -> 
     return outcomes
 
 
-def digests(outcomes: Frames) -> dict[tuple[str, str], str]:
-    return {(suite, model): f"{suite}/{model}" for suite, model in outcomes}
+def digests(outcomes: Frames) -> dict[Origin, str]:
+    return {origin: f"{origin.group}/{origin.name}" for origin in outcomes}
 
 
 def share(hits: int, n: int) -> float | None:
@@ -83,7 +83,7 @@ def share(hits: int, n: int) -> float | None:
 
 def counted(cell: dict[str, str], outcomes: Records) -> dict[str, Any]:
     """One cell by counting image after image, as the paper's text describes it."""
-    mine = outcomes[cell["suite"], cell["model"]]
+    mine = outcomes[origin_of(cell)]
     own = {r["image"]: r for r in mine if r["attack"] == "none"}
     if cell["metric"] == "test_accuracy":
         hits = sum(1 for r in own.values() if r["clean"] == r["label"])
@@ -170,7 +170,7 @@ def small(adversarial: list[int], clean: list[int], other_clean: list[int]) -> t
     for model, right in ((T, clean), (U, other_clean)):
         rows: list[tuple[Any, ...]] = [("none", "", i, 0, right[i], right[i], -1, -1) for i in range(6)]
         rows += [("a", S, i, 0, right[i], adversarial[i], 0, int(i != 1)) for i in (5, 4, 3, 2, 1)]
-        outcomes["p", model] = frame(rows)
+        outcomes[Origin("evaluate", "p", model)] = frame(rows)
     return {"exhibit": "e", "dataset": "d", "paper_dataset": "cifar10", "scale": "demo", "cells": cells}, outcomes
 
 
@@ -202,7 +202,7 @@ def test_a_cell_over_no_image_is_empty_in_the_file(printed: pd.DataFrame) -> Non
 def test_columns_are_those_documented_and_in_their_order(settings: dict[str, Any], printed: pd.DataFrame) -> None:
     outcomes = random_outcomes(settings, 6)
     cells = compute_cells(settings, outcomes, printed, digests(outcomes))
-    assert cells.to_csv(index=False).splitlines()[0] == DOCUMENTED == ",".join(COLUMNS)
+    assert cells.to_csv(index=False).splitlines()[0] == DOCUMENTED == ",".join(CELL_COLUMNS)
     assert set(cells["unit"]) == {"percent"}
     assert (set(cells["exhibit"]), set(cells["scale"])) == ({"table3"}, {"demo"})
     assert set(cells["dataset"]) == {"fashion-mnist-subset"}

@@ -16,7 +16,8 @@ from victims import images, labelled, small
 
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.language.attacks import METHODS
-from lacuna.numbers.cells import COLUMNS, table_cells
+from lacuna.language.codes import Origin
+from lacuna.numbers.cells import CELL_COLUMNS, table_cells
 from lacuna.numbers.flags import CHECK_COLUMNS, FLAT, LARGER, LESS
 from lacuna.numerics.images import to_bytes
 from lacuna.plan.plan import Plan
@@ -59,7 +60,7 @@ def settings() -> dict[str, Any]:
     return whole | {"cells": cells, "checks": checks}
 
 
-def outcomes(shares: Shares, zeros: float = 0, seed: int = 0) -> dict[tuple[str, str], pd.DataFrame]:
+def outcomes(shares: Shares, zeros: float = 0, seed: int = 0) -> dict[Origin, pd.DataFrame]:
     """Outcomes in which the attacks leave these shares of images right; images are hard in one order for all."""
     draw = np.random.default_rng(seed)
     hard, made = draw.permutation(N) / N, {}
@@ -78,12 +79,12 @@ def outcomes(shares: Shares, zeros: float = 0, seed: int = 0) -> dict[tuple[str,
         whole = pd.concat(frames, ignore_index=True).assign(label=1, valid=True, distance=np.float32(0), source_clean=1)
         whole["source_flat"] = (whole["image"] < zeros * N).astype(int)
         whole["source_adversarial"] = whole["adversarial"].astype(int) if where == "white" else whole["image"] % 2
-        made[where, row] = whole.astype({"clean": int, "adversarial": int})
+        made[Origin("evaluate", where, row)] = whole.astype({"clean": int, "adversarial": int})
     return made
 
 
 def cells(shares: Shares, zeros: float = 0) -> pd.DataFrame:
-    found = {(BASE, *key): frame for key, frame in outcomes(shares, zeros).items()}
+    found = {(BASE, origin): frame for origin, frame in outcomes(shares, zeros).items()}
     printed = pd.DataFrame(columns=["row", "column", "target", "attack", "value"])
     return table_cells(settings(), found, printed, dict.fromkeys(found, "d"))
 
@@ -95,7 +96,7 @@ def flagged(frame: pd.DataFrame, flag: str) -> set[tuple[str, str]]:
 
 def test_where_nothing_is_odd_there_is_no_flag_and_the_documented_columns_stand_first() -> None:
     frame = cells(EVEN)
-    assert list(frame.columns) == [*COLUMNS[:-1], *CHECK_COLUMNS, COLUMNS[-1]]
+    assert list(frame.columns) == [*CELL_COLUMNS[:-1], *CHECK_COLUMNS, CELL_COLUMNS[-1]]
     assert set(frame["flags"].fillna("")) == {""}
     assert set(frame["beaten_by"].fillna("")) == {""}
 
@@ -134,7 +135,7 @@ def test_companions_are_counted_on_the_images_that_every_row_gets_right() -> Non
     clean = [set(f.loc[(f["attack"] == "none") & (f["clean"] == 1), "image"]) for f in made.values()]
     shared = set.intersection(*clean)
     for line in frame[frame["attack"] != "none"].to_dict("records"):
-        own = made["white" if line["source"] == "self" else "transfer", str(line["row"])]
+        own = made[Origin("evaluate", "white" if line["source"] == "self" else "transfer", str(line["row"]))]
         rows = own[(own["attack"] == line["attack"]) & own["image"].isin(shared)]
         rows = rows if line["source"] == "self" else rows[rows["source_adversarial"] != 1]
         assert line["sdr_common_n"] == len(rows) > 0
@@ -147,11 +148,11 @@ def test_companions_are_counted_on_the_images_that_every_row_gets_right() -> Non
 def test_several_trainings_give_means_and_every_flag_that_stands_in_any() -> None:
     odd, folders = EVEN | {(ROWS[0], "square_e8", "white"): 0.0}, [BASE, f"{BASE}-seed1"]
     parts = [outcomes(odd), outcomes(EVEN, 0.2, seed=1)]
-    found = {(name, *key): frame for name, part in zip(folders, parts, strict=True) for key, frame in part.items()}
+    found = {(name, origin): frame for name, part in zip(folders, parts, strict=True) for origin, frame in part.items()}
     printed = pd.DataFrame(columns=["row", "column", "target", "attack", "value"])
     frame = table_cells(settings() | {"replicas": folders}, found, printed, dict.fromkeys(found, "d"))
     alone = [
-        table_cells(settings(), {(BASE, *k): f for k, f in part.items()}, printed, {(BASE, *k): "d" for k in part})
+        table_cells(settings(), {(BASE, k): f for k, f in part.items()}, printed, {(BASE, k): "d" for k in part})
         for part in parts
     ]
     assert flagged(frame, LESS) == {(ROWS[0], "pgd")}

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.language.codes import GRADIENT_METRICS, source_code, variant_code
+from lacuna.language.codes import GRADIENT_METRICS, Origin, source_code, variant_code
 from lacuna.language.exhibits import CLEAN_METRICS
 from lacuna.language.models import ModelSpec
-from lacuna.numbers.cells import compute_cells, identity
+from lacuna.numbers.cells import cell_identity, compute_cells
 from lacuna.numbers.metrics import METRICS, sample, summarise
 from lacuna.numbers.statistics import Sample, median_interval
 
-Frames = dict[tuple[str, str], pd.DataFrame]
+Frames = dict[Origin, pd.DataFrame]
 ANSWERS: dict[str, Callable[[Any], tuple[int, bool]]] = {
     "success_rate": lambda r: (r.adversarial, r.clean == r.label),
     "success_relaxed": lambda r: (r.relaxed, r.source_clean == r.label),
@@ -24,6 +24,10 @@ ANSWERS: dict[str, Callable[[Any], tuple[int, bool]]] = {
 }
 RADIUS = 0.04
 TARGETS, TESTED, CLASSES = ("resnet18-standard-s1", "vgg19-standard-s1", "senet18-standard-s1"), 50, 3
+
+
+def outcomes_of(target: str) -> Origin:
+    return Origin("evaluate", "s", target)
 
 
 def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
@@ -44,7 +48,7 @@ def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
         made = made.assign(clean=clean[chosen], adversarial=draw.integers(CLASSES, size=30), source_clean=answers)
         made = made.assign(source_adversarial=answers, valid=valid, distance=distance)
         made = made.assign(wanted=wanted, relaxed=relaxed, hard=hard, radius=np.nan)
-        frames["s", target] = pd.concat([whole, made.sample(frac=1, random_state=seed)], ignore_index=True)
+        frames[outcomes_of(target)] = pd.concat([whole, made.sample(frac=1, random_state=seed)], ignore_index=True)
     return frames
 
 
@@ -62,7 +66,7 @@ def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
         for key, frame in frames.items()
     }
     found: dict[int, Any] = {}
-    for r in frames["s", TARGETS[0]].itertuples():
+    for r in frames[outcomes_of(TARGETS[0])].itertuples():
         if metric in CLEAN_METRICS:
             if r.attack == "none":
                 found[r.image] = r.clean == r.label and (metric == "test_accuracy" or r.radius >= RADIUS)
@@ -110,7 +114,7 @@ def test_a_measure_is_a_mean_over_the_images_it_could_be_taken_of(seed: int) -> 
     lines = pd.DataFrame({"attack": "a", "source": "n", "image": draw.permutation(40), "psnr": values})
     other = lines.assign(attack="b", psnr=0.0)
     cell = {"metric": "psnr", "attack": "a", "source": "n", "measured": "made", "suite": "s", "target": "t"}
-    found = sample(cell, {("measure.made", "n"): pd.concat([lines, other])})
+    found = sample(cell, {Origin("measure", "made", "n"): pd.concat([lines, other])})
     kept = lines[lines["psnr"].notna()]
     assert dict(zip(found.images, found.values, strict=True)) == dict(zip(kept["image"], kept["psnr"], strict=True))
     number = summarise(found)
@@ -126,7 +130,8 @@ def test_a_gradients_measure_is_a_mean_over_the_images_that_have_a_gradient(metr
     draw = np.random.default_rng(1)
     values = np.where(draw.random(40) < 0.8, draw.random(40), np.nan)
     lines = pd.DataFrame({"attack": "none", "source": "", "image": draw.permutation(40), metric: values})
-    frames = {("gradient.loss", TARGETS[0]): lines, ("gradient.loss", TARGETS[1]): lines.assign(**{metric: 0.0})}
+    first, second = (Origin("gradient", "loss", target) for target in TARGETS[:2])
+    frames = {first: lines, second: lines.assign(**{metric: 0.0})}
     cell = a_cell(metric, "")
     number = summarise(sample(cell, frames))
     assert (number["value"], number["n"]) == (pytest.approx(np.nanmean(values), rel=1e-5), (~np.isnan(values)).sum())
@@ -179,7 +184,7 @@ def the_printed(value: float, target: str | float = math.nan) -> pd.DataFrame:
 def test_companions_of_an_attack_with_failures_count_valid_examples_that_fool_the_source() -> None:
     source = "vgg19-standard-s0"
     frames = outcomes(3, source)
-    made = frames["s", TARGETS[0]].query("attack == 'a'")
+    made = frames[outcomes_of(TARGETS[0])].query("attack == 'a'")
     share = 100 * np.mean(made["valid"] & (made["source_adversarial"] != made["label"]))
     cells = table([a_cell(metric, source) for metric in METRICS], frames, the_printed(1)).set_index("metric")
     assert cells.loc["defense_rate", "fooled_source_share"] == pytest.approx(share, abs=1e-4)
@@ -247,7 +252,7 @@ ENSEMBLES = {
 )
 def test_networks_have_the_codes_of_the_printed_tables(model: str, source: str, expected: tuple[str, ...]) -> None:
     cell = a_cell("defense_rate", source, model)
-    found = identity(cell, ENSEMBLES)
+    found = cell_identity(cell, ENSEMBLES)
     assert (found["variant"], found["keep_prob"], found["source"]) == expected
     assert found["target"] == "resnet18"
 

@@ -15,7 +15,7 @@ from asking import exhibit_inputs, exhibit_settings
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES, parse_model
-from lacuna.numbers.cells import identity
+from lacuna.numbers.cells import cell_identity
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_the_cells_of_every_table_are_the_printed_ones_in_printed_order(number: 
     )
     printed = printed[printed["table"] == str(number)][CODES].drop_duplicates()  # Table 5 prints 0.5-Bottom twice
     settings = exhibit_settings(plan, "cells", f"table{number}")
-    ours = pd.DataFrame([identity(cell, settings["ensembles"]) for cell in settings["cells"]])[CODES]
+    ours = pd.DataFrame([cell_identity(cell, settings["ensembles"]) for cell in settings["cells"]])[CODES]
     if number == 2:  # printed as "-"
         ours = ours[~(ours["row"].str.startswith("Thermometer") & (ours["column"] == "FGSM"))]
     if number == 8:  # the paper does not name the architecture

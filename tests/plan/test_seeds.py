@@ -16,7 +16,8 @@ from scipy import stats
 
 from lacuna.cost import estimate
 from lacuna.errors import LacunaError
-from lacuna.numbers.cells import COLUMNS, SEED_COLUMNS
+from lacuna.language.codes import Origin, origin_of
+from lacuna.numbers.cells import CELL_COLUMNS, SEED_COLUMNS
 from lacuna.plan.plan import Plan
 from lacuna.trace import describe, find
 
@@ -119,7 +120,7 @@ def one_seed(plan: Plan, folder: str) -> pd.DataFrame:
 
     settings = exhibit_settings(plan, "cells", "table3")
     outcomes = {
-        (c["suite"], c["target"]): pd.read_parquet(
+        origin_of(c): pd.read_parquet(
             plan.stages["evaluate"].path("outcomes", dataset=folder, suite=c["suite"], target=c["target"])
         )
         for c in settings["cells"]
@@ -132,7 +133,7 @@ def test_a_cell_is_the_mean_with_a_t_interval_in_columns_of_its_own(
     three: tuple[pd.DataFrame, list[pd.DataFrame]],
 ) -> None:
     together, alone = three
-    assert list(together.columns) == [*COLUMNS[:-1], *SEED_COLUMNS, "provenance"]
+    assert list(together.columns) == [*CELL_COLUMNS[:-1], *SEED_COLUMNS, "provenance"]
     values = np.array([one["value"] for one in alone])
     assert (values.std(axis=0) > 0).mean() > 0.9, "three different trainings"
     np.testing.assert_allclose(together["value"], values.mean(axis=0), atol=1e-4)
@@ -193,7 +194,7 @@ def test_a_cell_without_images_in_one_seed_is_empty(table3: Project, monkeypatch
         "distance": 0.0,
     }
     frame = pd.DataFrame(names | {"attack": ["none", "a"], "source": ["", "vgg19-standard-s0"], "adversarial": 0})
-    outcomes = {(f, "s", "t"): frame.assign(clean=int(f != BASE)) for f in settings["replicas"]}
+    outcomes = {(f, Origin("evaluate", "s", "t")): frame.assign(clean=int(f != BASE)) for f in settings["replicas"]}
     printed = pd.read_csv("data/printed/defective.csv").head(0)
     [line] = table_cells(settings, outcomes, printed, dict.fromkeys(outcomes, "d")).to_dict("records")
     assert line["n"] == 0

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lacuna.numbers.cells import COLUMNS
+from lacuna.numbers.cells import CELL_COLUMNS
 from lacuna.reporting.drawing.core.style import save
 from lacuna.reporting.drawing.heatmap import heatmap
 from lacuna.reporting.tables.pattern import Pattern, compare, means_by_variant, summary
@@ -47,7 +47,7 @@ def cells_of(
         "seeds": 1,
         "provenance": "0123456789abcdef",
     }
-    frame = printed.drop(columns=["value", "table"]).assign(**made).reindex(columns=COLUMNS)
+    frame = printed.drop(columns=["value", "table"]).assign(**made).reindex(columns=CELL_COLUMNS)
     return pd.read_csv(io.StringIO(frame.to_csv(index=False)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from test_reporting import PAPER, TITLE, body
 
-from lacuna.numbers.cells import COLUMNS
+from lacuna.numbers.cells import CELL_COLUMNS
 from lacuna.reporting.tables.pattern import summary
 from lacuna.reporting.tables.tables import latex, markdown, wide
 
@@ -17,7 +17,7 @@ def cells_like(lines: list[dict[str, object]], metric: str, unit: str = "percent
     """Cells as read from their artefact; what a line does not say is empty."""
     shared = {"exhibit": "tableX", "metric": metric, "unit": unit, "n": 500, "dataset": "d", "scale": "demo"}
     frame = pd.DataFrame([shared | {"variant": line["row"], "attack": "a"} | line for line in lines])
-    return pd.read_csv(io.StringIO(frame.reindex(columns=COLUMNS).to_csv(index=False)))
+    return pd.read_csv(io.StringIO(frame.reindex(columns=CELL_COLUMNS).to_csv(index=False)))
 
 
 BOUNDARY = [
@@ -84,7 +84,7 @@ def test_every_printed_table_can_be_rendered(root: Path) -> None:
     printed = pd.read_csv(root / "data/printed/defective.csv", keep_default_na=False)
     for number, lines in printed.groupby("table"):
         made = {"exhibit": f"table{number}", "printed": lines["value"], "n": 500, "dataset": "d", "scale": "demo"}
-        cells = lines.assign(**made).reindex(columns=COLUMNS)
+        cells = lines.assign(**made).reindex(columns=CELL_COLUMNS)
         cells = pd.read_csv(io.StringIO(cells.to_csv(index=False)))
         shape = lines.drop_duplicates(["target", "row"]).shape[0], lines["column"].nunique()
         assert wide(cells).shape == (shape[0], shape[1] + 4)

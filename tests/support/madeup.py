@@ -106,7 +106,7 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
     settings, paper = json.loads(artefact.settings), Path(artefact.path).stem
     inputs = plan.stages["claims"].inputs(**artefact.wildcards)
     files = outcomes_by_name(settings["tables"], inputs["outcomes"])
-    samples = samples_of(settings["tables"], lambda *place: pd.read_parquet(files[place]))
+    samples = samples_of(settings["tables"], lambda folder, origin: pd.read_parquet(files[folder, origin]))
     cells = pd.concat([pd.read_csv(path) for path in inputs["cells"]], ignore_index=True)
     printed = pd.read_csv(f"data/printed/{paper}.csv")
     verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from lacuna.language.codes import origin_of
+
 ROOT = Path(__file__).resolve().parents[2]
 MODEL, IMAGE, CLASSES, IMAGES = "resnet18-bottom0.5-standard-s1m1", [1, 8, 8], 3, 24
 NETWORK = {"image": IMAGE, "classes": CLASSES, "width": "1/16", "mask_place": "released_code", "seed": 0}
@@ -126,8 +128,8 @@ class Stages:
 
     def cells(self) -> tuple[Any, Any, Any]:
         settings = {"exhibit": "table3", "scale": "demo", "dataset": "tiny", "paper_dataset": "cifar10"}
-        place = {"folder": "tiny", "suite": CELL["suite"], "target": CELL["target"]}
-        settings |= {"printed_table": 3, "cells": [CELL], "outcomes": [place | {"path": "evaluate/pgd16/net.parquet"}]}
+        origin = {"folder": "tiny", **origin_of(CELL)._asdict()}
+        settings |= {"printed_table": 3, "cells": [CELL], "outcomes": [origin | {"path": "evaluate/pgd16/net.parquet"}]}
         inputs = {"outcomes": ["evaluate/pgd16/net.parquet"], "printed": "printed.csv"}
         return settings, inputs, {"cells": "cells/table3.csv"}
 

@@ -19,8 +19,8 @@ with job(snakemake):
     inputs = [*snakemake.input.outcomes, snakemake.input.printed]
     record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
     files = outcomes_by_name([settings], snakemake.input.outcomes)
-    outcomes = {place: read_lines(place, path) for place, path in files.items()}
-    digests = {place: provenance_digest(path) for place, path in files.items()}
+    outcomes = {(folder, origin): read_lines(origin, path) for (folder, origin), path in files.items()}
+    digests = {name: provenance_digest(path) for name, path in files.items()}
     printed = read_printed(snakemake.input.printed)
     cells = table_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
     write_frame(snakemake.output.cells, cells, record)

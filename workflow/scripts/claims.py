@@ -24,7 +24,7 @@ with job(snakemake) as say:
     inputs = [*paths.cells, *paths.outcomes, paths.printed, paths.claims]
     record = Record("claims", snakemake.params.settings, inputs, list(paths.code))
     files = outcomes_by_name(settings["tables"], paths.outcomes)
-    samples = samples_of(settings["tables"], lambda *place: read_lines(place, files[place]))
+    samples = samples_of(settings["tables"], lambda folder, origin: read_lines(origin, files[folder, origin]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
     verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from lacuna.audit.files import plain
-from lacuna.claims.verdicts import identities, printed_numbers
+from lacuna.claims.decisions import printed_numbers
+from lacuna.claims.verdicts import identities
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import CSV_OPTIONS, provenance_path, read_frame, stable_part
-from lacuna.numbers.metrics import PERCENT, digits, samples_of
+from lacuna.language.codes import Origin
+from lacuna.numbers.metrics import PERCENT, round_digits, samples_of
 from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
 STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
@@ -94,12 +96,12 @@ def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
     recorded = stable_part(path)
     root = Path(path.removesuffix(recorded["artefact"]))
     said = recorded["settings"].get("outcomes", [])  # none in a baseline of before they were named
-    files = {(one["folder"], one["suite"], one["target"]): str(root / one["path"]) for one in said}
+    files = {(one["folder"], *(one[key] for key in Origin._fields)): str(root / one["path"]) for one in said}
     here = path.endswith(recorded["artefact"]) and all(Path(file).is_file() for file in files.values())
     if not here or not files:
         return (), ""
     tested = {digest for file in files.values() for name, digest in _inputs(file) if name.endswith(TEST)}
-    found = samples_of([recorded["settings"]], lambda *place: read_frame(files[place]))
+    found = samples_of([recorded["settings"]], lambda folder, origin: read_frame(files[folder, *origin]))
     return found, ", ".join(sorted(tested))
 
 
@@ -148,8 +150,8 @@ def _decide(compared: Sequence[tuple[dict[str, Any], Counted, Counted]]) -> None
     for i, (line, _, _) in enumerate(compared):
         known = bool(np.isfinite(low[i]))
         state = "no interval" if not known else "noise" if low[i] <= 0 <= high[i] else "moved"
-        line |= {"difference": digits(line["ours"] - line["theirs"]), "paired": i in together, "state": state}
-        line |= {"low": digits(low[i]) if known else None, "high": digits(high[i]) if known else None}
+        line |= {"difference": round_digits(line["ours"] - line["theirs"]), "paired": i in together, "state": state}
+        line |= {"low": round_digits(low[i]) if known else None, "high": round_digits(high[i]) if known else None}
 
 
 def _matched(ours: Counted, theirs: Counted) -> bool:

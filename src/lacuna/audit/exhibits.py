@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from lacuna.audit.files import Files, behind_figure, not_copied, not_rendered, plain, worst
-from lacuna.claims.relations import text
+from lacuna.claims.relations import key_text
 from lacuna.files.artefacts import read_frame
 from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.tables import latex, markdown, wide
@@ -65,7 +65,7 @@ def _entry(plan: Plan, name: str, kind: str, target: str) -> dict[str, Any]:
 def _cell(line: Mapping[Any, Any], place: str, files: Files) -> dict[str, Any]:
     """One cell: its columns with None for what is empty, an id, and the files that its provenance leads to."""
     cell: dict[str, Any] = plain({key: value for key, value in line.items() if key not in SHARED})
-    cell["keep_prob"] = None if cell["keep_prob"] is None else text(cell["keep_prob"])
+    cell["keep_prob"] = None if cell["keep_prob"] is None else key_text(cell["keep_prob"])
     digits = str(cell["provenance"]).split()
     return {"id": place, **cell, "files": [files.by_digits[d] for d in digits if d in files.by_digits], "claims": []}
 

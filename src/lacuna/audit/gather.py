@@ -9,7 +9,8 @@ from lacuna.audit.baseline import compare
 from lacuna.audit.exhibits import figure, table
 from lacuna.audit.files import PROBLEMS, Files
 from lacuna.audit.judgements import claims
-from lacuna.claims.verdicts import CONTRADICTED, HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
+from lacuna.claims.decisions import CONTRADICTED
+from lacuna.claims.verdicts import HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
 from lacuna.files.artefacts import Record
 from lacuna.plan.plan import Plan
 

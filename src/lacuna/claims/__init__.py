@@ -1,1 +1,1 @@
-"""A paper's claims: the relations between cells that they state, and the verdicts on them. No torch."""
+"""A paper's claims: the relations between cells that claims state, and the verdicts on claims. No torch."""

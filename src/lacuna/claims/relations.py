@@ -1,6 +1,6 @@
-"""A paper's claims as relations between cells: read from config/claims/, checked, and found among the cells.
+"""A paper's claims as relations between cells: reads config/claims/ and finds the comparisons among the cells.
 
-No pandas and no torch here: claims are read before anything runs. `lacuna.claims.verdicts` decides them.
+No pandas and no torch here: claims are read before anything runs. `lacuna.claims.verdicts` judges them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,15 +18,15 @@ KEYS = ("exhibit", "target", "keep_prob", "variant", "source", "attack", "metric
 FORMS = ({"left", "right"}, {"left", "value"}, {"chain"}, {"rank", "between", "match", "value"})
 
 Selector = Mapping[str, Any]
-Identity = Mapping[str, str]  # a cell's KEYS, and dataset, as texts
+Identity = Mapping[str, str]  # the `KEYS` of a cell, and its dataset, as texts
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; ``compare`` holds its relations, or ``reason`` says why it has none.
+    """One claim. ``compare`` holds its relations, or ``reason`` says why it has none.
 
-    ``share`` is the share of comparisons that must hold, ``margin`` by how much; ``printed`` counts the comparisons
-    between printed cells and those that hold.
+    ``share`` is the share of comparisons that must hold, ``margin`` by how much they must hold. ``printed`` counts the
+    comparisons between printed cells, and those of them that hold.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Claims:
-    """A paper's claims, the images behind its printed numbers, and cells that say nothing about it."""
+    """A paper's claims, the images behind its printed numbers, and the cells that say nothing about the paper."""
 
     paper: str
     claims: tuple[Claim, ...]
@@ -50,17 +50,17 @@ class Claims:
     not_applicable: tuple[Mapping[str, Any], ...]
 
     def exhibits(self) -> list[str]:
-        """The exhibits whose cells are compared, in the order of the claims; names, not patterns."""
+        """The exhibits whose cells the claims compare, in the order of the claims: names, not patterns."""
         blocks = [block for claim in self.claims for block in claim.compare]
         found = [name for block in blocks for part in _selectors(block) for name in _texts(part.get("exhibit", []))]
         return list(dict.fromkeys(found))
 
     def reason(self, cell: Identity) -> str:
-        """Why a cell says nothing about the paper; empty where it does."""
+        """Why a cell says nothing about the paper; empty for a cell that does."""
         return next((str(rule["reason"]) for rule in self.not_applicable if matches(rule["where"], cell)), "")
 
     def images(self, cell: Identity) -> int | None:
-        """Images behind a printed number, by the last rule that fits; None where there is none."""
+        """The number of images behind a printed number, by the last rule that fits; None where no rule fits."""
         fitting = [int(rule["images"]) for rule in self.printed_images if matches(rule["where"], cell)]
         return fitting[-1] if fitting else None
 
@@ -69,8 +69,8 @@ class Claims:
 class Comparison:
     """``left relation right``, as places in a list of cells.
 
-    One place on each side: two numbers. No place on the right: a number against ``value``. Several places: the
-    rank correlation between the two sides against ``value``.
+    With one place on each side it compares two numbers. Without a place on the right it compares a number with
+    ``value``. With several places it compares the rank correlation between the two sides with ``value``.
     """
 
     left: tuple[int, ...]
@@ -80,7 +80,7 @@ class Comparison:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """All places."""
+        """The places of both sides."""
         return (*self.left, *self.right)
 
 
@@ -93,12 +93,13 @@ def load_claims(root: Path, paper: str) -> Claims:
     content = read_yaml(path, root)
     check_schema(content, "claims", file, root)
     for name, body in content["claims"].items():
-        _check(file, name, body)
+        _refuse_malformed(file, name, body)
     claims = tuple(Claim(name, **body) for name, body in content["claims"].items())
     return Claims(content["paper"], claims, tuple(content["printed_images"]), tuple(content["not_applicable"]))
 
 
-def _check(file: str, name: str, body: Mapping[str, Any]) -> None:
+def _refuse_malformed(file: str, name: str, body: Mapping[str, Any]) -> None:
+    """Raises `LacunaError` where a claim has no relation and no reason, or a relation of a form that does not exist."""
     if ("compare" in body) == ("reason" in body):
         raise LacunaError(f"{file}: key claims.{name} needs either compare, or reason for why nothing is compared")
     for i, block in enumerate(body.get("compare", [])):
@@ -122,16 +123,16 @@ def _sides(side: Selector | Sequence[Selector]) -> Sequence[Selector]:
 
 
 def _texts(values: Any) -> list[str]:
-    return [text(value) for value in (values if isinstance(values, list) else [values])]
+    return [key_text(value) for value in (values if isinstance(values, list) else [values])]
 
 
-def text(value: Any) -> str:
-    """A key's value as the printed tables write it: 0.5 and 0.50 are ``0.5``."""
+def key_text(value: Any) -> str:
+    """The value of a key as the printed tables write it: 0.5 and 0.50 are both ``0.5``."""
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def matches(selector: Selector, cell: Identity) -> bool:
-    """Whether a cell has the selector's codes; a list holds alternatives, and * stands for anything."""
+    """Whether a cell has the selector's codes. A list holds alternatives, and * stands for anything."""
     return _fits(_patterns(selector), cell)
 
 
@@ -143,21 +144,21 @@ def _fits(patterns: Iterable[tuple[str, list[str]]], cell: Identity) -> bool:
     return all(any(fnmatchcase(cell[key], pattern) for pattern in texts) for key, texts in patterns)
 
 
-def keep_bottom(cell: Identity) -> str:
-    """Keep probability of a cell's bottom layers; empty without masks there."""
+def bottom_keep_probability(cell: Identity) -> str:
+    """Keep probability of a cell's bottom layers; empty where they have no masks."""
     return cell["keep_prob"].partition("+")[0] if cell["variant"].startswith("bottom") else ""
 
 
-def find(claim: Claim, cells: Sequence[Identity]) -> list[Comparison]:
+def find_comparisons(claim: Claim, cells: Sequence[Identity]) -> list[Comparison]:
     """All comparisons that a claim makes among the cells, in the order of its relations.
 
-    Two cells are compared when they agree in every key of ``match``; without it, in every key of `KEYS` that neither
-    side names. A cell of the left side is not on the right side too.
+    Two cells are compared when they agree in every key of ``match``. Without ``match`` they must agree in every key of
+    `KEYS` that neither side names. A cell of the left side is not on the right side too.
     """
-    return [found for block in claim.compare for found in _find(block, cells)]
+    return [found for block in claim.compare for found in _comparisons(block, cells)]
 
 
-def _find(block: Mapping[str, Any], cells: Sequence[Identity]) -> Iterator[Comparison]:
+def _comparisons(block: Mapping[str, Any], cells: Sequence[Identity]) -> Iterator[Comparison]:
     pool = _among(block.get("where", {}), range(len(cells)), cells)
     relation, value = block["relation"], block.get("value")
     if "rank" in block:
@@ -179,7 +180,7 @@ def _among(side: Selector | Sequence[Selector], pool: Iterable[int], cells: Sequ
 
 
 def _shared(cell: Identity, keys: Iterable[str]) -> tuple[str, ...]:
-    return tuple(keep_bottom(cell) if key == "keep_bottom" else cell[key] for key in keys)
+    return tuple(bottom_keep_probability(cell) if key == "keep_bottom" else cell[key] for key in keys)
 
 
 def _pairs(
@@ -193,7 +194,7 @@ def _pairs(
 
 
 def _ranks(block: Mapping[str, Any], pool: Sequence[int], cells: Sequence[Identity]) -> Iterator[Comparison]:
-    """One comparison per group of ``match`` and pair of ``between``, over the ``rank`` codes that both have."""
+    """One comparison per group of ``match`` and pair of ``between``, over the ``rank`` codes that both sides have."""
     groups: dict[tuple[str, ...], dict[str, dict[tuple[str, ...], int]]] = {}
     for i in pool:
         group = groups.setdefault(_shared(cells[i], block["match"]), {})

@@ -55,13 +55,13 @@ def adversarial_outcomes(
     )
 
 
-COLUMNS = [
+OUTCOME_COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
     *(*SOURCE, "valid", "distance", *EXTRAS, "radius"),
 ]
 
 
 def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All outcomes of one target and suite in one frame, with the columns `COLUMNS`."""
-    whole = pd.concat(frames, ignore_index=True)[COLUMNS]
+    """All outcomes of one target and suite in one frame, with the columns `OUTCOME_COLUMNS`."""
+    whole = pd.concat(frames, ignore_index=True)[OUTCOME_COLUMNS]
     return whole.astype({"attack": "category", "source": "category"})

@@ -1,7 +1,7 @@
 """Codes of networks as in the printed tables (data/printed/): target, variant, source."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from lacuna.language.models import ARCHITECTURES, OWN, ModelSpec, parse_model
 
@@ -10,8 +10,8 @@ _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "t
 
 # Measures of clean images' loss gradients (lacuna.evaluation.gradients): no attack, no source, but foreground masks.
 GRADIENT_METRICS = ("gradient_in_foreground", "foreground_area", "gradient_roughness", "gradient_sparseness")
-LOSS_GRADIENT = "gradient.loss"  # first part of their place
-MEASURED = ("measure.", "gradient.")  # begin the first part of the place of measures; the stage, before what it is of
+EVALUATE, MEASURE, GRADIENT = "evaluate", "measure", "gradient"  # stages whose lines cells count
+LOSS = "loss"  # what gradients are of
 
 Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
 
@@ -62,9 +62,27 @@ def source_code(source: str, ensembles: Ensembles | None = None) -> str:
     return arch_code(spec.arch) if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
 
 
-def place_of(cell: Mapping[str, Any]) -> tuple[str, str]:
-    """Where a cell's lines are: (suite, target); (``measure.<attack>``, source) for measures of adversarial images,
-    (``gradient.loss``, target) for those of gradients."""
+class Origin(NamedTuple):
+    """Where the lines that a cell counts come from: a stage, and below it a group and a name.
+
+    They are a suite and a target of the stage evaluate, an attack and a source of measure, `LOSS` and a target of
+    gradient.
+    """
+
+    stage: str
+    group: str
+    name: str
+
+    @property
+    def measures(self) -> bool:
+        """Whether the lines are measures of images, not outcomes."""
+        return self.stage != EVALUATE
+
+
+def origin_of(cell: Mapping[str, Any]) -> Origin:
+    """The origin of what a cell counts, from the cell's settings."""
     if cell.get("measured"):
-        return f"measure.{cell['measured']}", cell["source"]
-    return LOSS_GRADIENT if cell["metric"] in GRADIENT_METRICS else cell["suite"], cell["target"]
+        return Origin(MEASURE, cell["measured"], cell["source"])
+    if cell["metric"] in GRADIENT_METRICS:
+        return Origin(GRADIENT, LOSS, cell["target"])
+    return Origin(EVALUATE, cell["suite"], cell["target"])

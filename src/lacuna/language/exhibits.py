@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from lacuna.language.attacks import MEASURES, attack_code, method_of
-from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, place_of
+from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, Origin, origin_of
 from lacuna.language.models import ENSEMBLE, SELF
 
 Body = Mapping[str, Any]
@@ -41,9 +41,9 @@ class Cell:
     reference: int = 0
 
     @property
-    def place(self) -> tuple[str, str]:
-        """Where its lines are, as `lacuna.language.codes.place_of`."""
-        return place_of(vars(self) | {"target": self.target})
+    def origin(self) -> Origin:
+        """Where the lines that the cell counts come from."""
+        return origin_of(vars(self) | {"target": self.target})
 
     @property
     def target(self) -> str:

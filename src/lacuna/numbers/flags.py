@@ -1,7 +1,7 @@
 """Flags beside cells: signs that an accuracy under attack says more about the attack than about the network.
 
-A network whose gradients lead nowhere looks robust to attacks that follow them (Athalye et al. 2018; Carlini et al.
-2019).
+A network whose gradients lead nowhere looks robust to attacks that follow gradients (Athalye et al. 2018; Carlini et
+al. 2019).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,81 +10,95 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.language.codes import MEASURED
 from lacuna.language.methods import CROSS_ENTROPY
-from lacuna.numbers.metrics import Cell, Outcomes, fooled, percent, rows_of, sample, summarise
+from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
 
 FLAT = "zero gradients"
 LARGER = "a larger budget does worse"
 LESS = "an attack that knows less does better"
 FLAT_SHARE = 0.05  # of the attacked images; above it the gradient has too little to say
-LEVEL = 0.01  # of McNemar's exact test; a table makes hundreds of comparisons, nearly all of them clear the other way
+MCNEMAR_LEVEL = 0.01  # of the exact test; a table makes hundreds of comparisons, nearly all clear the other way
 TRANSFERRED, QUERIES, GRADIENTS = range(3)  # what an attack knows of the target
 CHECK_COLUMNS = ["sdr_common_n", "sdr_common_low", "sdr_common_high", "zero_gradients", "beaten_by", "flags"]
 
-Check = Mapping[str, str]  # of a cell: ball, larger (a code), loss; texts, empty where they do not apply
+# What a cell is checked for: ball, larger (a code), loss. They are texts, empty where they do not apply.
+Check = Mapping[str, str]
 
 
-def right_on_all_rows(outcomes: Outcomes) -> set[int]:
-    """Ids of the test images that every target of the table classifies correctly."""
-    sets = []
-    for (suite, _), frame in outcomes.items():
-        if suite.startswith(MEASURED):
-            continue
-        clean = frame[frame["attack"] == "none"]
-        sets.append(set(clean.loc[clean["clean"] == clean["label"], "image"]))
+def images_right_on_all_rows(outcomes: Outcomes) -> set[int]:
+    """Ids of the test images that every target of the table gets right."""
+    frames = [frame for origin, frame in outcomes.items() if not origin.measures]
+    clean = [frame[frame["attack"] == "none"] for frame in frames]
+    sets = [set(frame.loc[frame["clean"] == frame["label"], "image"]) for frame in clean]
     return set.intersection(*sets) if sets else set()
 
 
-def common(cell: Cell, outcomes: Outcomes, right: set[int]) -> Sample:
-    """The cell's images that every row gets ``right`` when clean; transferred examples must fool their source."""
+def common_sample(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> Sample:
+    """The cell's sample on the images that every row gets ``right`` when clean.
+
+    Transferred examples count where they fool their source.
+    """
     counted = sample(cell, outcomes)
     kept = right
     if cell["source"] != cell["model"]:
-        rows = rows_of(cell, outcomes)
-        kept = right & set(rows.loc[fooled(rows), "image"])
+        lines = lines_of(cell, outcomes)
+        kept = right & set(lines.loc[fools_source(lines), "image"])
     places = np.isin(counted.images, sorted(kept))
     return Sample(counted.images[places], counted.values[places])
 
 
-def zero_gradients(cell: Cell, outcomes: Outcomes) -> float | None:
+def zero_gradient_share(cell: CellSettings, outcomes: Outcomes) -> float | None:
     """Percent of the attacked images at which the source's cross-entropy is flat; None where it has no gradient."""
-    said = rows_of(cell, outcomes)["source_flat"]
-    return percent((said[said >= 0] == 1).to_numpy())
+    said = lines_of(cell, outcomes)["source_flat"]
+    return percentage((said[said >= 0] == 1).to_numpy())
 
 
-def flags(cells: Sequence[Cell], checks: Sequence[Check], outcomes: Outcomes) -> pd.DataFrame:
-    """Columns zero_gradients, beaten_by (columns of the table) and flags (texts) of every cell; "; " between texts."""
+def flag_columns(cells: Sequence[CellSettings], checks: Sequence[Check], outcomes: Outcomes) -> pd.DataFrame:
+    """One line per cell: zero_gradients in percent, and the texts beaten_by and flags, whose parts "; " separates.
+
+    The parts of beaten_by are columns of the table. A cell that is not checked has no flags.
+    """
     samples = {i: sample(cell, outcomes) for i, cell in enumerate(cells) if checks[i]}
-    lines: list[dict[str, Any]] = []
-    for i, (cell, check) in enumerate(zip(cells, checks, strict=True)):
-        if not check:
-            lines.append({"zero_gradients": None, "beaten_by": "", "flags": ""})
-            continue
-        flat = zero_gradients(cell, outcomes) if check["loss"] else None
-        rivals = _rivals(i, cells, checks)
-        beaten = [cells[j]["column"] for j in rivals if does_better(samples[j], samples[i])]
-        found = {
-            FLAT: check["loss"] == CROSS_ENTROPY and (flat or 0) > 100 * FLAT_SHARE,
-            LARGER: check["larger"] and does_better(samples[i], sample({**cell, "attack": check["larger"]}, outcomes)),
-            LESS: beaten,
-        }
-        stands = "; ".join(flag for flag, holds in found.items() if holds)
-        lines.append({"zero_gradients": flat, "beaten_by": "; ".join(beaten), "flags": stands})
-    return pd.DataFrame(lines)
+    nothing = {"zero_gradients": None, "beaten_by": "", "flags": ""}
+    places = zip(range(len(cells)), checks, strict=True)
+    return pd.DataFrame([_flags(i, cells, checks, samples, outcomes) if check else nothing for i, check in places])
+
+
+def _flags(
+    i: int,
+    cells: Sequence[CellSettings],
+    checks: Sequence[Check],
+    samples: Mapping[int, Sample],
+    outcomes: Outcomes,
+) -> dict[str, Any]:
+    """The line of one cell in `flag_columns`."""
+    cell, check = cells[i], checks[i]
+    flat = zero_gradient_share(cell, outcomes) if check["loss"] else None
+    beaten = [cells[j]["column"] for j in _rivals(i, cells, checks) if does_better(samples[j], samples[i])]
+    larger = {**cell, "attack": check["larger"]}
+    found = {
+        FLAT: check["loss"] == CROSS_ENTROPY and (flat or 0) > 100 * FLAT_SHARE,
+        LARGER: check["larger"] and does_better(samples[i], sample(larger, outcomes)),
+        LESS: beaten,
+    }
+    flags = "; ".join(flag for flag, holds in found.items() if holds)
+    return {"zero_gradients": flat, "beaten_by": "; ".join(beaten), "flags": flags}
 
 
 def does_better(first: Sample, second: Sample) -> bool:
     """Whether the first attack leaves fewer images right than the second, beyond noise, of those that both count."""
     _, one, other = np.intersect1d(first.images, second.images, return_indices=True)
     fewer = first.values[one].sum() < second.values[other].sum()
-    return bool(fewer) and same_images(first, second)[1] < LEVEL
+    return bool(fewer) and same_images(first, second)[1] < MCNEMAR_LEVEL
 
 
-def _rivals(i: int, cells: Sequence[Cell], checks: Sequence[Check]) -> list[int]:
-    """Places of the row's attacks within the same ball that know less, for an attack that has the target's gradient."""
-    if not checks[i]["ball"] or _knows(cells[i], checks[i]) < GRADIENTS:
+def _rivals(i: int, cells: Sequence[CellSettings], checks: Sequence[Check]) -> list[int]:
+    """Places of the attacks on the same row, within the same ball, that know less than an attack with gradients.
+
+    An attack without the target's gradient has no rivals.
+    """
+    if not checks[i]["ball"] or _knowledge(cells[i], checks[i]) < GRADIENTS:
         return []
     return [
         j
@@ -93,19 +107,23 @@ def _rivals(i: int, cells: Sequence[Cell], checks: Sequence[Check]) -> list[int]
         and check["ball"] == checks[i]["ball"]
         and cells[j]["row"] == cells[i]["row"]
         and cells[j]["target"] == cells[i]["target"]
-        and _knows(cells[j], check) < GRADIENTS
+        and _knowledge(cells[j], check) < GRADIENTS
     ]
 
 
-def _knows(cell: Cell, check: Check) -> int:
+def _knowledge(cell: CellSettings, check: Check) -> int:
+    """What a cell's attack knows of the target."""
     if cell["source"] != cell["model"]:
         return TRANSFERRED
     return GRADIENTS if check["loss"] else QUERIES
 
 
-def companions(cell: Cell, outcomes: Outcomes, right: set[int]) -> dict[str, Any]:
-    """The defense rate on the common images with n and interval, and the accuracy over all, as a table's columns."""
-    counted = summarise(common(cell, outcomes, right))
+def companions(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> dict[str, Any]:
+    """Columns beside a cell: the defense rate on the common images with n and interval, and the accuracy over all.
+
+    The common images are those that every row gets ``right`` when clean (`common_sample`).
+    """
+    counted = summarise(common_sample(cell, outcomes, right))
     everything = summarise(sample(cell, outcomes))["value"]
     names = {"value": "sdr_common", "n": "sdr_common_n", "ci_low": "sdr_common_low", "ci_high": "sdr_common_high"}
     return {"robust_accuracy_all": everything, **{names[key]: value for key, value in counted.items()}}

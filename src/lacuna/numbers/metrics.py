@@ -1,4 +1,4 @@
-"""What a cell counts: from outcomes to a metric's sample of images, and the number with its interval."""
+"""What a cell counts: from outcomes to a metric's sample of images, and from samples to numbers with intervals."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ import pandas as pd
 from lacuna.files.contents import read_measures, read_outcomes
 from lacuna.files.named import named_inputs
 from lacuna.language.attacks import MEASURES
-from lacuna.language.codes import GRADIENT_METRICS, MEASURED, place_of
+from lacuna.language.codes import GRADIENT_METRICS, Origin, origin_of
 from lacuna.numbers.statistics import Array, Sample, mean_interval, median_interval, wilson
 
-Cell = Mapping[str, Any]
-Outcomes = Mapping[tuple[str, str], pd.DataFrame]
-Place = tuple[str, str, str]  # folder of a training seed, suite, target; the last two as `place_of` has them
-Load = Callable[[str, str, str], pd.DataFrame]  # folder, suite, target -> outcomes
+CellSettings = Mapping[str, Any]
+Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed
+SeedOrigin = tuple[str, Origin]  # an origin in the folder of a training seed
+Load = Callable[[str, Origin], pd.DataFrame]  # folder of a training seed, origin -> lines
 PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
 RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
 UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
@@ -27,147 +27,155 @@ def unit_of(metric: str) -> str:
     return UNITS.get(metric, "score" if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
 
 
-def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[Place, str]:
-    """The files that the cells of these tables count, by place, each once.
+def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[SeedOrigin, str]:
+    """The files that the cells of these tables count, by folder and origin, each file once.
 
-    ``tables`` are the settings of the rule cells, one per table. Raises `LacunaError` where ``paths`` are not just
+    ``tables`` are the settings of the rule cells, one per table. Raises `LacunaError` where ``paths`` are not exactly
     these files, as `lacuna.files.named.named_inputs`.
     """
     said = (one for settings in tables for one in settings["outcomes"])
-    found = named_inputs(said, ("folder", "suite", "target"), paths)
-    return {(folder, suite, target): path for (folder, suite, target), path in found.items()}
+    found = named_inputs(said, ("folder", *Origin._fields), paths)
+    return {(folder, Origin(*origin)): path for (folder, *origin), path in found.items()}
 
 
-def read_lines(place: Place, path: str) -> pd.DataFrame:
-    """What cells of this place count: outcomes, or measures of images."""
-    return read_measures(path) if place[1].startswith(MEASURED) else read_outcomes(path)
+def read_lines(origin: Origin, path: str) -> pd.DataFrame:
+    """The lines of an origin from its file: outcomes, or measures of images."""
+    return read_measures(path) if origin.measures else read_outcomes(path)
 
 
-def rows_of(cell: Cell, outcomes: Outcomes) -> pd.DataFrame:
-    """Lines of the cell's attack on its source, outcomes or measures; ``outcomes`` are keyed by `place_of`."""
-    rows = outcomes[place_of(cell)]
-    return rows[(rows["attack"] == cell["attack"]) & (rows["source"] == cell["source"])]
+def lines_of(cell: CellSettings, outcomes: Outcomes) -> pd.DataFrame:
+    """The lines of the cell's attack on its source. ``outcomes`` are outcomes or measures, by their origin."""
+    lines = outcomes[origin_of(cell)]
+    return lines[(lines["attack"] == cell["attack"]) & (lines["source"] == cell["source"])]
 
 
-def sample(cell: Cell, outcomes: Outcomes) -> Sample:
+def sample(cell: CellSettings, outcomes: Outcomes) -> Sample:
     """The images that the cell's metric counts. Invalid examples are never counted.
 
-    The metrics: those of ``METRICS`` (conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``),
-    and the measures of `lacuna.language.attacks.MEASURES` and of gradients. Raises KeyError for another one.
+    The metrics are those of `METRICS`, the measures of `lacuna.language.attacks.MEASURES`, and the measures of
+    gradients. The metric conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``. Raises KeyError
+    for any other metric.
     """
-    measured = place_of(cell)[0].startswith(MEASURED)
-    return (_measure if measured else METRICS[cell["metric"]])(rows_of(cell, outcomes), cell, outcomes)
+    count = _measure if origin_of(cell).measures else METRICS[cell["metric"]]
+    return count(lines_of(cell, outcomes), cell, outcomes)
 
 
-def fooled(rows: pd.DataFrame) -> Array:
+def fools_source(lines: pd.DataFrame) -> Array:
     """Whether each line is a valid example that fools its source; without a source (label -1) every valid one does."""
-    return (rows["valid"] & (rows["source_adversarial"] != rows["label"])).to_numpy()
+    return (lines["valid"] & (lines["source_adversarial"] != lines["label"])).to_numpy()
 
 
-def attacked(rows: pd.DataFrame, cell: Cell) -> Array:
-    """Whether a defense rate counts each line's example: one that fools its source.
+def counts_for_defense(lines: pd.DataFrame, cell: CellSettings) -> Array:
+    """Whether a defense rate counts each line's example: those that fool their source.
 
-    In the white box the source is the target, and no example that fools it is withstood: there every valid one counts
-    (released code).
+    In the white box the source is the target. No target withstands an example that fools it. There every valid example
+    counts (released code).
     """
-    return rows["valid"].to_numpy() if cell["source"] == cell["target"] else fooled(rows)
+    return lines["valid"].to_numpy() if cell["source"] == cell["target"] else fools_source(lines)
 
 
-def with_source(rows: pd.DataFrame) -> Array:
-    """Whether each line's example was made on a network; its label is -1 where none was."""
-    return (rows["source_adversarial"] >= 0).to_numpy()
+def has_source(lines: pd.DataFrame) -> Array:
+    """Whether each line's example was made on a network. The source's label is -1 where there was none."""
+    return (lines["source_adversarial"] >= 0).to_numpy()
 
 
-def _clean(rows: pd.DataFrame) -> Array:
-    return (rows["clean"] == rows["label"]).to_numpy()
+def _clean_right(lines: pd.DataFrame) -> Array:
+    """Whether the target gets each line's clean image right."""
+    return (lines["clean"] == lines["label"]).to_numpy()
 
 
-def _sample(rows: pd.DataFrame, counted: Array) -> Sample:
-    """Share of the counted examples that the target labels with the true class."""
-    survived = (rows["adversarial"] == rows["label"]).to_numpy()
-    return Sample(rows["image"].to_numpy()[counted], survived[counted])
+def _accuracy(lines: pd.DataFrame, counted: Array) -> Sample:
+    """Whether the target labels each counted example with the true class."""
+    survived = (lines["adversarial"] == lines["label"]).to_numpy()
+    return Sample(lines["image"].to_numpy()[counted], survived[counted])
 
 
-def _test_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Over the whole clean test set."""
-    return Sample(rows["image"].to_numpy(), _clean(rows))
+def _test_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Share of the clean test images that the target gets right."""
+    return Sample(lines["image"].to_numpy(), _clean_right(lines))
 
 
-def _defense_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Over examples whose clean image the target gets right and that fool the source (Section 4, appendix A.7).
+def _defense_rate(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Share of examples that the target gets right (Section 4, appendix A.7).
 
-    In the white box over all examples of images that the target gets right.
+    It counts examples that fool the source, of images that the target gets right when clean. In the white box it counts
+    all examples of such images.
     """
-    return _sample(rows, _clean(rows) & attacked(rows, cell))
+    return _accuracy(lines, _clean_right(lines) & counts_for_defense(lines, cell))
 
 
-def _adversarial_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Over all examples, whatever the target says about the clean image (Table 2, Figure 4)."""
-    return _sample(rows, rows["valid"].to_numpy())
+def _adversarial_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Share of all examples that the target gets right, whatever it says about the clean image (Table 2, Figure 4)."""
+    return _accuracy(lines, lines["valid"].to_numpy())
 
 
-def _conditional_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Over transformed images whose clean image both networks of a pair get right (Section 3.2, Tables 1, 11)."""
-    both = rows["valid"].to_numpy()
+def _conditional_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Share of transformed images that the target gets right (Section 3.2, Tables 1, 11).
+
+    It counts images that both networks of a pair get right when clean.
+    """
+    both = lines["valid"].to_numpy()
     for target in cell["pair"]:
-        partner = rows_of({**cell, "target": target}, outcomes)
-        both = both & rows["image"].isin(partner.loc[_clean(partner), "image"]).to_numpy()
-    return _sample(rows, both)
+        partner = lines_of({**cell, "target": target}, outcomes)
+        both = both & lines["image"].isin(partner.loc[_clean_right(partner), "image"]).to_numpy()
+    return _accuracy(lines, both)
 
 
-def _boundary_score(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Median squared l2 distance per value over examples of images the target gets right (Section 4.2.1, Table 4)."""
-    counted = rows["valid"].to_numpy() & _clean(rows)
-    return Sample(rows["image"].to_numpy()[counted], rows["distance"].to_numpy()[counted], median=True)
+def _boundary_score(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Median squared l2 distance per value (Section 4.2.1, Table 4), over examples of images the target gets right."""
+    counted = lines["valid"].to_numpy() & _clean_right(lines)
+    return Sample(lines["image"].to_numpy()[counted], lines["distance"].to_numpy()[counted], median=True)
 
 
-def _success_rate(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Share of examples that reach their aim, over images the target, defense included, gets right when clean.
+def _success_rate(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Share of examples that reach their aim, over images that the target, with its defense, gets right when clean.
 
-    The aim is the wanted class, or without one any wrong class. An example that was not found has failed.
+    The aim is the wanted class; where none is wanted, it is any wrong class. An example that was not found has failed.
     """
-    return _succeeded(rows, rows["adversarial"], _clean(rows))
+    return _success(lines, lines["adversarial"], _clean_right(lines))
 
 
-def _success_relaxed(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """As success_rate for the source and the float image of AdvDrop's relaxed quantiser (released code)."""
-    return _succeeded(rows, rows["relaxed"], (rows["source_clean"] == rows["label"]).to_numpy())
+def _success_relaxed(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """As success_rate, but for the source and the float image of AdvDrop's relaxed quantiser (released code)."""
+    return _success(lines, lines["relaxed"], (lines["source_clean"] == lines["label"]).to_numpy())
 
 
-def _success_hard(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """As success_rate for the source and AdvDrop's float image quantised by rounding."""
-    return _succeeded(rows, rows["hard"], (rows["source_clean"] == rows["label"]).to_numpy())
+def _success_hard(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """As success_rate, but for the source and AdvDrop's float image after quantisation by rounding."""
+    return _success(lines, lines["hard"], (lines["source_clean"] == lines["label"]).to_numpy())
 
 
-def _succeeded(rows: pd.DataFrame, answers: pd.Series, counted: Array) -> Sample:
-    reached = np.where(rows["wanted"] >= 0, answers == rows["wanted"], answers != rows["label"])
+def _success(lines: pd.DataFrame, answers: pd.Series, counted: Array) -> Sample:
+    """Whether each counted example reaches its aim, by the ``answers`` to it; -1 is no answer and is not counted."""
+    reached = np.where(lines["wanted"] >= 0, answers == lines["wanted"], answers != lines["label"])
     counted = counted & (answers >= 0).to_numpy()
-    return Sample(rows["image"].to_numpy()[counted], (reached & rows["valid"].to_numpy())[counted])
+    return Sample(lines["image"].to_numpy()[counted], (reached & lines["valid"].to_numpy())[counted])
 
 
-def _certified_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+def _certified_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
     """Share of clean images that a smoothed network gets right and certifies up to the cell's l2 radius."""
-    certified = _clean(rows) & (rows["radius"] >= cell["radius"]).to_numpy()
-    return Sample(rows["image"].to_numpy(), certified)
+    certified = _clean_right(lines) & (lines["radius"] >= cell["radius"]).to_numpy()
+    return Sample(lines["image"].to_numpy(), certified)
 
 
-def _bounded_accuracy(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
+def _bounded_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
     """Share of images that no example within the cell's l2 radius breaks, over all images.
 
-    The radius is stated for an image of ``reference`` values, so it is radius^2 / reference per value for any size.
+    The radius is that of an image of ``reference`` values. An image of any size may change by radius^2 / reference per
+    value.
     """
-    within = rows["valid"] & (rows["distance"] <= cell["radius"] ** 2 / cell["reference"])
-    survived = (rows["clean"] == rows["label"]) & ~(within & (rows["adversarial"] != rows["label"]))
-    return Sample(rows["image"].to_numpy(), survived.to_numpy())
+    within = lines["valid"] & (lines["distance"] <= cell["radius"] ** 2 / cell["reference"])
+    survived = (lines["clean"] == lines["label"]) & ~(within & (lines["adversarial"] != lines["label"]))
+    return Sample(lines["image"].to_numpy(), survived.to_numpy())
 
 
-def _measure(rows: pd.DataFrame, cell: Cell, outcomes: Outcomes) -> Sample:
-    """Mean of a measure over the images it could be taken of: adversarial ones, or clean ones for gradients."""
-    kept = rows[rows[cell["metric"]].notna()]
+def _measure(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """Mean of a measure over the images that have it: adversarial images, or clean ones for measures of gradients."""
+    kept = lines[lines[cell["metric"]].notna()]
     return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float))
 
 
-METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
+METRICS: dict[str, Callable[[pd.DataFrame, CellSettings, Outcomes], Sample]] = {
     "defense_rate": _defense_rate,
     "test_accuracy": _test_accuracy,
     "adversarial_accuracy": _adversarial_accuracy,
@@ -181,52 +189,53 @@ METRICS: dict[str, Callable[[pd.DataFrame, Cell, Outcomes], Sample]] = {
 }
 
 
-def folders(settings: Mapping[str, Any]) -> list[str]:
+def seed_folders(settings: Mapping[str, Any]) -> list[str]:
     """The folders of a table's training seeds below results/<scale>/, from the settings of the rule cells."""
     return list(settings.get("replicas", [settings["dataset"]]))
 
 
 def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sample]]:
-    """What every cell of the tables counts, once per training seed, reading each file of outcomes once.
+    """What every cell of the tables counts, once per training seed, in the order of the tables' cells.
 
-    ``tables`` are the settings of the rule cells, one per table; ``load(folder, suite, target)`` gives outcomes. In
-    the order of the tables' cells.
+    ``tables`` are the settings of the rule cells, one per table. ``load(folder, origin)`` gives the lines of one file.
+    It is called once per file; a cell with a pair loads its partner again.
     """
-    places = [(folders(settings), cell) for settings in tables for cell in settings["cells"]]
-    files: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    for i, (names, cell) in enumerate(places):
-        for seed, folder in enumerate(names):
-            files.setdefault((folder, *place_of(cell)), []).append((i, seed))
+    cells = [(seed_folders(settings), cell) for settings in tables for cell in settings["cells"]]
+    files: dict[SeedOrigin, list[tuple[int, int]]] = {}
+    for i, (folders, cell) in enumerate(cells):
+        for seed, folder in enumerate(folders):
+            files.setdefault((folder, origin_of(cell)), []).append((i, seed))
     samples: dict[tuple[int, int], Sample] = {}
-    for (folder, suite, target), cells in files.items():
-        partners = [partner for i, _ in cells for partner in places[i][1].get("pair", [])]
-        outcomes = {(suite, name): load(folder, suite, name) for name in {target: 0} | dict.fromkeys(partners)}
-        samples |= {(i, seed): sample(places[i][1], outcomes) for i, seed in cells}
-    return [[samples[i, seed] for seed in range(len(names))] for i, (names, _) in enumerate(places)]
+    for (folder, origin), places in files.items():
+        partners = [partner for i, _ in places for partner in cells[i][1].get("pair", [])]
+        origins = [origin._replace(name=name) for name in dict.fromkeys([origin.name, *partners])]
+        outcomes = {one: load(folder, one) for one in origins}
+        samples |= {(i, seed): sample(cells[i][1], outcomes) for i, seed in places}
+    return [[samples[i, seed] for seed in range(len(folders))] for i, (folders, _) in enumerate(cells)]
 
 
 def summarise(counted: Sample) -> dict[str, Any]:
-    """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; without values where nothing counts.
+    """``value``, ``n``, ``ci_low``, ``ci_high`` of a sample, in its unit; no value where nothing is counted.
 
-    Shares are percent with four decimals and a Wilson interval; means of scores and medians have six digits, and a
-    bootstrap interval or that between two order statistics, empty for fewer than six images.
+    Shares are percent with four decimals and a Wilson interval. Means and medians have six digits. The interval of a
+    mean is a bootstrap interval; that of a median lies between two order statistics. Both are empty below six images.
     """
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
     if not counted.share:
         interval = median_interval if counted.median else mean_interval
-        low, high = (None if np.isnan(x) else digits(x) for x in interval(counted.values))
-        return {"value": digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
+        low, high = (None if np.isnan(x) else round_digits(x) for x in interval(counted.values))
+        return {"value": round_digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
     low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
-    return {"value": percent(counted.values), "n": n, "ci_low": low, "ci_high": high}
+    return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
 
 
-def digits(value: float) -> float:
-    """A distance with six significant digits."""
+def round_digits(value: float) -> float:
+    """A number rounded to six significant digits."""
     return float(f"{value:.6g}")
 
 
-def percent(hits: Sequence[bool] | Array) -> float | None:
-    """Share of true values in percent, four decimals; None of nothing."""
+def percentage(hits: Sequence[bool] | Array) -> float | None:
+    """Share of true values in percent, with four decimals; None where there are no values."""
     return round(100 * float(np.mean(hits)), 4) if len(hits) else None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.language.codes import GRADIENT, MEASURE, Origin
 from lacuna.language.models import ENSEMBLE
 from lacuna.plan.stage import Inputs, Stage
 
@@ -33,23 +34,22 @@ class Cells(Stage):
         }
 
     def _outcomes(self, exhibit: str) -> list[dict[str, str]]:
-        """Every file that cells count, with its place: `lacuna.language.codes.place_of`, in each seed's folder."""
-        places = dict.fromkeys(cell.place for cell in self.lookup.cells(exhibit))
-        folders = self.lookup.replicas(self.lookup.dataset_of(exhibit))
+        """Every file that cells count, with its origin, in the folder of each training seed."""
+        origins = dict.fromkeys(cell.origin for cell in self.lookup.cells(exhibit))
         return [
-            {"folder": folder, "suite": suite, "target": target, "path": self._path(folder, suite, target)}
-            for folder in folders
-            for suite, target in places
+            {"folder": folder, **origin._asdict(), "path": self._path(folder, origin)}
+            for folder in self.lookup.replicas(self.lookup.dataset_of(exhibit))
+            for origin in origins
         ]
 
-    def _path(self, folder: str, suite: str, target: str) -> str:
-        """The file behind a place: outcomes, or measures, whose suite begins with their stage."""
-        stage, _, measured = suite.rpartition(".")
-        if stage == "measure":
-            return self.paths.of("measure", "measures", dataset=folder, attack=measured, source=target)
-        if stage == "gradient":
-            return self.paths.of("gradient", "measures", dataset=folder, target=target)
-        return self.paths.of("evaluate", "outcomes", dataset=folder, suite=suite, target=target)
+    def _path(self, folder: str, origin: Origin) -> str:
+        """The file of an origin: outcomes, or measures of images or gradients."""
+        stage, group, name = origin
+        if stage == MEASURE:
+            return self.paths.of(stage, "measures", dataset=folder, attack=group, source=name)
+        if stage == GRADIENT:
+            return self.paths.of(stage, "measures", dataset=folder, target=name)
+        return self.paths.of(stage, "outcomes", dataset=folder, suite=group, target=name)
 
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Every cell and where its outcomes lie."""

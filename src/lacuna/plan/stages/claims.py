@@ -23,6 +23,7 @@ class Claims(Stage):
         "language/declared",
         "language/models",
         "numbers/statistics",
+        "claims/decisions",
         "claims/verdicts",
         "reporting/tables/claim_page",
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment
 
-from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS, LEVEL
+from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS, MCNEMAR_LEVEL
 from lacuna.reporting.tables.marks import flags_of, marks_of
 from lacuna.reporting.tables.pattern import span
 
@@ -153,7 +153,8 @@ def _notes(cells: pd.DataFrame) -> list[str]:
     return [
         f"{means}Accuracies under attack are over {span(attacked['n'])} images each, defense rates over "
         f"{span(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
-        f"A mark of a comparison stands where McNemar's exact test on the same images is below {100 * LEVEL:g} %.",
+        "A mark of a comparison stands where McNemar's exact test on the same images is below "
+        f"{100 * MCNEMAR_LEVEL:g} %.",
         f"Intervals of the defense rates, and all else about every cell: {cells['exhibit'].iloc[0]}.cells.csv.",
         f"Attacks in full, distances on the 0..255 scale: {codes}.",
     ]
