@@ -13,7 +13,8 @@ from mentions import LINK, PLACEHOLDER, SPAN, Source, excerpt, markdown
 # What is not ours, though it stands in backticks or looks like a path of ours.
 PROGRAMS = {"kill", "make", "pip", "python3", "sacct", "screen", "ssh-keygen", "sshd", "tmux", "uv"}
 SLURM = {"MinJobAge", "PreemptMode=CANCEL", "oom_kill", "slurm_extra"}  # its settings, and what its logs say
-OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test"}  # AdvDrop's released code; the shell's; no value; in shapes
+# AdvDrop's released code; the shell's; Snakemake's; no value; in shapes
+OTHERS = {"q_size", "PYTHONPATH", "SNAKEMAKE_PROFILE", "n/a", "N_test"}
 NOT_OURS = PROGRAMS | SLURM | OTHERS
 FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2.1", "cifar-10-python.tar.gz"}
 WRITTEN = {"dvc.lock", "report.html", "study.html", "page.html"}  # by commands that a document shows
