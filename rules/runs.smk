@@ -3,7 +3,7 @@
 import sys
 from snakemake import __version__
 from lacuna.cost import estimate
-from lacuna.jobs import command_line, runs
+from lacuna.jobs import command_line, outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
 
@@ -30,6 +30,8 @@ def before_the_first_job():
     jobs = workflow.dag.needrun_jobs()
     refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
     runs.settle(NOTES, patient=not workflow.local_exec)
+    if not workflow.local_exec:
+        outages.begin(NOTES)
     runs.lift_rate_limit(workflow.scheduler)
 
 
@@ -51,8 +53,10 @@ onstart:  # as the two below, not in a dry run
 
 
 onsuccess:
+    outages.end(NOTES)
     runs.finish(NOTES)
 
 
 onerror:
+    outages.end(NOTES)
     runs.finish(NOTES, submitted=not workflow.local_exec)

@@ -68,6 +68,7 @@ def settle(folder: Path, patient: bool, say: Say = say_to_stderr) -> None:
         return
     users = {int(note["user"]) for path in others if "user" in (note := _read(path) or {})}
     if _cancelled(users, "of the killed run, to go on from what they kept", PATIENCE if patient else 0, say):
+        shutil.rmtree(folder / "slurm", ignore_errors=True)  # theirs
         for path in others:
             path.unlink(missing_ok=True)
 
