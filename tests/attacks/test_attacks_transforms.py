@@ -12,7 +12,7 @@ from victims import images
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.gaussian import gaussian
 from lacuna.attacks.shuffle import shuffle
-from lacuna.attacks.stylised import stylised
+from lacuna.attacks.stylised import stylise
 from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 
@@ -22,7 +22,7 @@ CASES: list[tuple[Transform, dict[str, Any]]] = [
     (gaussian, {"sigma": 0.1}),
     (shuffle, {"k": 2}),
     (shuffle, {"k": 3, "pad": True}),
-    (stylised, {}),
+    (stylise, {}),
 ]
 
 
@@ -113,7 +113,7 @@ def test_stylised_images_keep_silhouettes_and_lose_texture(root: Any, monkeypatc
     monkeypatch.chdir(root)
     settings = yaml.safe_load((root / "config/datasets.yaml").read_text())["fashion-mnist-subset"]
     x = load_splits("fashion-mnist-subset", settings)["test"][0][:60].float() / 255
-    result = made(stylised, x, torch.arange(60))
+    result = made(stylise, x, torch.arange(60))
     garment, kept = x[:, 0] > 0.15, result[:, 0] > 0.05
     overlap = (garment & kept).sum((1, 2)) / (garment | kept).sum((1, 2))
     assert overlap.median() > 0.75
@@ -135,4 +135,4 @@ def test_stylised_images_keep_silhouettes_and_lose_texture(root: Any, monkeypatc
 def test_an_image_of_one_colour_stays_what_it_is() -> None:
     for level in (0.0, 1.0):
         x = torch.full((2, 3, 8, 8), level)
-        assert torch.equal(made(stylised, x, torch.arange(2)), x)
+        assert torch.equal(made(stylise, x, torch.arange(2)), x)

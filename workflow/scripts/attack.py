@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.attacks.core.grid import Attacked, attack_grid, files_of, like_of
+from lacuna.attacks.core.grid import Originals, attack_grid, image_files, read_like
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.foreground.saliency import saliency_model
@@ -28,22 +28,22 @@ with job(snakemake) as say:
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
     ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))
-    chosen = Attacked(ids, data["images"][ids].to(device), data["labels"][ids].to(device))
+    originals = Originals(ids, data["images"][ids].to(device), data["labels"][ids].to(device))
     model = trained_network(network, list(paths.checkpoints), device) if network else None
 
     what: dict[str, Any] = {}
     for path in paths.foreground:  # one, or none
         what["foreground"] = read_foreground(path, data)["mask"][ids].to(device)
     for path in paths.like:  # one, or none
-        what["other"] = like_of(path, data, ids)
+        what["other"] = read_like(path, data, ids)
     if "saliency" in settings:
         what["saliency"] = saliency_model(settings["saliency"]).to(device)
     if "dataset" in settings:
-        what["files"] = files_of(settings["dataset"], paths.images, ids)
+        what["files"] = image_files(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
     how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}
-    grid = attack_grid(settings, model, chosen, **how, **what)
+    grid = attack_grid(settings, model, originals, **how, **what)
     record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}
     write_tensors(str(target), grid.tensors, record)

@@ -12,7 +12,7 @@ from lacuna.jobs.job import job
 from lacuna.language.models import FLOAT32, PUBLISHED_NETWORKS, parse_model
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.networks import new_network
-from lacuna.models.pretrained import start
+from lacuna.models.pretrained import load_start
 from lacuna.numerics.device import place_images, prepare_torch
 from lacuna.training.history import as_csv
 from lacuna.training.loop import train
@@ -33,7 +33,7 @@ with job(snakemake) as say:
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
     if (arch := parse_model(settings["model"]).arch) in PUBLISHED_NETWORKS:
-        record.facts["start"] = start(network[1], arch, settings.get("training", {}))
+        record.facts["start"] = load_start(network[1], arch, settings.get("training", {}))
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
 

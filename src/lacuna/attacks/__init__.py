@@ -1,1 +1,1 @@
-"""Attacks on one network: the methods, what they share, and the loop over an image set."""
+"""Attacks: a module per method, what each method says of itself (methods/), and what methods share (core/)."""

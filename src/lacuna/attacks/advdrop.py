@@ -1,4 +1,4 @@
-"""AdvDrop (Duan et al. 2021): detail dropped by quantisation tables of block DCTs, learned by signed gradients."""
+"""AdvDrop (Duan et al. 2021): quantisation tables of block DCTs, learned by signed gradients, drop detail."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from lacuna.attacks.core.draws import Draws, Examples
 from lacuna.attacks.core.victim import freeze, logits_with_gradient
 from lacuna.errors import LacunaError
 
-ALPHA = 0.1  # softness of the first step's rounding; it falls by ALPHA / steps a step, so the last has ALPHA / steps
+ALPHA = 0.1  # softness of rounding at the first step; it falls by ALPHA / steps a step, to ALPHA / steps at the last
 LEVELS, MIDDLE = 255.0, 128.0  # coefficients are those of pixels on the 0..255 scale, less 128
 
 
@@ -33,20 +33,25 @@ def advdrop(
 ) -> Examples:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
 
-    Images (B, C, H, W) in [0, 1] of any size and number of channels, labels int64 (B,). Each image, channel and block
-    has a table q of its own, 8 x 8, in units of coefficients on the 0..255 scale. ``variant`` paper: q starts at 1 in
-    the box [1, 1 + ``bound``]; released_code: it starts at ``bound`` in [5, ``bound``]. A step replaces the
-    coefficients c by q times c / q rounded (``rounding`` soft, or hard for the ablation), asks the network, and moves
-    q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or ``targeted`` down that of
-    a random wrong class. Channels are taken as they are, without YCbCr (released code).
+    Images are (B, C, H, W) in [0, 1] of any size and number of channels, labels int64 (B,). Each image, channel and
+    block has a table q of its own, 8 x 8, in units of coefficients on the 0..255 scale. With ``variant`` paper q starts
+    at 1 in the box [1, 1 + ``bound``]; with released_code it starts at ``bound`` in [5, ``bound``]. A step replaces the
+    coefficients c by q times c / q rounded (``rounding`` soft, or hard for the ablation) and asks the network. It then
+    moves q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or with ``targeted``
+    down that of a random wrong class. Channels stay as they are, without YCbCr (released code).
 
-    An image stops at the first step that succeeds, else at the last of ``steps``; the tables after that step's gradient
-    are never tried. Judged is, by ``success``, the relaxed image, neither clipped nor 8 bit (released code: there a
-    batch stops when all of it succeeds, so that an image's result depends on its batch), or the eight_bit image, ours.
-    What is made is the image of that step clipped to [0, 1]; all are valid, whether they succeed or not. Extras int64
-    (B,): ``wanted``, the class sought, -1 if untargeted; ``relaxed``, what the network says about the relaxed image;
-    ``hard``, what it says about the image of the same tables with hard rounding, clipped to [0, 1]. Raises
-    `LacunaError` for a model in training mode or without gradient at its pixels, and for a ``bound`` without a box.
+    An image stops at the first step that succeeds, else at the last of ``steps``; the tables after the gradient of that
+    step are never tried. ``success`` says which image is judged: the relaxed one, neither clipped nor 8 bit (released
+    code), or the eight_bit one, which is ours. In the released code a batch stops when all of it succeeds, so that the
+    result for an image depends on its batch. The result is the image of the last step, clipped to [0, 1]. All images
+    are valid, whether they succeed or not. Extras are int64 (B,):
+
+    * ``wanted`` is the class that the attack wants, -1 if untargeted.
+    * ``relaxed`` is the network's class for the relaxed image.
+    * ``hard`` is its class for the image of the same tables with hard rounding, clipped to [0, 1].
+
+    Raises `LacunaError` for a model in training mode or without gradient at its pixels, and for a ``bound`` without a
+    box.
     """
     with freeze(model), torch.no_grad():
         wanted = _wrong_classes(model, x, labels, draws) if targeted else None
@@ -113,7 +118,7 @@ def _box(variant: str, bound: float) -> tuple[float, float, float]:
 
 
 def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Tensor:
-    """A class drawn for each image, uniformly among those that are not its label."""
+    """A class for each image, drawn uniformly among those that are not its label."""
     with torch.no_grad():
         others = model(x[:1]).shape[1] - 1
     drawn = torch.cat([torch.randint(others, (1,), generator=g) for g in draws.generators("target")]).to(labels.device)
@@ -122,10 +127,10 @@ def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) ->
 
 @dataclass
 class _Search:
-    """Images still without success: coefficients and tables (B, C, rows, columns, 8, 8), and where they stand.
+    """The images without success so far: coefficients and tables (B, C, rows, columns, 8, 8), and their ``places``.
 
-    ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label; the loss to descend is ``sign`` times its
-    cross-entropy. ``eight_bit`` images are judged, or relaxed ones.
+    ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label. The loss to descend is ``sign`` times the
+    cross-entropy of the goal. Judged are ``eight_bit`` images, or relaxed ones.
     """
 
     c: Tensor
@@ -136,17 +141,17 @@ class _Search:
     eight_bit: bool
 
     def failures(self, said: Tensor) -> Tensor:
-        """Whether the network does not yet say the wanted class, or still the label."""
+        """Says for which images the network does not give the wanted class yet, or still gives the label."""
         return said != self.goal if self.sign > 0 else said == self.goal
 
     def keep(self, kept: Tensor) -> None:
-        """Goes on with the images ``kept`` only."""
+        """Goes on with the images ``kept``, and drops the others."""
         self.c, self.q, self.goal, self.places = (t[kept] for t in (self.c, self.q, self.goal, self.places))
 
 
 @dataclass
 class Found:
-    """Of every image, at its last step: the tables, the relaxed image, and what the network says about that."""
+    """Of every image at its last step: the tables, the relaxed image, and the network's class for it."""
 
     tables: Tensor
     images: Tensor
@@ -163,7 +168,7 @@ def _step(
     box: list[float],
     last: bool,
 ) -> None:
-    """Notes images that succeed, or all at the ``last`` step, and moves the tables of the others."""
+    """Notes the images that succeed, at the ``last`` step all images, and moves the tables of the others."""
     quantised, slope = quantise(search.c, search.q, alpha)
     images = as_images(quantised, size).requires_grad_()
     logits = logits_with_gradient(model, images)
@@ -185,14 +190,14 @@ def _step(
 
 @torch.no_grad()
 def _said_of_8_bit(model: nn.Module, images: Tensor) -> Tensor:
-    """What the network says about the images as they would be saved."""
+    """The network's classes for the images as 8 bit, as a file would keep them."""
     return model(images.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)).argmax(1)
 
 
 def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:
-    """q times the rounded c / q, and the derivative of that by q.
+    """q times the rounded c / q, and its derivative by q.
 
-    Rounds softly, or with ``alpha`` None hard, to even; the derivative of hard rounding counts as 0.
+    Rounding is soft, or with ``alpha`` None hard, to even; the derivative of hard rounding counts as 0.
     """
     units = c / tables
     if alpha is None:
@@ -203,10 +208,11 @@ def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Te
 
 
 def soft_round(values: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """A smooth stand-in for rounding and its derivative (differentiable soft quantisation); hard as alpha goes to 0.
+    """A smooth stand-in for rounding, and its derivative (differentiable soft quantisation).
 
-    Between two integers it is the lower + (1 + tanh(k d) / tanh(k / 2)) / 2, with d the distance from half-way and
-    k = ln(2 / alpha - 1), so that tanh(k / 2) = 1 - alpha; exact at integers and half-way. ``alpha`` in (0, 1).
+    Between two integers it is the lower + (1 + tanh(k d) / tanh(k / 2)) / 2. There d is the distance from half-way and
+    k = ln(2 / alpha - 1), so that tanh(k / 2) = 1 - alpha. It is exact at integers and half-way, and becomes hard
+    rounding as ``alpha``, which lies in (0, 1), goes to 0.
     """
     sharpness, half, lower = math.log(2 / alpha - 1), 0.5 / (1 - alpha), values.floor()
     wave = (values - lower).sub_(0.5).mul_(sharpness).tanh_()
@@ -215,10 +221,10 @@ def soft_round(values: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
 
 
 def as_images(coefficients: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (B, C, H, W), 1 for white, neither clipped nor rounded, from what `quantise` gives."""
+    """The images (B, C, H, W) of coefficients, 1 for white, neither clipped nor rounded."""
     return inverse_block_dct(coefficients, size).add(MIDDLE).div_(LEVELS)
 
 
 def quantise_hard(coefficients: Tensor, tables: Tensor, size: tuple[int, int]) -> Tensor:
-    """The images in [0, 1] that a decoder would show of coefficients rounded hard."""
+    """The images in [0, 1] that a decoder would show of coefficients after hard rounding."""
     return as_images(quantise(coefficients, tables, None)[0], size).clamp_(0, 1)

@@ -1,4 +1,4 @@
-"""APGD (Croce and Hein 2020): PGD in the l-infinity ball that chooses its step sizes itself, on two losses."""
+"""APGD (Croce and Hein 2020): PGD in the l-infinity ball that chooses its own step sizes, on two losses."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,15 +33,15 @@ def apgd_ce(
 ) -> Tensor:
     """APGD on the cross-entropy (Croce and Hein 2020, Algorithm 1), from a random start.
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. Steps begin at 2 ``epsilon`` and are
-    halved, image by image, where a stretch of the walk brought too little; the walk then goes back to its best point.
-    Examples is, of all points of all ``restarts``, one that fools the network if there is any, and of those the one of
-    highest loss. Starts come from ``draws``, without them from torch's global generator.
+    Images are (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. Steps begin at 2 ``epsilon``.
+    Where a stretch of the walk of an image brought too little, its step is halved and its walk goes back to its best
+    point. The result is, of all points of all ``restarts``, one that fools the network if there is any, and of these
+    the one of highest loss. Starts come from ``draws``, without them from torch's global generator.
 
-    Where paper and released code (fra31/auto-attack) differ: checkpoints are the paper's, which are the code's for 100
-    steps; at most, not fewer than, 3/4 of the moves rising is too few (code); the start is uniform in the ball (paper).
-    Raises `LacunaError` for a model in training mode or without gradient at its pixels, and ValueError for images
-    outside [0, 1].
+    Paper and released code (fra31/auto-attack) differ. Checkpoints are the paper's, which are the code's for 100 steps.
+    Too few moves rise where at most 3/4 of them do (code), not where fewer do (paper). The start is uniform in the ball
+    (paper). Raises `LacunaError` for a model in training mode or without gradient at its pixels, and ValueError for
+    images outside [0, 1].
     """
     check_range(x)
     limits = box(x, epsilon)
@@ -50,7 +50,7 @@ def apgd_ce(
         for restart in range(restarts):
             start = uniform_start(x, limits, epsilon, restart, draws)
             walk = Walk(model, labels, limits, epsilon)
-            best.offer(*walk.ascend(start, cross_entropy(labels), steps).parts)
+            best.offer(*walk.follow(start, cross_entropy(labels), steps).parts)
     return best.images
 
 
@@ -67,10 +67,10 @@ def apgd_t(
 ) -> Tensor:
     """APGD on the targeted DLR loss (Croce and Hein 2020, Section 4.1), towards one wrong class after the other.
 
-    As `apgd_ce`, but for the loss, which does not change with the scale of the logits: a softmax that has run into
-    saturation hides nothing from it. The ``targets`` classes, at most all wrong ones, are those of the highest logits
-    on the clean image, in that order; an image that fools the network is left alone. Raises `LacunaError` for a
-    network of fewer than four classes too.
+    All but the loss is as in `apgd_ce`. This loss does not change with the scale of the logits, so that a saturated
+    softmax hides nothing from it. The ``targets`` classes, at most all wrong ones, are those of the highest logits on
+    the clean image, in that order. An image that fools the network is left alone. Raises `LacunaError` for a network of
+    fewer than four classes too.
     """
     check_range(x)
     limits = box(x, epsilon)
@@ -84,7 +84,7 @@ def apgd_t(
             start = uniform_start(x, limits, epsilon, i, draws)[left]
             walk = Walk(model, labels[left], (limits[0][left], limits[1][left]), epsilon)
             towards = targeted_dlr(labels[left], wanted[left, i % wanted.shape[1]])
-            best.offer(*walk.ascend(start, towards, steps).parts, left)
+            best.offer(*walk.follow(start, towards, steps).parts, left)
     return best.images
 
 
@@ -116,7 +116,7 @@ def _likeliest(model: nn.Module, x: Tensor, labels: Tensor, count: int) -> Tenso
 
 @dataclass
 class Best:
-    """Of every image the best point so far: images (B, C, H, W), its loss (B,), whether the network is wrong (B,)."""
+    """The best point of every image so far: ``images``, ``losses`` (B,), and where the network is ``wrong``, bool."""
 
     images: Tensor
     losses: Tensor
@@ -129,11 +129,11 @@ class Best:
 
     @property
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What another one is offered."""
+        """The three tensors, as `offer` takes them."""
         return self.images, self.losses, self.wrong
 
     def offer(self, images: Tensor, losses: Tensor, wrong: Tensor, places: Tensor | None = None) -> None:
-        """Takes, for the images at ``places`` (all of them without), what fools, and among equals what is higher."""
+        """Takes what fools the network, and among equals what is higher, for the images at ``places``, or for all."""
         at = torch.arange(len(self.images), device=self.images.device) if places is None else places
         better = (wrong & ~self.wrong[at]) | ((wrong == self.wrong[at]) & (losses > self.losses[at]))
         taken = at[better]
@@ -149,8 +149,8 @@ class Walk:
     limits: tuple[Tensor, Tensor]
     epsilon: float
 
-    def ascend(self, start: Tensor, loss: Loss, steps: int) -> Best:
-        """The best of the points that ``steps`` moves from ``start`` visit, all as `Best` has it."""
+    def follow(self, start: Tensor, loss: Loss, steps: int) -> Best:
+        """The best of the points that ``steps`` moves from ``start`` visit."""
         found, top = Best.nothing(start), Top.nothing(start)
         here = before = start
         value, slope = self._look(here, loss, found, top)
@@ -172,7 +172,7 @@ class Walk:
         return torch.clamp(images, *self.limits)
 
     def _look(self, here: Tensor, loss: Loss, found: Best, top: "Top", blind: bool = False) -> tuple[Tensor, Tensor]:
-        """The loss (B,) at a point and its gradient, which is not needed at the last one, where ``blind``."""
+        """The loss (B,) at a point, and its gradient there; a ``blind`` look, which the last point gets, needs none."""
         here = here.detach().requires_grad_(not blind)
         logits = self.model(here) if blind else logits_with_gradient(self.model, here)
         values = loss(logits)
@@ -185,7 +185,7 @@ class Walk:
 
 @dataclass
 class Top:
-    """Of every image the point of highest loss so far, and the gradient there: where a walk goes back to."""
+    """The point of highest loss of every image so far, and the gradient there: a walk goes back to that point."""
 
     images: Tensor
     losses: Tensor
@@ -205,7 +205,7 @@ class Top:
 
 
 class Control:
-    """The step (B, 1, 1, 1) of every image, and what decides at a checkpoint whether it is halved (Section 3.2)."""
+    """The step (B, 1, 1, 1) of every image; at a checkpoint it decides which steps are halved (Section 3.2)."""
 
     def __init__(self, x: Tensor, step: float, value: Tensor) -> None:
         self.step = x.new_full((len(x), 1, 1, 1), step)
@@ -214,12 +214,12 @@ class Control:
         self.rises, self.moves = torch.zeros_like(value, dtype=torch.long), 0
 
     def note(self, rose: Tensor) -> None:
-        """One move, and for which images it raised the loss."""
+        """Counts a move, and the images for which it raised the loss."""
         self.rises += rose
         self.moves += 1
 
     def judge(self, highest: Tensor) -> Tensor:
-        """Halves where few moves rose, or the same step has not raised the highest loss; says where, bool (B,)."""
+        """Halves a step after few rises, or where it has not raised the highest loss; says where it did, bool (B,)."""
         few = self.rises <= RISES * self.moves
         stuck = ~self.halved & (highest <= self.before)
         self.halved, self.before = few | stuck, highest
@@ -229,7 +229,7 @@ class Control:
 
 
 def checkpoints(steps: int) -> Iterator[int]:
-    """After which moves steps are judged: ceil(p ``steps``), p = 0.22, 0.41, 0.57, ..., gaps of 0.06 at the end."""
+    """The moves after which steps are judged: ceil(p ``steps``), p = 0.22, 0.41, 0.57, ..., gaps of 0.06 at the end."""
     last, share = 0.0, 0.22
     while share <= 1:
         yield ceil(round(share * steps, 9))

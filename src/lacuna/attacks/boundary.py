@@ -1,4 +1,4 @@
-"""The boundary attack, of foolbox."""
+"""The boundary attack of foolbox."""
 
 import warnings
 
@@ -27,13 +27,13 @@ def boundary(
 ) -> Examples:
     """Boundary attack (Section 4.2.1): a walk along the decision boundary towards the image, by decisions alone.
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,). It starts at uniform noise blended into the image as little as
-    needed; an image without a start among foolbox's 1000 noises is not valid. Then at most ``steps`` steps, of
-    relative lengths ``spherical_step`` and ``source_step``, changed by the factor ``step_adaptation`` with their
-    success. The paper ran foolbox 1 (5000 iterations, up to 25 directions in each); in foolbox 3 a step is one
-    direction. The noise of an image is drawn from its own seed and the directions of the walk from the set's, the
-    same for all images, so that an image's result does not depend on its batch. Raises `LacunaError` for a model
-    in training mode.
+    Images are (B, C, H, W) in [0, 1], labels int64 (B,). The walk starts at the image with as little uniform noise as
+    makes the network wrong. An image for which none of foolbox's 1000 noises does that is not valid. At most ``steps``
+    steps follow, of relative lengths ``spherical_step`` and ``source_step``; the factor ``step_adaptation`` changes
+    these lengths with the success of the steps. The paper ran foolbox 1 (5000 iterations, up to 25 directions in each);
+    in foolbox 3 a step is one direction. The noise of an image comes from its own seed. The directions come from the
+    seed of the set and are the same for all images, so that the result for an image does not depend on its batch.
+    Raises `LacunaError` for a model in training mode.
     """
     from foolbox.attacks.boundary_attack import BoundaryAttack
 
@@ -51,7 +51,7 @@ def boundary(
 
 
 def _starting_points(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-    """The images blended with noise until misclassified, one at a time, and whether that succeeded."""
+    """Blends noise into one image after another until the network is wrong; says where that succeeded."""
     from foolbox.attacks.blended_noise import LinearSearchBlendedUniformNoiseAttack
 
     attack, starts = LinearSearchBlendedUniformNoiseAttack(steps=BLENDS), []

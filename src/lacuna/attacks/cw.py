@@ -1,4 +1,4 @@
-"""CW-L2 with a confidence, of foolbox."""
+"""CW-L2 of foolbox, with a confidence."""
 
 from torch import Tensor, nn
 
@@ -21,16 +21,20 @@ def cw(
 ) -> Examples:
     """CW-L2, untargeted: the nearest image on which a wrong logit exceeds the true one by more than ``kappa``.
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,); the constant before the loss starts at ``initial_const``, is
-    searched ``binary_search_steps`` times, each of ``steps`` steps of Adam. Where no image reaches kappa the result
-    is the clean image, not valid. An image's result does not depend on its batch.
+    Images are (B, C, H, W) in [0, 1], labels int64 (B,). The constant before the loss starts at ``initial_const`` and
+    is tried ``binary_search_steps`` times, with ``steps`` steps of Adam each. Where no image reaches kappa the result
+    is the clean image, not valid. The result for an image does not depend on its batch.
 
-    Differs from the released code (cwl2.py): the tanh box is [0, 1] in pixels, there one interval over all
-    normalised channels; distances are in pixels, there in normalised space, so ``learning_rate`` and
-    ``initial_const`` are not comparable; Adam and the change start anew at every constant, there they go on; no
-    early abort, there a batch stops when its summed loss stalls. Equal: the constant grows tenfold until a success,
-    then is bisected; with ten searches or more the last takes the smallest that succeeded. The paper's formula
-    (appendix A.7) has the sign of the margin reversed. Raises `LacunaError` for a model in training mode.
+    Four things differ from the released code (cwl2.py):
+
+    * The tanh box is [0, 1] in pixels, there one interval over all normalised channels.
+    * Distances are in pixels, there in normalised space: ``learning_rate`` and ``initial_const`` are not comparable.
+    * Adam and the change start anew at every constant, there they go on.
+    * A search makes all its steps; there a batch stops when its summed loss stalls.
+
+    As there, the constant grows tenfold until a success and is bisected after it. With ten searches or more the last
+    takes the smallest constant that succeeded. The formula in the paper (appendix A.7) has the sign of the margin
+    reversed. Raises `LacunaError` for a model in training mode.
     """
     from foolbox.attacks.carlini_wagner import L2CarliniWagnerAttack
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lacuna.attacks.core.ball import check_range
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.regions import L2, LINF, Norm
-from lacuna.attacks.core.search import Loss, Search, length_for, search_regions
+from lacuna.attacks.core.search import SalientLoss, Search, length_for, search_regions
 from lacuna.attacks.core.victim import freeze
 from lacuna.errors import LacunaError
 
@@ -20,18 +20,19 @@ def dual(model: nn.Module, x: Tensor, labels: Tensor, *, saliency: nn.Module | N
     The ``budget`` is that of `ascend_dual`. Raises `LacunaError` for a network or saliency model in training mode, or
     where the latter is missing, and ValueError for images outside [0, 1].
     """
-    with _held_still(model, x, budget["weight"], saliency):
+    with _freeze_both(model, x, budget["weight"], saliency):
         return ascend_dual(model, x, labels, saliency=saliency, **budget)
 
 
 def dual_l2(model: nn.Module, x: Tensor, labels: Tensor, *, saliency: nn.Module | None = None, **budget: Any) -> Tensor:
-    """`dual` with the l2 norm in each region; the ``budget`` is that of `ascend_dual_l2`."""
-    with _held_still(model, x, budget["weight"], saliency):
+    """Dual perturbation in l2: `dual` with the l2 norm in each region. The ``budget`` is that of `ascend_dual_l2`."""
+    with _freeze_both(model, x, budget["weight"], saliency):
         return ascend_dual_l2(model, x, labels, saliency=saliency, **budget)
 
 
 @contextmanager
-def _held_still(model: nn.Module, x: Tensor, weight: float, saliency: nn.Module | None) -> Iterator[None]:
+def _freeze_both(model: nn.Module, x: Tensor, weight: float, saliency: nn.Module | None) -> Iterator[None]:
+    """Checks the range of images, and holds still the network and the saliency model that a ``weight`` needs."""
     check_range(x)
     with freeze(model):
         if not weight:
@@ -59,16 +60,16 @@ def ascend_dual(
     draws: Draws | None = None,
     **how: Any,
 ) -> Tensor:
-    """`dual` on the model in the mode it is in: adversarial training calls it in training mode.
+    """`dual` on the model in its present mode: adversarial training calls it in training mode.
 
-    Ascends cross-entropy + ``weight`` S, S being the foreground score of the current image under ``saliency``
-    (`lacuna.foreground.saliency.saliency_model`; needed where ``weight`` is above 0), from a random start. Images
-    (B, C, H, W) in [0, 1], labels int64 (B,), epsilons in pixel units; ``foreground`` bool (B, H, W) is that of the
-    clean images and stays. ``how`` is a `Search`. ``swapped`` exchanges foreground and background in everything, S
-    included. Starts and noise come from ``draws``, without them from torch's global generator.
+    Ascends cross-entropy + ``weight`` S from a random start. S is the foreground score of the current image under
+    ``saliency`` (`lacuna.foreground.saliency.saliency_model`), which a ``weight`` above 0 needs. Images are
+    (B, C, H, W) in [0, 1], labels int64 (B,), epsilons in pixel units. ``foreground`` bool (B, H, W) is that of the
+    clean images and stays. ``swapped`` exchanges foreground and background in everything, S included. ``how`` is a
+    `Search`. Starts and noise come from ``draws``, without them from torch's global generator.
     """
     epsilons, inside = (epsilon_foreground, epsilon_background), foreground ^ swapped
-    loss = Loss(model, labels, weight, saliency if weight else None, inside)
+    loss = SalientLoss(model, labels, weight, saliency if weight else None, inside)
     return _ascend(LINF, loss, x, epsilons, inside, draws, Search(**how))
 
 
@@ -87,26 +88,26 @@ def ascend_dual_l2(
     draws: Draws | None = None,
     **how: Any,
 ) -> Tensor:
-    """`ascend_dual` with the l2 norm in each region; epsilons are l2 lengths of pixels in [0, 1].
+    """`ascend_dual` with the l2 norm in each region. Epsilons are l2 lengths of pixels in [0, 1].
 
-    They are those of images of ``reference`` values if that is stated (`length_for`).
+    With ``reference`` the epsilons are stated for images of so many values (`length_for`).
     """
     epsilons = (length_for(epsilon_foreground, x, reference), length_for(epsilon_background, x, reference))
     inside = foreground ^ swapped
-    loss = Loss(model, labels, weight, saliency if weight else None, inside)
+    loss = SalientLoss(model, labels, weight, saliency if weight else None, inside)
     return _ascend(L2, loss, x, epsilons, inside, draws, Search(**how))
 
 
 def _ascend(
     norm: Norm,
-    loss: Loss,
+    loss: SalientLoss,
     x: Tensor,
     epsilons: tuple[float, float],
     foreground: Tensor,
     draws: Draws | None,
     search: Search,
 ) -> Tensor:
-    """Ascends in foreground and background, each with its epsilon."""
+    """Ascends in the foreground and in the background, each of which has its epsilon."""
     inside = foreground[:, None].to(x.dtype)
     regions = [search.region(epsilons[0], inside), search.region(epsilons[1], 1 - inside)]
     return search_regions(norm, loss, x, regions, search, draws)

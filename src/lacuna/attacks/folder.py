@@ -1,4 +1,4 @@
-"""Images that somebody else made of the same ones: their files, found by name. The model may be None."""
+"""Images that somebody else made of the same ones, from files of the same names. The model may be None."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from lacuna.data.folder import find_images, read_image
 
 
-def from_folder(
+def read_counterparts(
     model: nn.Module | None, x: Tensor, labels: Tensor, *, name: str, path: str, resize: str, files: Sequence[str]
 ) -> Tensor:
-    """The image of the same name below the folder ``path``, for each of the images (B, C, H, W); in [0, 1].
+    """The image of the same name below the folder ``path`` for each of the images (B, C, H, W), in [0, 1].
 
-    ``files`` are the images' names, <class>/<image> without ending; ``resize`` is as in `read_image`; ``name`` is only
-    the set's code. Stylized-ImageNet, for example, has ImageNet's folders and names (Table 1). Raises `LacunaError`
-    naming an image that is not there or does not fit.
+    ``files`` are the names of the images, <class>/<image> without ending. ``resize`` is as in `read_image`; ``name`` is
+    only the code of the set. Stylized-ImageNet, for example, has the folders and names of ImageNet (Table 1). Raises
+    `LacunaError`, which names an image that is missing or does not fit.
     """
     pixels = np.stack([read_image(file, list(x.shape[1:]), resize) for file in find_images(Path(path), files)])
     images = torch.from_numpy(pixels)

@@ -1,4 +1,4 @@
-"""Gaussian noise, made without a network: the model may be None."""
+"""Gaussian noise. It needs no network: the model may be None."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from lacuna.attacks.core.draws import Draws
 
 
 def gaussian(model: nn.Module | None, x: Tensor, labels: Tensor, *, sigma: float, draws: Draws) -> Tensor:
-    """Adds Gaussian noise of standard deviation ``sigma`` (pixel units) to every value; Section 4.3.
+    """Adds Gaussian noise of standard deviation ``sigma`` (pixel units) to every value (Section 4.3).
 
-    Noise outside +-2 sigma is set to +-2 sigma, as the paper says, and the result clipped to [0, 1]. Images
+    Noise outside +-2 sigma is set to +-2 sigma, as the paper says, and the result is clipped to [0, 1]. Images are
     (B, C, H, W) in [0, 1].
     """
     return (x + sigma * draws.normal("noise", x).clamp_(-2, 2)).clamp_(0, 1)

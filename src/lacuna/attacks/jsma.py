@@ -1,4 +1,4 @@
-"""The Jacobian-based saliency map attack of the Adversarial Robustness Toolbox: few pixels, changed a lot."""
+"""The Jacobian-based saliency map attack of the Adversarial Robustness Toolbox: it changes few pixels a lot."""
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,11 @@ def jsma(
 ) -> Examples:
     """JSMA (Papernot et al. 2016): raises by ``theta``, two at a time, the values that favour a random wrong class.
 
-    Images float32 (B, C, H, W) in [0, 1], labels int64 (B,). At most the share ``gamma`` of an image's pixels changes:
-    the toolbox counts values of all channels and goes one pair too far, so it is given that many values, less a pair;
-    on colour images this is at most a third of the values it would change on its own. An image already in its class
-    stays. ``extras`` has ``wanted``, the class, drawn uniformly from those that are not the true one. Raises
-    `LacunaError` for a model in training mode.
+    Images are float32 (B, C, H, W) in [0, 1], labels int64 (B,). At most the share ``gamma`` of an image's pixels
+    changes. The toolbox counts values of all channels and goes one pair too far. It is therefore given as many values
+    as pixels may change, less a pair: on colour images at most a third of the values that it would change. An image
+    that is in the wrong class already stays. ``wanted`` in ``extras`` is that class, drawn uniformly from all but the
+    true one. Raises `LacunaError` for a model in training mode.
     """
     from art.attacks.evasion import SaliencyMapMethod
 
@@ -37,7 +37,7 @@ def jsma(
 
 
 def _other_classes(labels: Tensor, classes: int, draws: Draws | None) -> Tensor:
-    """For each image a class that is not its own, each equally likely."""
+    """For each image a class that is not its own, drawn uniformly."""
     places = torch.empty(len(labels), dtype=torch.float64, device=labels.device)
     drawn = torch.rand_like(places) if draws is None else draws.uniform("wanted", places)
     return (labels + 1 + (drawn * (classes - 1)).long()) % classes

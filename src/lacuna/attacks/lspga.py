@@ -25,9 +25,9 @@ def lspga(
 ) -> Tensor:
     """Logit-space projected gradient ascent on a network whose first layer is a `Thermometer`.
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units; ``logit_step`` is in units of the
-    levels' logits, which start from ``draws``, or from torch's global generator. Gives images in [0, 1] within
-    ``epsilon`` of ``x``, each pixel its own value or the closest 8-bit value of another level. Raises `LacunaError`
+    Images are (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. ``logit_step`` is in units of the
+    levels' logits, which start from ``draws``, or from torch's global generator. The result lies in [0, 1] and within
+    ``epsilon`` of ``x``; each pixel has its own value or the closest 8-bit value of another level. Raises `LacunaError`
     for a network in training mode or without thermometer encoding.
     """
     with freeze(model):
@@ -44,11 +44,11 @@ def ascend_levels(
     steps: int,
     draws: Draws | None = None,
 ) -> Tensor:
-    """What `lspga` does, in whatever mode the network is: adversarial training calls it in training mode.
+    """`lspga` on the model in its present mode: adversarial training calls it in training mode.
 
-    Each pixel has one logit per level, drawn from a standard normal distribution, -inf where no 8-bit value of the
+    Each pixel has one logit per level, drawn from a standard normal distribution, and -inf where no 8-bit value of the
     level lies within ``epsilon``. A step adds ``logit_step`` times the sign of the cross-entropy's gradient through the
-    softmax; the softmax grows sharper from step to step. The largest logit is the pixel's level.
+    softmax. The softmax grows sharper from step to step. The level with the largest logit is that of the pixel.
     """
     encoding, network = _parts(model)
     values = encoding.nearest(x)
@@ -65,7 +65,7 @@ def ascend_levels(
 
 
 def _parts(model: nn.Module) -> tuple[Thermometer, nn.Module]:
-    """The encoding and the network behind it."""
+    """The thermometer encoding, and the network behind it."""
     if isinstance(model, nn.Sequential) and isinstance(model[0], Thermometer):
         return model[0], model[1:]
     raise LacunaError("lspga attacks networks with thermometer encoding only; allowed for others: fgsm, pgd")

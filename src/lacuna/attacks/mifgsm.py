@@ -12,8 +12,8 @@ def mifgsm(
 ) -> Tensor:
     """Momentum iterative FGSM: each step goes along the sign of g = ``decay`` g + gradient / its l1 norm per image.
 
-    Images, labels, units, clipping and errors as in `lacuna.attacks.pgd`. The released code has decay 1 (the paper,
-    appendix B, leaves it open) and no random start.
+    Images, labels, units, clipping and errors are as in `lacuna.attacks.pgd`. The released code has decay 1, which the
+    paper leaves open (appendix B), and no random start.
     """
     check_range(x)
     momentum = torch.zeros_like(x)

@@ -1,4 +1,4 @@
-"""PGD in the l-infinity ball, as the Defective CNN paper runs it: no random start by default."""
+"""PGD in the l-infinity ball, as the Defective CNN paper runs it: without a random start unless one is asked for."""
 
 from functools import partial
 
@@ -25,11 +25,11 @@ def pgd(
 ) -> Tensor:
     """Signed-gradient ascent on the cross-entropy, ``steps`` times ``step``, from the clean image (appendix E).
 
-    Images (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` and ``step`` in pixel units; after every step
-    the result is clipped to the ball around ``x`` and to [0, 1]. With ``random_start`` the ascent starts uniformly
-    in the ball, clipped likewise; of several ``restarts`` each image keeps the result of highest cross-entropy.
-    Starts come from ``draws``, without them from torch's global generator. Raises `LacunaError` for a model in
-    training mode and ValueError for images outside [0, 1].
+    Images are (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` and ``step`` in pixel units. After every step the
+    result is clipped to the ball around ``x`` and to [0, 1]. With ``random_start`` the ascent starts at a point drawn
+    uniformly in the ball, clipped likewise. Of several ``restarts`` each image keeps the result of highest
+    cross-entropy. Starts come from ``draws``, without them from torch's global generator. Raises `LacunaError` for a
+    model in training mode, and ValueError for images outside [0, 1].
     """
     check_range(x)
     limits = box(x, epsilon)
@@ -49,7 +49,7 @@ def _sign(model: nn.Module, labels: Tensor, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _higher_loss(model: nn.Module, first: Tensor, second: Tensor, labels: Tensor) -> Tensor:
-    """For each image the one of two on which the cross-entropy is higher; the first where they are equal."""
+    """Of two results for each image the one of higher cross-entropy; the first where both are equal."""
     losses = [F.cross_entropy(model(images), labels, reduction="none") for images in (first, second)]
     return torch.where((losses[1] > losses[0]).view(-1, 1, 1, 1), second, first)
 
@@ -64,10 +64,10 @@ def ascend_ball(
     steps: int,
     random_start: bool = False,
 ) -> Tensor:
-    """`pgd` on the model in the mode it is in, for use inside a training step.
+    """`pgd` on the model in its present mode: adversarial training calls it in training mode.
 
-    Images (B, C, H, W) in [0, 1]; with ``random_start`` from a point drawn uniformly in the ball around ``x``, from
-    torch's generator. After every step the result is clipped to the ball and to [0, 1]. Nothing waits for the device.
+    Images are (B, C, H, W) in [0, 1]. With ``random_start`` torch's global generator draws the start uniformly in the
+    ball around ``x``. After every step the result is clipped to the ball and to [0, 1]. Nothing waits for the device.
     """
     limits, start = box(x, epsilon), x
     if random_start:

@@ -1,4 +1,4 @@
-"""Shuffled patches, made without a network: the model may be None."""
+"""Patches of images in random order. It needs no network: the model may be None."""
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +11,9 @@ from lacuna.errors import LacunaError
 def shuffle(model: nn.Module | None, x: Tensor, labels: Tensor, *, k: int, pad: bool = False, draws: Draws) -> Tensor:
     """Cuts each image (B, C, H, W) into k x k patches and permutes them at random, all channels alike (Table 1).
 
-    The permutation may be the identity (released code). Raises `LacunaError` where height or width is no multiple
-    of ``k``; with ``pad`` the image is first padded with zeros to the next multiple and cut back to its size
-    afterwards, since networks with masks take no other size.
+    The permutation may be the identity (released code). With ``pad`` the image is first padded with zeros to the next
+    multiple of ``k``, and cut back to its size afterwards, since networks with masks take no other size. Without it,
+    the function raises `LacunaError` where height or width is no multiple of ``k``.
     """
     height, width = x.shape[2:]
     more_rows, more_columns = -height % k, -width % k

@@ -1,4 +1,4 @@
-"""Square attack of the Adversarial Robustness Toolbox: random squares, by scores alone, no gradients."""
+"""The Square attack of the Adversarial Robustness Toolbox: random squares, by scores alone, without gradients."""
 
 import numpy as np
 import torch
@@ -12,10 +12,10 @@ from lacuna.attacks.core.victim import freeze
 def square(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float, queries: int, draws: Draws) -> Tensor:
     """Square attack (Andriushchenko et al. 2020) in the l-infinity ball: keeps random squares that lower the margin.
 
-    Images float32 (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. ``queries`` counts proposed
-    squares; the stripes of the start are one more. An image is left alone once it is misclassified. The library draws
-    from numpy's global state, which is seeded from the first image and put back afterwards; the images of a call share
-    their squares. Raises `LacunaError` for a model in training mode.
+    Images are float32 (B, C, H, W) in [0, 1], labels int64 (B,), ``epsilon`` in pixel units. ``queries`` counts the
+    squares that are tried; the stripes of the start are one query more. An image that fools the network is left alone.
+    The library draws from numpy's global state. This state is seeded from the first image, and put back afterwards.
+    The images of a call share their squares. Raises `LacunaError` for a model in training mode.
     """
     from art.attacks.evasion import SquareAttack
 

@@ -1,4 +1,4 @@
-"""Replaced texture, made without a network: the model may be None."""
+"""Images with another texture. It needs no network: the model may be None."""
 
 import math
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from lacuna.attacks.core.draws import Draws
 
 
-def stylised(model: nn.Module | None, x: Tensor, labels: Tensor, *, draws: Draws) -> Tensor:
+def stylise(model: nn.Module | None, x: Tensor, labels: Tensor, *, draws: Draws) -> Tensor:
     """Keeps the shape of each image (B, C, H, W) in [0, 1] and replaces its texture by a random one.
 
-    A stand-in for Stylized-ImageNet where there is no style transfer: an image is split in two regions at Otsu's
-    threshold of its blurred brightness, and each region filled with its mean colour modulated by a texture of its
-    own, as strongly as [0, 1] allows. Outline and mean colours remain (a dark background stays dark), all detail
-    inside is new. The numbers are not comparable with those on Stylized-ImageNet.
+    It stands in for Stylized-ImageNet where there is no style transfer. Otsu's threshold of the blurred brightness
+    splits an image in two regions. Each region gets its mean colour, modulated by a texture of its own as strongly as
+    [0, 1] allows. Outline and mean colours remain (a dark background stays dark), and all detail inside is new. The
+    numbers are not comparable with those on Stylized-ImageNet.
     """
     generators = draws.generators("texture")
     return torch.stack([_restyled(image, generator) for image, generator in zip(x, generators, strict=True)])

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.evaluation.smoothing import SmoothedNetwork
-from lacuna.models.networks import imported
+from lacuna.language.declared import resolve
 
 
 def defend(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
@@ -28,7 +28,7 @@ class DefendedNetwork(nn.Module):
     def __init__(self, settings: dict[str, Any], network: nn.Module) -> None:
         super().__init__()
         self.name = settings["function"]
-        self.function = partial(imported(self.name), **settings.get("arguments", {}))
+        self.function = partial(resolve(self.name), **settings.get("arguments", {}))
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,18 +1,21 @@
-"""What a folder's modules declare, found by listing the folder: there is no table of names to edit. No torch here."""
+"""What the modules of a folder declare. To list the folder finds them: no table of names exists. No torch here."""
 
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
+from lacuna.errors import LacunaError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """One thing that a name stands for: what makes it, and the modules that decide its numbers.
+    """What stands behind a name: the function that makes it, and the modules that decide its numbers.
 
-    ``function`` is a reference, ``module:name``, so that whoever reads a declaration does not import torch.
-    ``modules`` are paths below src/lacuna, without ending: all that the function's module imports and that decides a
-    number. `read_declarations` puts the declaration's own module and that of its function before them.
+    ``function`` is a reference ``module:name``, so that a reader of the declaration does not import torch. ``modules``
+    are paths below src/lacuna, without ending. They are the modules that the declaration's and the function's module
+    import, directly or through others, if they decide a number; `lacuna.language` is left out. `read_declarations`
+    puts these two modules before them.
     """
 
     function: str
@@ -23,7 +26,7 @@ Kind = TypeVar("Kind", bound=Declaration)
 
 
 def read_declarations(package: str, name: str, kind: type[Kind]) -> dict[str, Kind]:
-    """What each module of a package declares as ``name``, by the module's own name, in alphabetical order."""
+    """What each module of a package declares as ``name``, by the name of the module, in alphabetical order."""
     found: dict[str, Kind] = {}
     for module in sorted(iter_modules(import_module(package).__path__), key=lambda module: module.name):
         declared = getattr(import_module(f"{package}.{module.name}"), name)
@@ -39,6 +42,9 @@ def path_of(module: str) -> str:
 
 
 def resolve(reference: str) -> Any:
-    """The object behind the ``module:name`` of a declaration."""
+    """The object that ``module:name`` names. Raises `LacunaError` where there is none."""
     module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise LacunaError(f"'{reference}' cannot be imported ({error}); allowed: module:name, on PYTHONPATH") from None

@@ -1,4 +1,4 @@
-"""From a model's name to a network: widths, and which neurons are masked where."""
+"""Builds a network from the specification behind its name, and says where its masks stand."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -30,16 +30,17 @@ def build_model(
     std: Tensor,
     training: Mapping[str, Any] | None = None,
 ) -> nn.Sequential:
-    """The untrained network: normalisation, then the architecture. Takes pixels (B, C, H, W) in [0, 1], gives logits.
+    """The untrained network, from pixels (B, C, H, W) in [0, 1] to logits: normalisation, then the architecture.
 
-    ``width`` multiplies every channel count (1 is the paper's); ``mask_place`` is one of `MASK_PLACES`;
-    ``seed`` is the configuration's. Initial weights depend on the whole name, masks on the architecture, the
-    keep probabilities and the mask seed only, so that networks may share masks (Table 8).
+    ``width`` multiplies every channel count (1 is the paper's). ``mask_place`` is one of
+    `lacuna.language.architectures.MASK_PLACES`. ``seed`` is that of the configuration. Initial weights depend on the
+    whole name. Masks depend on the architecture, the keep probabilities and the mask seed only, so that networks may
+    share masks (Table 8).
 
-    ``training`` is the definition behind the name's training: ``spatial_dropout`` and ``drop_block`` put layers into
-    the network, ``thermometer`` (a number of levels) is the first layer in place of the normalisation. Raises
-    `LacunaError` for dropout in an architecture that has no place for it. ``pretrained`` takes the torchvision form of
-    the architecture, without its weights (`lacuna.models.pretrained`).
+    ``training`` is the definition of the training in the name. Its ``spatial_dropout`` and ``drop_block`` put layers
+    into the network. Its ``thermometer``, a number of levels, is the first layer in place of the normalisation. With
+    ``pretrained`` the network is torchvision's form of the architecture, without weights
+    (`lacuna.models.pretrained`). Raises `LacunaError` for dropout in an architecture that has no place for it.
     """
     training = training or {}
     site = add_regularisers(mask_sites(spec, mask_place, seed), spec.arch, training)
@@ -56,7 +57,7 @@ def build_model(
 
 
 def mask_sites(spec: ModelSpec, mask_place: str, seed: int) -> Site:
-    """The function that puts a mask, or nothing, at each place of the network as it is built.
+    """The function that puts a mask, or nothing, at each place of a network while that is built.
 
     The paper multiplies after the nonlinearity (Section 3.1), which in a residual block means after the addition. The
     released code masks after BN, before ReLU and before the addition. Paper and code also name different layers of
@@ -81,7 +82,7 @@ def mask_sites(spec: ModelSpec, mask_place: str, seed: int) -> Site:
 
 
 def mask_report(model: nn.Module) -> list[dict[str, object]]:
-    """One line per masked layer: shape, neurons kept, share of positions at which no channel has a live neuron."""
+    """A line per layer with a mask: its shape, the neurons kept, and the share of positions without a live neuron."""
     rows: list[dict[str, object]] = []
     for name, module in model.named_modules():
         if isinstance(module, Defect):
@@ -94,12 +95,12 @@ def mask_report(model: nn.Module) -> list[dict[str, object]]:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """Number of trained parameters (masks and statistics not counted)."""
+    """The number of trained parameters, without masks and statistics."""
     return sum(p.numel() for p in model.parameters())
 
 
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
-    """Copies a checkpoint into ``model``; raises `LacunaError` naming the first entry that does not fit."""
+    """Copies a checkpoint into ``model``. Raises `LacunaError`, which names the first tensor that does not fit."""
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         ours, theirs = expected.get(name), tensors.get(name)
@@ -112,5 +113,5 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str) -> Non
 
 
 def _is_mask(found: Tensor, drawn: Tensor) -> bool:
-    """Zeros and ones, as many as drawn; which they are may differ, since a checkpoint carries its own masks."""
+    """Says whether a mask has as many zeros as the one drawn; a checkpoint may have zeros at other places."""
     return bool(((found == 0) | (found == 1)).all()) and bool(found.sum() == drawn.sum())

@@ -11,9 +11,9 @@ DEPTHS = (6, 12, 24, 16)
 
 
 class Dense(nn.Module):
-    """BN-ReLU-conv 1 x 1, BN-ReLU-conv 3 x 3; the result is put before the input's channels.
+    """BN-ReLU-conv 1 x 1, BN-ReLU-conv 3 x 3; the channels of the result come before those of the input.
 
-    Masks may stand after the first BN (kind input) and on the 3 x 3 convolution's output (kind conv).
+    Masks may stand after the first BN (kind input) and on the output of the 3 x 3 convolution (kind conv).
     """
 
     FOLDABLE = (("conv1", "bn2"),)
@@ -47,7 +47,7 @@ class Transition(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """Stem of 2 x growth channels and four dense blocks (numbers 1 to 4) with transitions between them."""
+    """A stem of 2 x growth channels, and four dense blocks (numbers 1 to 4) with transitions between them."""
 
     def __init__(self, site: Site, image: tuple[int, int, int], classes: int, growth: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Layers that the networks share: normalisation, neuron masks, and the places where masks may stand."""
+"""Layers that networks share: normalisation, neuron masks, and the places where masks may stand."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,10 +14,10 @@ Site = Callable[[int, str, Shape], nn.Module]
 
 
 def draw_mask(shape: Shape, keep: Fraction, seed: int, same_for_channels: bool = False) -> Tensor:
-    """Fixed binary mask, float (1, C, H, W), with exactly floor((1 - keep) * neurons) zeros.
+    """A fixed binary mask, float (1, C, H, W), with exactly floor((1 - keep) * neurons) zeros.
 
-    Neurons are zeroed without replacement over the whole C x H x W volume (released code); with
-    ``same_for_channels`` one H x W mask serves all channels (variant SM).
+    The zeros are drawn without replacement from the whole C x H x W volume (released code). With ``same_for_channels``
+    one H x W mask serves all channels (variant SM).
     """
     drawn = (1, *shape[1:]) if same_for_channels else shape
     neurons = prod(drawn)
@@ -30,7 +30,7 @@ def draw_mask(shape: Shape, keep: Fraction, seed: int, same_for_channels: bool =
 class Defect(nn.Module):
     """Defective neurons: multiplies by a fixed binary mask, in training and in evaluation, without rescaling.
 
-    The mask is a buffer, so a checkpoint carries it. Source: Defective CNN, Section 3.1.
+    The mask is a buffer, so that it stands in checkpoints. Source: Defective CNN, Section 3.1.
     """
 
     mask: Tensor
@@ -40,16 +40,16 @@ class Defect(nn.Module):
         self.register_buffer("mask", mask)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Masks activations (B, C, H, W); raises ValueError at another resolution than the mask's."""
+        """Multiplies activations (B, C, H, W) by the mask. Raises ValueError for another resolution than the mask's."""
         if x.shape[1:] != self.mask.shape[1:]:
             raise ValueError(f"mask is for {tuple(self.mask.shape[1:])}, activation is {tuple(x.shape[1:])}")
         return x * self.mask
 
 
 class Normalise(nn.Module):
-    """First layer of every network: maps pixels in [0, 1] to (x - mean) / std, so that epsilon is in pixel units.
+    """The first layer of networks: maps pixels in [0, 1] to (x - mean) / std, so that epsilon is in pixel units.
 
-    ``mean`` and ``std`` are per channel (C, 1, 1), or per pixel (C, H, W) for the paper's mean image.
+    ``mean`` and ``std`` are per channel, (C, 1, 1), or per pixel, (C, H, W), for the paper's mean image.
     """
 
     mean: Tensor
@@ -65,10 +65,10 @@ class Normalise(nn.Module):
 
 
 class Pointwise(nn.Conv2d):
-    """1 x 1 convolution that takes its stride by slicing, which is the same function.
+    """A 1 x 1 convolution that slices its input in place of a stride, which is the same function.
 
-    On processors without AVX-512 the weight gradient of a strided 1 x 1 convolution with fewer than eight input
-    channels writes out of bounds (oneDNN issue 6035); narrow networks have those.
+    On processors without AVX-512 the weight gradient of a 1 x 1 convolution with a stride and fewer than eight input
+    channels writes out of bounds (oneDNN issue 6035). Narrow networks have such convolutions.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = True) -> None:
@@ -81,5 +81,5 @@ class Pointwise(nn.Conv2d):
 
 
 def global_average(x: Tensor) -> Tensor:
-    """Mean over the whole map, (B, C, H, W) to (B, C); its gradient is deterministic on CUDA, unlike pooling's."""
+    """The mean over the whole map, (B, C, H, W) to (B, C). Unlike pooling, its gradient is deterministic on CUDA."""
     return x.mean((2, 3))

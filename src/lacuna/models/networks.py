@@ -1,6 +1,5 @@
-"""Networks: this project's from their names, a user's own from a factory; trained ones from checkpoints."""
+"""Networks: this project's from their names, the user's own from a factory, trained ones from checkpoints."""
 
-import importlib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,16 +10,17 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import parse_tensors, read_tensors, require_finite
+from lacuna.language.declared import resolve
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model, load_weights
 from lacuna.models.layers import Normalise
 
 
 def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Sequential:
-    """The untrained network that a plan's network settings describe."""
+    """The untrained network that the network settings of a plan describe."""
     if "factory" in settings:
         try:
-            network = imported(settings["factory"])(**settings["arguments"])
+            network = resolve(settings["factory"])(**settings["arguments"])
         except TypeError as error:
             raise LacunaError(f"{settings['factory']} does not take {settings['arguments']}: {error}") from None
         return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
@@ -49,9 +49,9 @@ class Ensemble(nn.Module):
 
 
 def trained_network(settings: dict[str, Any], checkpoints: Sequence[str], device: str) -> nn.Module:
-    """The network, or ensemble, in evaluation mode on ``device``, weights and masks from verified checkpoints.
+    """The network, or ensemble, in evaluation mode on ``device``, with weights and masks from checkpoints.
 
-    Raises `LacunaError` where a checkpoint was altered or belongs to another network.
+    Raises `LacunaError` for a checkpoint that was altered or belongs to another network.
     """
     members = settings.get("members", [settings])
     networks = [_trained(*member) for member in zip(members, checkpoints, strict=True)]
@@ -66,20 +66,11 @@ def _trained(settings: dict[str, Any], checkpoint: str) -> nn.Module:
     return network
 
 
-def imported(reference: str) -> Any:
-    """The object behind ``module:name``. Raises `LacunaError` where there is none."""
-    module, _, name = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise LacunaError(f"'{reference}' cannot be imported ({error}); allowed: module:name, on PYTHONPATH") from None
-
-
 def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
-    """A user's network with its own weights (.safetensors, or .pt with tensors only), checked with a forward pass.
+    """A network of the user's own with its weights (.safetensors, or .pt with tensors only), after a forward pass.
 
-    ``settings`` has factory, arguments, mean and std (per channel; images come in [0, 1]), image and classes.
-    Raises `LacunaError` where weights, input or output do not fit.
+    ``settings`` has factory, arguments, mean and std (per channel, for images in [0, 1]), image and classes. Raises
+    `LacunaError` where weights, input or output do not fit.
     """
     channels = settings["image"][0]
     for key in ("mean", "std"):
@@ -103,7 +94,7 @@ def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    """Named tensors; a pickle with anything else in it is refused, since reading it could run code."""
+    """Named tensors. A pickle with anything else in it is refused, since to read that could run code."""
     if not path.is_file():
         raise LacunaError(f"{path} does not exist; it is the checkpoint of a network of your own")
     mend = "allowed: .safetensors, or .pt with a state dict"

@@ -1,4 +1,4 @@
-"""Networks that start from ImageNet weights of torchvision, with its stem and a new last layer."""
+"""Networks that start from torchvision's weights for ImageNet, with its stem and a new last layer."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -13,9 +13,9 @@ from lacuna.models.layers import Shape
 
 
 def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Fraction) -> nn.Module:
-    """The architecture as torchvision has it (7 x 7 stem of stride 2, max-pooling), not trained.
+    """The architecture in torchvision's form (7 x 7 stem of stride 2, max-pooling), without weights.
 
-    Raises `LacunaError` where no published weights could fit: grey images, another width.
+    Raises `LacunaError` for grey images and for another width, which no published weights fit.
     """
     from torchvision.models import get_model
 
@@ -26,10 +26,10 @@ def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Frac
     return get_model(spec.arch, weights=None, num_classes=classes)
 
 
-def start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
-    """Gives a network the weights that its training begins with; says which, in words.
+def load_start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
+    """Gives a network the weights with which its training begins, and says in words which these are.
 
-    ``arch`` is one of which torchvision publishes weights.
+    ``arch`` is one of `lacuna.language.models.PUBLISHED_NETWORKS`.
     """
     weights, head = training.get("pretrained"), training.get("head")
     if not weights:
@@ -39,10 +39,10 @@ def start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> str:
 
 
 def load_imagenet(network: nn.Module, arch: str, weights: str, head: str | None = None) -> None:
-    """Gives a `torchvision_network` the published weights of that name, but for its last layer, which stays new.
+    """Gives a `torchvision_network` the published weights of a name, but for its last layer, which stays new.
 
-    With ``head`` kept the last layer is published too, for the thousand classes of ImageNet. Raises `LacunaError` where
-    the weights cannot be had, saying what to place where.
+    With ``head`` kept the last layer is the published one too, for the thousand classes of ImageNet. Where the weights
+    cannot be had, the function raises `LacunaError`, which says which file to put where.
     """
     from torchvision.models import get_weight
 

@@ -1,4 +1,4 @@
-"""Spatial dropout and DropBlock, the baselines of Tables 2 and 4, and where they stand in a network."""
+"""Spatial dropout and DropBlock, the baselines of Tables 2 and 4, and their places in a network."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +18,11 @@ KINDS = frozenset({"conv1", "before_bn2"})
 
 
 class DropBlock(nn.Module):
-    """Zeroes random squares of each channel's map while training; the identity in evaluation.
+    """Zeroes random squares of each channel's map in training; the identity in evaluation.
 
-    Corners of the squares are drawn independently per image, channel and position, so often that without overlaps a
-    share 1 - ``keep`` of the map would be zero; squares lie wholly inside the map (Ghiasi et al. 2018, equation 1).
-    What is left is scaled by the share of neurons that survived in the batch.
+    Corners of squares are drawn independently per image, channel and position. Without overlaps a share 1 - ``keep`` of
+    the map would be zero. Squares lie wholly inside the map (Ghiasi et al. 2018, equation 1). The neurons that survive
+    are divided by their share in the batch.
     """
 
     def __init__(self, keep: float, size: int) -> None:
@@ -30,7 +30,7 @@ class DropBlock(nn.Module):
         self.keep, self.size = keep, size
 
     def forward(self, x: Tensor) -> Tensor:
-        """Activations (B, C, H, W) to the same shape; a map smaller than ``size`` is dropped whole."""
+        """Activations (B, C, H, W) to the same shape. A map smaller than ``size`` is dropped as a whole."""
         if not self.training:
             return x
         kept = 1 - self._dropped(x)
@@ -38,7 +38,7 @@ class DropBlock(nn.Module):
 
     @torch.no_grad()
     def _dropped(self, x: Tensor) -> Tensor:
-        """1 where a square lies, else 0, (B, C, H, W)."""
+        """1 inside squares, else 0, (B, C, H, W)."""
         *images, height, width = x.shape
         size = min(self.size, height, width)
         places = (height - size + 1, width - size + 1)
@@ -49,7 +49,7 @@ class DropBlock(nn.Module):
 
 
 def add_regularisers(site: Site, arch: str, training: Mapping[str, Any]) -> Site:
-    """``site`` with the regulariser that ``training`` asks for after whatever mask stands at its places.
+    """A ``site`` that puts the regulariser of a ``training`` after the mask, if any, at the regulariser's places.
 
     ``spatial_dropout`` is the probability that a channel is dropped, ``drop_block`` has keep and size. Raises
     `LacunaError` for an architecture that has no place for them.

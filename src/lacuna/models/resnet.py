@@ -1,6 +1,6 @@
 """ResNets for small images: 3 x 3 stem, no max-pooling, stride 2 at each stage after the first (released code).
 
-ResNet-18, ResNet-34 and ResNet-50 have four stages; "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times
+ResNet-18, ResNet-34 and ResNet-50 have four stages. "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times
 as wide.
 """
 
@@ -17,7 +17,7 @@ from lacuna.models.layers import Pointwise, Site, global_average
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, between: nn.Module | None = None) -> nn.Sequential:
-    """Convolution without bias, then ``between`` where there is one, then batch normalisation."""
+    """A convolution without bias, then ``between`` if there is one, then batch normalisation."""
     if kernel == 1:
         conv: nn.Module = Pointwise(inputs, outputs, stride, bias=False)
     else:
@@ -27,7 +27,7 @@ def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, between: nn
     return nn.Sequential(conv, between, nn.BatchNorm2d(outputs))
 
 
-def he_normal(model: nn.Module) -> None:
+def draw_he_normal(model: nn.Module) -> None:
     """Draws every convolution's weights anew from a normal distribution of variance 2 / fan-out."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -35,10 +35,10 @@ def he_normal(model: nn.Module) -> None:
 
 
 class Residual(nn.Module):
-    """A residual block: a chain of conv-BN-ReLU, added to the shortcut, then ReLU.
+    """A residual block: a chain of conv-BN-ReLU plus the shortcut, then ReLU.
 
-    Masks may stand after each BN of the chain (kinds conv1, conv2, ...), on the projection, and on
-    the activation after the addition (kind sum); regularisers also before a BN (kinds before_bn1, ...).
+    Masks may stand after each BN of the chain (kinds conv1, conv2, ...), on the projection, and on the activation after
+    the addition (kind sum). Regularisers may also stand before a BN (kinds before_bn1, ...).
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Residual(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Stem and stages; ``widths`` are the stages' base channels, the first also the stem's unless ``stem`` is given."""
+    """A stem and stages. ``widths`` are the base channels of the stages; the stem has ``stem``, or the first width."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class ResNet(nn.Module):
 
 
 def resnet18(asked: Blueprint) -> ResNet:
-    """ResNet-18 with the bottom widths of its variant: DC is thinner (rounded up), x2 twice as wide."""
+    """ResNet-18 with the bottom widths of its variant: dc is thinner (rounded up), x2 is twice as wide."""
     factor = 2 if asked.spec.wide else Fraction(dict(asked.spec.keep).get("dc", "1"))
     widths = asked.channels(ceil(64 * factor), ceil(128 * factor), 256, 512)
     extra = asked.spec.wide or any(place == "dc" for place, _ in asked.spec.keep)
@@ -133,8 +133,8 @@ def resnet50(asked: Blueprint) -> ResNet:
 
 
 def wrn32(asked: Blueprint) -> ResNet:
-    """Three stages of five blocks; the convolutions' initial weights are He-normal in the fan-out (released code)."""
+    """Three stages of five blocks. The initial weights of convolutions are He-normal in the fan-out (released code)."""
     stem, *widths = asked.channels(16, 64, 128, 256)
     network = ResNet(asked.site, asked.image, asked.classes, widths, (5, 5, 5), stem=stem)
-    he_normal(network)
+    draw_he_normal(network)
     return network

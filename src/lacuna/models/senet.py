@@ -1,4 +1,4 @@
-"""SENet-18: ResNet-18's layout with pre-activation squeeze-and-excitation blocks (released code)."""
+"""SENet-18: the layout of ResNet-18 with pre-activation squeeze-and-excitation blocks (released code)."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ REDUCTION = 16
 
 
 class SqueezeExcite(nn.Module):
-    """Pre-activation block; the shortcut of a down-sampling block takes the activated (and masked) input.
+    """A pre-activation block. The shortcut of a block with a stride takes the input after BN, mask and ReLU.
 
     Masks stand after both BNs, before ReLU (kinds bn1, bn2).
     """
@@ -46,7 +46,7 @@ class SqueezeExcite(nn.Module):
 
 
 class SENet(nn.Module):
-    """Stem, four stages of two blocks; no BN before the head. ``widths`` are the stages' channels."""
+    """A stem and four stages of two blocks, without BN before the head. ``widths`` are the channels of the stages."""
 
     def __init__(self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int]) -> None:
         super().__init__()

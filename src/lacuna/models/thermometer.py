@@ -1,4 +1,4 @@
-"""Thermometer encoding: pixels as rows of zeros and ones, in place of the normalisation (Buckman et al. 2018)."""
+"""Thermometer encoding: pixels as rows of zeros and ones, in place of normalisation (Buckman et al. 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,10 +7,10 @@ from lacuna.errors import LacunaError
 
 
 class Thermometer(nn.Module):
-    """First layer of a network: each pixel value becomes ``levels`` numbers, the lowest of them one, the others zero.
+    """The first layer of a network: each pixel value becomes ``levels`` numbers, first ones, then zeros.
 
-    Level k of K holds the values in [k / K, (k + 1) / K), the last also 1; a value of level k has ones at 0 ... k
-    (Buckman et al. 2018, section 3, with the order of the released code). Channels come out as
+    Level k of K holds the values in [k / K, (k + 1) / K), and the last level also 1. A value of level k has ones at
+    0 ... k (Buckman et al. 2018, section 3, with the order of the released code). The order of channels is
     (channel 0, level 0), (channel 0, level 1), ...
     """
 
@@ -21,7 +21,7 @@ class Thermometer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Pixels (B, C, H, W) in [0, 1] to zeros and ones (B, C * levels, H, W).
 
-        Raises `LacunaError` where a gradient for the pixels is asked for: a step function has none.
+        Raises `LacunaError` for pixels that require a gradient: a step function has none.
         """
         if x.requires_grad and torch.is_grad_enabled():
             raise LacunaError("thermometer encoding has no gradient for the pixels; attack such a network with lspga")
@@ -29,21 +29,21 @@ class Thermometer(nn.Module):
         return self.flat((_last(x)[..., None] * self.levels >= thresholds).to(x.dtype))
 
     def flat(self, codes: Tensor) -> Tensor:
-        """Codes (B, H, W, C, levels) as a network takes them, (B, C * levels, H, W)."""
+        """Codes (B, H, W, C, levels) in the shape that a network takes, (B, C * levels, H, W)."""
         return codes.flatten(3).permute(0, 3, 1, 2)
 
     def relaxed(self, logits: Tensor) -> Tensor:
         """Mixtures of thermometer codes, (B, C * levels, H, W), for logits of the levels (B, H, W, C, levels).
 
-        One-hot probabilities give the code of that level; -inf excludes a level. Differentiable.
+        One-hot probabilities give the code of their level; -inf excludes a level. The result has a gradient.
         """
         # A cumulative sum from the last level down, as a product because torch.cumsum is not deterministic on CUDA.
         return self.flat(logits.softmax(-1) @ logits.new_ones(self.levels, self.levels).tril())
 
     def nearest(self, x: Tensor) -> Tensor:
-        """For each pixel and level, the 8-bit value of that level closest to the pixel's, (B, H, W, C, levels).
+        """For each pixel and level the 8-bit value of the level that is closest to the pixel's, (B, H, W, C, levels).
 
-        Where the level is the pixel's own, that is the pixel's value itself.
+        For the pixel's own level this is the value of the pixel.
         """
         pixels, level = _last(x)[..., None], torch.arange(self.levels, device=x.device)
         low = torch.ceil(level * 255 / self.levels)

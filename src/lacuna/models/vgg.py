@@ -11,9 +11,9 @@ CONVOLUTIONS = (2, 2, 4, 4, 4)
 
 
 class VGG(nn.Module):
-    """Five groups of 3 x 3 convolutions (with bias), each closed by max-pooling while the map is larger than one pixel.
+    """Five groups of 3 x 3 convolutions with bias. Max-pooling closes a group while the map is larger than one pixel.
 
-    Groups are blocks 1 to 5; masks stand after each BN, before ReLU (kind conv).
+    Groups are blocks 1 to 5. Masks stand after each BN, before ReLU (kind conv).
     """
 
     def __init__(self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int]) -> None:

@@ -1,1 +1,1 @@
-"""What attacks share: random numbers, the network under attack, the loop over an image set, regions and searches."""
+"""What attacks share: random numbers, the network under attack, regions and searches, and the loop over images."""

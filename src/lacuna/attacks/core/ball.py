@@ -1,4 +1,4 @@
-"""Ascent in the l-infinity ball around images, by signed steps."""
+"""Signed steps in the l-infinity ball around images."""
 
 from collections.abc import Callable
 
@@ -22,9 +22,9 @@ def box(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 def signed_steps(
     direction: Callable[[Tensor], Tensor], start: Tensor, limits: tuple[Tensor, Tensor], step: float, steps: int
 ) -> Tensor:
-    """Steps of length ``step`` from ``start``, clipped to the ``limits`` of a `box` after each.
+    """Makes ``steps`` steps of length ``step`` from ``start``, and clips to the ``limits`` of a `box` after each.
 
-    ``direction`` gives signs for images, whatever decides them. Nothing waits for the device.
+    ``direction`` gives the sign of the step for each value of images (B, C, H, W). Nothing waits for the device.
     """
     adversarial = start
     for _ in range(steps):
@@ -35,6 +35,9 @@ def signed_steps(
 def uniform_start(
     x: Tensor, limits: tuple[Tensor, Tensor], epsilon: float, restart: int, draws: Draws | None
 ) -> Tensor:
-    """Uniform in the ball, clipped to the ``limits``; drawn as "start ``restart``", or from torch's generator."""
+    """A point drawn uniformly in the ball and clipped to the ``limits``.
+
+    Its draw is called "start ``restart``". Without ``draws`` it comes from torch's global generator.
+    """
     drawn = torch.rand_like(x) if draws is None else draws.uniform(f"start {restart}", x)
     return torch.clamp(x + epsilon * (2 * drawn - 1), *limits)

@@ -1,4 +1,4 @@
-"""Where a network's cross-entropy is flat: an attack that follows its gradient learns nothing there."""
+"""Images at which the cross-entropy of a network is flat: its gradient teaches an attack nothing there."""
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,11 @@ from lacuna.numerics.images import as_pixels
 
 
 def find_flat(model: nn.Module | None, images: Tensor, labels: Tensor, batch: int, say: Say) -> Tensor:
-    """Whether the gradient of the cross-entropy is exactly 0 at every value of an image: int64 (N,), on the CPU.
+    """Says whether the gradient of the cross-entropy is exactly 0 at every value of an image: int64 (N,), on the CPU.
 
-    Images uint8 (N, C, H, W), labels int64 (N,), on the model's device. 1 where it is, 0 where it is not, -1 for all
-    without a network, or with one that discretises its input and so has no gradient. A softmax that is sure of itself
-    underflows to that. Raises `LacunaError` for a model in training mode.
+    Images uint8 (N, C, H, W) and labels int64 (N,) are on the model's device. The answer is 1 where the gradient is 0,
+    which happens where a softmax underflows, and 0 elsewhere. It is -1 for all images without a network, and with a
+    network that discretises its input and has no gradient. Raises `LacunaError` for a model in training mode.
     """
     if model is None:
         return torch.full((len(images),), -1)

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it: the same function in evaluation, faster to attack."""
+"""Folds batch normalisation into the convolution before it: the same function in evaluation, and faster to attack."""
 
 import copy
 from itertools import pairwise
@@ -10,12 +10,12 @@ from lacuna.models.layers import Pointwise
 
 
 def fold_batch_norm(model: nn.Module) -> nn.Module:
-    """A copy of a model in evaluation mode, convolutions followed at once by batch normalisation made one.
+    """A copy of a model in evaluation mode, in which a convolution and the batch normalisation after it are one layer.
 
-    Equal up to float rounding, which is why the configuration says whether attacks use it (fold_batch_norm). For
-    this project's networks: a user's own may normalise in ways that cannot be recognised. Pairs are neighbours in an
-    nn.Sequential, or attributes that a module names in ``FOLDABLE``; a batch normalisation before its convolution
-    stays. Raises ValueError in training mode.
+    The copy equals the model up to float rounding, so the configuration says whether attacks use it (fold_batch_norm).
+    It is for networks of this project: one of the user's own may normalise in ways that this function does not
+    recognise. A pair stands side by side in an nn.Sequential, or a module names it in ``FOLDABLE``. A batch
+    normalisation before its convolution stays. Raises ValueError for a model in training mode.
     """
     if model.training:
         raise ValueError("batch statistics can be folded in evaluation mode only")
@@ -34,7 +34,7 @@ def fold_batch_norm(model: nn.Module) -> nn.Module:
 
 
 def _strided(pointwise: Pointwise) -> nn.Conv2d:
-    """The same with its stride in the kernel, which is faster: no attack asks for the weight's gradient."""
+    """The same function with the stride in the kernel. It is faster, and no attack asks for the weight's gradient."""
     inputs, outputs, stride = pointwise.in_channels, pointwise.out_channels, pointwise.stride
     conv = nn.Conv2d(inputs, outputs, 1, stride, bias=pointwise.bias is not None)  # type: ignore[arg-type]
     conv.weight, conv.bias = pointwise.weight, pointwise.bias

@@ -1,4 +1,4 @@
-"""A network and its images as foolbox wants them, and what its attacks give back."""
+"""A network and images as foolbox takes them, and the images that its attacks give."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def problem(model: nn.Module, x: Tensor, labels: Tensor) -> tuple[Any, Tensor, Any]:
-    """What foolbox's attacks take: the network, images (B, C, H, W) in [0, 1], and that they shall be misclassified."""
+    """What an attack of foolbox takes: the network, images (B, C, H, W) in [0, 1], and the goal to misclassify them."""
     from foolbox.criteria import Misclassification
     from foolbox.models.pytorch import PyTorchModel
 
@@ -15,5 +15,5 @@ def problem(model: nn.Module, x: Tensor, labels: Tensor) -> tuple[Any, Tensor, A
 
 
 def keep_clean(made: Tensor, x: Tensor, valid: Tensor) -> Tensor:
-    """What an attack made where it is ``valid``, bool (B,), and the clean image elsewhere."""
+    """The image that an attack made where that is ``valid``, bool (B,), else the clean image."""
     return torch.where(valid.view(-1, 1, 1, 1), made, x).detach()

@@ -1,9 +1,9 @@
-"""Perturbations scaled per image until they are as large as another attack's: by l2 distance, or by SSIM.
+"""Scales the perturbation of each image until it is as large as another attack's: by l2 distance, or by SSIM.
 
-The l2 distance is that of the float image, clipped to [0, 1] but not yet 8 bit, as the outcomes' column ``distance``
-is: there it changes continuously, while rounding makes signed-gradient perturbations jump by whole levels, so that an
-8-bit image is off its match by what rounding changes, as often one way as the other. SSIM is that of the 8-bit image,
-as pyiqa measures it, and met as nearly as its jumps allow.
+The l2 distance is that of the float image, clipped to [0, 1] but not yet 8 bit, as in the outcomes' column
+``distance``. This distance changes continuously, while rounding makes signed-gradient perturbations jump by whole
+levels. The 8-bit image therefore misses its match by what rounding changes, as often one way as the other. SSIM is that
+of the 8-bit image, as pyiqa measures it; the match is as close as the jumps of SSIM allow.
 """
 
 from collections.abc import Callable
@@ -21,25 +21,25 @@ BISECTIONS = 40
 def match_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Examples:
     """Images clean + t (base - clean), clipped to [0, 1], at the wanted distance from the clean ones.
 
-    Images (B, C, H, W) in [0, 1]; ``distance`` (B,) is the squared l2 distance divided by the number of values. t is
-    at most 256; where even that is not far enough the clean image is given, not valid.
+    Images are (B, C, H, W) in [0, 1]; ``distance`` (B,) is the squared l2 distance divided by the number of values. t
+    is at most 256. Where 256 is not far enough, the result is the clean image, not valid.
     """
     wanted = distance.double()
     return _bisect(clean, base - clean, lambda images: (images - clean).double().square().mean((1, 2, 3)) - wanted)
 
 
 def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Examples:
-    """The same for a wanted SSIM (B,) to the clean image, as `lacuna.evaluation.quality` measures it.
+    """`match_l2` for a wanted SSIM (B,) to the clean image, as `lacuna.evaluation.quality` measures it.
 
-    SSIM falls in jumps and need not fall everywhere: the image is at one of its crossings of the wanted value, on the
-    nearer side of the jump.
+    SSIM falls in jumps and need not fall everywhere. The image is at one crossing of the wanted value, on the nearer
+    side of the jump.
     """
     wanted = ssim.double().to(clean.device)
     return _bisect(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images).to(wanted.device))
 
 
 def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> Examples:
-    """Bisects t per image to where ``excess``, at most 0 for the clean image, crosses 0, on the nearer side."""
+    """Bisects t per image to the nearer side of where ``excess``, at most 0 for the clean image, crosses 0."""
 
     def at(t: Tensor) -> Tensor:
         return (clean + t.to(clean).view(-1, 1, 1, 1) * change).clamp_(0, 1)
@@ -58,10 +58,10 @@ def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -
 
 
 def match_size(clean: Tensor, found: Examples, match: str, distance: Tensor, other: Tensor) -> Examples:
-    """An attack's changes scaled per image to be as large as another's: ``match`` is l2 or ssim.
+    """Scales an attack's changes per image until they are as large as another's: ``match`` is l2 or ssim.
 
-    ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. Images are
-    valid where they were found and the wanted size can be reached.
+    ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. An image
+    is valid where the attack found it and the wanted size can be reached.
     """
     if match == "l2":
         sized = match_l2(clean, found.images, distance)

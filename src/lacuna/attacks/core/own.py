@@ -1,4 +1,4 @@
-"""Attacks that a user brings: a function, or a class of foolbox."""
+"""Attacks of the user's own: a function, or a class of foolbox."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,18 +10,19 @@ from torch import Tensor, nn
 from lacuna.attacks.core.foolbox_model import problem
 from lacuna.attacks.core.victim import freeze
 from lacuna.errors import LacunaError
-from lacuna.models.networks import imported
+from lacuna.language.declared import resolve
 
 
 def own_attack(reference: str) -> Callable[..., Tensor]:
-    """The attack behind ``module:name``, checked on each batch.
+    """The attack behind ``module:name``, which checks the images of each batch.
 
     A function takes (model, images in [0, 1], labels, **budget) and gives images of the same shape in [0, 1]. A
-    class of foolbox.attacks is built with the budget's arguments and called with its epsilon.
+    class of foolbox.attacks is built with the arguments of the budget and called with its epsilon. Raises `LacunaError`
+    where the reference names nothing; the attack raises it for images that are not like that.
     """
     from foolbox.attacks.base import Attack
 
-    target = imported(reference)
+    target = resolve(reference)
     attack = partial(_run_foolbox, target) if isinstance(target, type) and issubclass(target, Attack) else target
     return partial(_checked, reference, attack)
 

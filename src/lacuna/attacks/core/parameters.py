@@ -1,4 +1,4 @@
-"""Parameters that several methods take. No torch here."""
+"""Parameters of budgets that several methods take. No torch here."""
 
 from lacuna.language.methods import COUNT, FLAG, NOT_NEGATIVE, PIXELS, POSITIVE, Parameter, Value
 

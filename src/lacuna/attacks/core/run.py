@@ -1,4 +1,4 @@
-"""Runs one attack over a set of images and gives back 8-bit adversarial images."""
+"""Runs one attack over a set of images, and gives 8-bit adversarial images."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +27,9 @@ from lacuna.numerics.seeding import derive
 class AdversarialSet:
     """What an attack made of N images, on the model's device.
 
-    ``images`` uint8 (N, C, H, W); ``valid`` bool (N,), False where no example was found; ``distance`` float32 (N,),
-    squared l2 distance to the clean image divided by the number of values, pixels in [0, 1], before the rounding to
-    8 bit; ``extras`` int64 (N,), see `Examples`; ``facts`` what the attack measured on the source.
+    ``images`` are uint8 (N, C, H, W). ``valid`` bool (N,) is False where the attack found no example. ``distance``
+    float32 (N,) is the squared l2 distance to the clean image over the number of values, of pixels in [0, 1], before
+    the rounding to 8 bit. ``extras`` int64 (N,) are those of `Examples`, ``facts`` what was measured on the source.
     """
 
     images: Tensor
@@ -40,12 +40,12 @@ class AdversarialSet:
 
     @classmethod
     def read(cls, tensors: Mapping[str, Tensor], code: str, device: str) -> "AdversarialSet":
-        """One budget of an adversarial set's file."""
+        """The set of one budget in the file of an adversarial set."""
         parts = {part: tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")}
         return cls(parts["images"], parts["valid"], parts["distance"])
 
     def report(self, clean: Tensor) -> dict[str, float | None]:
-        """The facts, and what the set looks like against the clean images uint8; None where no example was found."""
+        """The facts, and how far the set is from the clean images uint8; its median is None without a valid example."""
         found = self.distance[self.valid].double()
         return self.facts | {
             "largest_change": int((self.images.int() - clean.int()).abs().max()),
@@ -56,11 +56,11 @@ class AdversarialSet:
 
 @dataclass(frozen=True)
 class Given:
-    """What an attack may take besides all N images and their labels; `Method` says which method takes what.
+    """What an attack may take besides N images and their labels; a `Method` says which of it the method takes.
 
-    ``draws`` are the images' random numbers. ``foreground`` bool (N, H, W) and the ``saliency`` model are for attacks
-    on regions. ``files`` are N names (`lacuna.data.folder.ImageFile`), for images from a folder. ``like`` is a set of
-    the same images, for budgets with ``match``: each image's change becomes as large as the change there.
+    ``draws`` are the random numbers of the images. ``foreground`` bool (N, H, W) and the ``saliency`` model are for
+    attacks on regions. ``files`` are N names (`lacuna.data.folder.ImageFile`), for images from a folder. ``like`` is a
+    set of the same images, for budgets with ``match``: the change of each image becomes as large as its change there.
     """
 
     draws: Draws
@@ -70,7 +70,7 @@ class Given:
     like: AdversarialSet | None = None
 
     def refuse_lack(self, attack: "Attack") -> None:
-        """Raises `LacunaError` where the attack lacks what it needs."""
+        """Raises `LacunaError` for an attack that needs what is not given."""
         method = method_of(attack.method)
         if method.foreground and self.foreground is None:
             needed = "the foreground of its images; allowed: the dataset's foreground stage"
@@ -82,7 +82,7 @@ class Given:
             raise LacunaError(f"{attack.name} needs the set that it is scaled to; allowed: the attack's key like")
 
     def part(self, method: Method, place: slice) -> dict[str, Any]:
-        """What a method's function takes of some of the images, as its keyword arguments."""
+        """The keyword arguments that the function of a method takes for some of the images."""
         taken: dict[str, Any] = {"draws": self.draws.part(place)} if method.draws else {}
         if method.foreground and self.foreground is not None:
             taken |= {"foreground": self.foreground[place], "saliency": self.saliency}
@@ -91,7 +91,7 @@ class Given:
         return taken
 
     def resize(self, x: Tensor, found: Examples, place: slice, match: str | None) -> Examples:
-        """Examples of some of the images, their changes as large as those of ``like`` if the budget has ``match``."""
+        """The examples of some images; with ``match`` their changes become as large as those of ``like``."""
         if match is None or self.like is None:
             return found
         return match_size(x, found, match, self.like.distance[place], as_pixels(self.like.images[place]))
@@ -99,19 +99,19 @@ class Given:
 
 @dataclass(frozen=True)
 class Attack:
-    """One budget of a method, as the configuration has both; messages call it ``name``."""
+    """One budget of a method, as the configuration has both; messages call the attack ``name``."""
 
     name: str
     method: str
     budget: Mapping[str, Any]
 
     def function(self) -> Callable[..., Tensor | Examples]:
-        """What makes the examples."""
+        """The function that makes the examples: (model, images, labels, **arguments) -> images, or `Examples`."""
         found = resolve(method_of(self.method).function)
         return found if self.method in METHODS else found(self.method)
 
     def arguments(self) -> dict[str, Any]:
-        """The function's keyword arguments: the budget, with distances in pixel units as numbers."""
+        """The keyword arguments of the function: the budget, with distances in pixel units as numbers."""
         given = {key: value for key, value in self.budget.items() if key not in ("arguments", "match")}
         return pixel_values(given, method_of(self.method).parameters) | self.budget.get("arguments", {})
 
@@ -127,13 +127,13 @@ def adversarial_images(
     say: Say,
     state: Resumable | None = None,
 ) -> AdversarialSet:
-    """The adversarial set of an attack on images uint8 (N, C, H, W) and labels int64, on the model's device.
+    """The adversarial set of an attack on images uint8 (N, C, H, W) and labels int64 (N,), on the model's device.
 
-    ``model`` is None for methods without a network. ``batch`` decides speed and memory; in float32 it can flip the
-    sign of a gradient near zero, in float64 not. It is halved where a GPU runs out of memory. A killed attack goes on
-    from ``state`` and ends with the same bytes; the caller finishes the state. Global random generators are seeded for
-    each batch, so that this holds for attacks of the user's own too. Raises `LacunaError` where an attack lacks what
-    it needs.
+    ``model`` is None for methods without a network. ``batch`` decides speed and memory. In float32 it can also flip the
+    sign of a gradient near zero, in float64 it cannot. Where a GPU runs out of memory the batch is halved. A killed
+    attack goes on from ``state`` and ends with the same bytes; the caller finishes the state. To make this hold for
+    attacks of the user's own, global random generators are seeded for each batch. Raises `LacunaError` for an attack
+    that needs what is not given.
     """
     given.refuse_lack(attack)
     method, function = method_of(attack.method), attack.function()
@@ -144,8 +144,8 @@ def adversarial_images(
     def work(part: slice) -> dict[str, Tensor]:
         _seed_globally(derive(given.draws.seed, "batch", part.start))
         x = as_pixels(images[part])
-        found = _found(function(model, x, labels[part], **arguments, **given.part(method, part)))
-        return _measured(given.resize(x, found, part, attack.budget.get("match")), x)
+        found = _as_examples(function(model, x, labels[part], **arguments, **given.part(method, part)))
+        return _tensors(given.resize(x, found, part, attack.budget.get("match")), x)
 
     for part, new in run_batches(len(images), size, work, say, done=done, fixed=method.group is not None):
         made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
@@ -166,7 +166,7 @@ def _seed_globally(seed: int) -> None:
 def _on_source(
     model: nn.Module | None, images: Tensor, labels: Tensor, arguments: dict[str, Any], batch: int
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """Arguments that depend on the source and all its images, filled in; and what was measured for that."""
+    """The arguments, with those that depend on the source and all images as numbers; and what was measured for them."""
     if "kappa_rel" not in arguments:
         return arguments, {}
     assert model is not None
@@ -176,14 +176,14 @@ def _on_source(
     return rest | {"kappa": kappa}, {"median_margin": margin, "kappa": kappa}
 
 
-def _found(made: Tensor | Examples) -> Examples:
-    """What an attack gave back; an attack that gives images alone has found every example."""
+def _as_examples(made: Tensor | Examples) -> Examples:
+    """What an attack gave. An attack that gives images alone has found every example."""
     if isinstance(made, Examples):
         return made
     return Examples(made, torch.ones(len(made), dtype=torch.bool, device=made.device))
 
 
-def _measured(found: Examples, x: Tensor) -> dict[str, Tensor]:
-    """One batch attacked: the tensors of an `AdversarialSet`, its extras among them."""
+def _tensors(found: Examples, x: Tensor) -> dict[str, Tensor]:
+    """The tensors of an `AdversarialSet` for one batch, its extras among them."""
     distance = (found.images - x).square().mean((1, 2, 3)).float()
     return {"images": to_bytes(found.images), "valid": found.valid, "distance": distance, **found.extras}

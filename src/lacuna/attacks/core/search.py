@@ -1,4 +1,4 @@
-"""Searches in regions of images that have a budget each: what is ascended, from how many starts, against what noise."""
+"""Searches regions of images that have a budget each: what ascends, from how many starts, against which noise."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +15,10 @@ from lacuna.foreground.score import foreground_score, score_gradient
 
 
 def length_for(epsilon: float, x: Tensor, reference: int | None) -> float:
-    """An l2 length stated for images of ``reference`` values, for images of as many values as these.
+    """An l2 length that is stated for images of ``reference`` values, for images with the values of ``x``.
 
-    It grows with the square root, which keeps the mean change of a value. Without ``reference`` it stays.
+    The length grows with the square root of their number, which keeps the mean change of a value. Without
+    ``reference`` the length stays.
     """
     return epsilon * sqrt(prod(x.shape[1:]) / reference) if reference else epsilon
 
@@ -28,8 +29,9 @@ class Search:
 
     An image that fools the network needs no further start.
 
-    With ``noise`` the cross-entropy is the mean over ``samples`` images with Gaussian noise of that standard
-    deviation (pixel units), drawn anew at each step: expectation over transformation, against randomised smoothing.
+    With ``noise`` the cross-entropy is the mean over ``samples`` images with Gaussian noise of that standard deviation
+    (pixel units). Each step draws the noise anew. This is expectation over transformation, against randomised
+    smoothing.
     """
 
     steps: int
@@ -39,13 +41,13 @@ class Search:
     samples: int = 1
 
     def region(self, radius: float, mask: Tensor | None = None) -> Region:
-        """A region with the step that goes with its radius."""
+        """A region with the step that its radius implies."""
         return Region(radius, self.step_scale * radius / self.steps, mask)
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What is ascended: cross-entropy, and ``weight`` times the share of saliency in ``foreground`` (Equation 3)."""
+class SalientLoss:
+    """What a search ascends: cross-entropy, and ``weight`` times the foreground's share of saliency (Equation 3)."""
 
     model: nn.Module
     labels: Tensor
@@ -53,13 +55,13 @@ class Loss:
     saliency: nn.Module | None = None
     foreground: Tensor | None = None
 
-    def where(self, chosen: Tensor) -> "Loss":
-        """That of the images for which ``chosen``, bool (B,), is true."""
+    def where(self, chosen: Tensor) -> "SalientLoss":
+        """The loss of the images for which ``chosen``, bool (B,), is true."""
         foreground = None if self.foreground is None else self.foreground[chosen]
         return replace(self, labels=self.labels[chosen], foreground=foreground)
 
     def gradient(self, x: Tensor, noise: "Noise") -> Tensor:
-        """Its gradient at the images, one backward pass per noisy image and one through the saliency model."""
+        """The gradient at the images: a backward pass per noisy image, and one through the saliency model."""
         slopes = [input_gradient(self.model, noise(x), self.labels) for _ in range(noise.samples)]
         slope = slopes[0] if len(slopes) == 1 else torch.stack(slopes).mean(0)
         if self.saliency is not None and self.foreground is not None:
@@ -77,14 +79,14 @@ class Loss:
 
 
 class Noise:
-    """Gaussian noise on images, drawn anew at each call, each image's from a generator of its own."""
+    """Gaussian noise on images: each call draws it anew, for each image from a generator of its own."""
 
     def __init__(self, search: Search, draws: Draws | None, name: str) -> None:
         self.sigma, self.samples = search.noise, search.samples if search.noise else 1
         self.generators = draws.generators(name) if draws and self.sigma else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The images with noise, not clipped; copied to a device without waiting for it."""
+        """The images with noise, not clipped. Nothing waits for the device."""
         if not self.sigma:
             return x
         if self.generators is None:
@@ -95,11 +97,11 @@ class Noise:
 
 
 def search_regions(
-    norm: Norm, loss: Loss, x: Tensor, regions: list[Region], search: Search, draws: Draws | None
+    norm: Norm, loss: SalientLoss, x: Tensor, regions: list[Region], search: Search, draws: Draws | None
 ) -> Tensor:
-    """The best of the restarts, image by image, with the network in the mode it is in.
+    """Of each image the best result of all restarts, with the network in its present mode.
 
-    An image that fools the network is not attacked again; of the others the result of highest loss is kept.
+    An image that fools the network is not attacked again. Of any other image the result of highest loss is the best.
     """
     best, noise = _restart(norm, loss, x, regions, search, draws, 0)
     if search.restarts == 1:
@@ -118,9 +120,9 @@ def search_regions(
 
 
 def _restart(
-    norm: Norm, loss: Loss, x: Tensor, regions: list[Region], search: Search, draws: Draws | None, number: int
+    norm: Norm, loss: SalientLoss, x: Tensor, regions: list[Region], search: Search, draws: Draws | None, number: int
 ) -> tuple[Tensor, Noise]:
-    """The result of one restart, and the noise as the restart left it."""
+    """The result of one restart, and its noise, whose generators have moved on."""
     noise = Noise(search, draws, f"noise {number}")
     start = random_start(x, regions, norm, draws, f"start {number}")
     return ascend(partial(loss.gradient, noise=noise), x, start, regions, norm, search.steps), noise

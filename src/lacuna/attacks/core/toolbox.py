@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 def estimator(model: nn.Module, x: Tensor) -> Any:
-    """The toolbox's classifier around a network that takes images (B, C, H, W) in [0, 1], on their device.
+    """The toolbox's classifier around a network that takes images (B, C, H, W) in [0, 1], on the device of ``x``.
 
-    Asked for the gradient of one logit per image, it makes one backward pass; the toolbox makes one for every class.
+    For the gradient of one logit per image it makes one backward pass; the toolbox makes one for every class.
     """
     from art.estimators.classification import PyTorchClassifier
 
@@ -29,7 +29,7 @@ def estimator(model: nn.Module, x: Tensor) -> Any:
 
 
 def _logit_gradient(model: nn.Module, x: Tensor, classes: Tensor) -> np.ndarray:
-    """Of each image's logit of its class (B,), with respect to the images; (B, C, H, W)."""
+    """The gradient (B, C, H, W) of each image's logit of its class; ``classes`` are (B,)."""
     x.requires_grad_()
     chosen = model(x).gather(1, classes.to(x.device)[:, None])
     return torch.autograd.grad(chosen.sum(), x)[0].cpu().numpy()

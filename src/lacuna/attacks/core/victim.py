@@ -1,4 +1,4 @@
-"""What attacks do to the network under attack: hold its parameters still, and ask for the gradient of its input."""
+"""The network under attack: holds its parameters still, and gives the gradient of its input."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,10 @@ from lacuna.errors import LacunaError
 
 @contextmanager
 def freeze(model: nn.Module) -> Iterator[None]:
-    """Turns parameter gradients off while an attack runs: only the image's gradient is needed.
+    """Turns the gradients of parameters off while an attack runs, which needs the gradient of its images alone.
 
-    Raises `LacunaError` for a model in training mode, where batch statistics would make an image's attack depend
-    on its neighbours.
+    Raises `LacunaError` for a model in training mode: batch statistics would make the attack on an image depend on the
+    other images of its batch.
     """
     if any(module.training for module in model.modules()):
         raise LacunaError("an attack needs the model in evaluation mode; call model.eval() first")
@@ -32,7 +32,7 @@ def freeze(model: nn.Module) -> Iterator[None]:
 def logits_with_gradient(model: nn.Module, x: Tensor) -> Tensor:
     """The logits (B, K) of images that require a gradient.
 
-    Raises `LacunaError` for a network that discretises its input, so that no gradient reaches the pixels.
+    Raises `LacunaError` for a network that discretises its input: no gradient reaches the pixels.
     """
     logits = model(x)
     if not logits.requires_grad:
@@ -41,9 +41,9 @@ def logits_with_gradient(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
-    """Gradient of the summed cross-entropy with respect to the images; the sum keeps images independent.
+    """The gradient of the summed cross-entropy at the images; a sum keeps images independent of each other.
 
-    Raises `LacunaError` as `logits_with_gradient` does.
+    Raises `LacunaError` for a network that discretises its input.
     """
     x = x.detach().requires_grad_()
     loss = F.cross_entropy(logits_with_gradient(model, x), labels, reduction="sum")

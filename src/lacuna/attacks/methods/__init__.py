@@ -1,1 +1,1 @@
-"""One module per attack method, of the method's name: what it takes and needs. The workflow reads them; no torch."""
+"""One module per attack method, with the name of the method: what the method takes and needs. No torch here."""

@@ -3,7 +3,7 @@
 from lacuna.language.methods import Method, Parameter, choice, text
 
 METHOD = Method(
-    function="lacuna.attacks.folder:from_folder",
+    function="lacuna.attacks.folder:read_counterparts",
     modules=("data/folder",),
     required=(
         Parameter("name", text("lower-case letters, digits and _", "^[a-z][a-z0-9_]*$")),

@@ -3,7 +3,7 @@
 from lacuna.language.methods import Method
 
 METHOD = Method(
-    function="lacuna.attacks.stylised:stylised",
+    function="lacuna.attacks.stylised:stylise",
     modules=(
         "attacks/core/draws",
         "numerics/seeding",
