@@ -33,6 +33,7 @@ INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
     "files/processes",
     "files/artefacts",
+    "files/named",
     "files/contents",
     "errors",
     "jobs/job",

@@ -13,7 +13,14 @@ class Adopt(Stage):
     name = "adopt"
     outputs = {"checkpoint": "train/{model}.safetensors"}
     constraints = {"model": f"{OWN}-[a-z0-9.-]+"}
-    modules = ("numerics/device", "models", "language/models", "numerics/seeding")
+    modules = (
+        "numerics/device",
+        "models",
+        "language/architectures",
+        "language/declared",
+        "language/models",
+        "numerics/seeding",
+    )
 
     def inputs(self, dataset: str, model: str) -> Inputs:
         """The weights that the user brings."""
