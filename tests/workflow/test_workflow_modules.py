@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lacuna.language.attacks import METHODS
+from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.declared import Declaration, path_of, resolve
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.stages import STAGES
@@ -104,7 +104,7 @@ def reached(script: Path) -> set[str]:
 
 # Modules that import what declarations name: which declarations.
 LOADERS: dict[str, list[Declaration]] = {
-    "attacks/core/run": [*METHODS.values()],
+    "attacks/core/run": [*METHODS.values(), OWN_METHOD],
     "training/adversarial": [method for method in METHODS.values() if method.training],
     "models/build": [*ARCHITECTURES.values()],
 }
@@ -160,16 +160,17 @@ DECLARED = [
     ("attacks/methods", METHODS, "language/attacks"),
     ("models/architectures", ARCHITECTURES, "language/models"),
 ]
-EACH = [(room, name, found[name], reader) for room, found, reader in DECLARED for name in found]
+EACH = [(f"{room}/{name}", found[name], reader) for room, found, reader in DECLARED for name in found]
+EACH += [("language/attacks", OWN_METHOD, "language/attacks")]
 
 
-@pytest.mark.parametrize(("room", "name", "declaration", "reader"), EACH, ids=lambda part: str(part)[:20])
+@pytest.mark.parametrize(("place", "declaration", "reader"), EACH, ids=[place for place, _, _ in EACH])
 def test_each_declaration_states_the_modules_that_decide_its_numbers(
-    room: str, name: str, declaration: Declaration, reader: str
+    place: str, declaration: Declaration, reader: str
 ) -> None:
     trained = getattr(declaration, "training", None)
     functions = [one.function for one in (declaration, trained) if one]
-    own = {f"{room}/{name}", *(path_of(function.partition(":")[0]) for function in functions)}
+    own = {place, *(path_of(function.partition(":")[0]) for function in functions)}
     shared = deciding(closure({reader}))  # what whoever reads the declaration imports
     assert set(declaration.modules) == deciding(closure(own)) - shared
     assert len(declaration.modules) == len(set(declaration.modules))

@@ -176,6 +176,7 @@ class Models:
             known(paper.file, key, model, self.own if kind == OWN_NAME else paper.content["ensembles"])
         elif not kind:
             _check_network(f"{paper.file}, key {key}", model, self.trainings)
+            _check_throughput(paper, key, parse_model(model).arch)
 
 
 def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -193,10 +194,10 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 
-def _check_throughput(paper: Paper, arch: str) -> None:
+def _check_throughput(paper: Paper, key: str, arch: str) -> None:
     """A scale says how fast the architectures are that it uses: this decides which trainings start first."""
     if arch not in paper.settings["throughput"]:
-        needed = f"images a second of {arch}, which {paper.file} names"
+        needed = f"images a second of {arch}, which {paper.file} names under {key}"
         raise LacunaError(f"{paper.scale_file}: key throughput.{arch} is missing; required: {needed}")
 
 

@@ -40,6 +40,7 @@ _ARGUMENTS = {
 }
 OWN_METHOD = Method(
     function="lacuna.attacks.core.own:own_attack",
+    modules=("attacks/core/own", "attacks/core/foolbox_model", "attacks/core/victim"),
     optional=(Parameter("epsilon", PIXELS, "e"), Parameter("arguments", Value(_ARGUMENTS))),
 )
 

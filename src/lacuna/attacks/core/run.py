@@ -39,6 +39,13 @@ class AdversarialSet:
     facts: dict[str, float] = field(default_factory=dict)
 
     @classmethod
+    def collect(cls, made: Mapping[str, Tensor], device: torch.device, facts: dict[str, float]) -> "AdversarialSet":
+        """The set of all batches together, from its tensors by name, extras among them."""
+        whole = {name: tensor.to(device) for name, tensor in made.items()}
+        extras = {name: whole.pop(name) for name in EXTRAS if name in whole}
+        return cls(**whole, extras=extras, facts=facts)
+
+    @classmethod
     def read(cls, tensors: Mapping[str, Tensor], code: str, device: str) -> "AdversarialSet":
         """The set of one budget in the file of an adversarial set."""
         parts = {part: tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")}
@@ -138,7 +145,7 @@ def adversarial_images(
     given.refuse_lack(attack)
     method, function = method_of(attack.method), attack.function()
     arguments, facts = _on_source(model, images, labels, attack.arguments(), batch)
-    done, made = state.load() if state else (0, {})
+    done, made = state.load() if state else (0, dict[str, Tensor]())
     progress, size = Progress(attack.name, "image", len(images), say, done), method.group or batch
 
     def work(part: slice) -> dict[str, Tensor]:
@@ -148,13 +155,16 @@ def adversarial_images(
         return _tensors(given.resize(x, found, part, attack.budget.get("match")), x)
 
     for part, new in run_batches(len(images), size, work, say, done=done, fixed=method.group is not None):
-        made = {key: torch.cat([made[key].to(new[key].device), new[key]]) if made else new[key] for key in new}
+        made = _join(made, new)
         if state and (method.resumable or state.due()):
             state.save(part.stop, made)
         progress.step(part.stop)
-    whole = {key: tensor.to(images.device) for key, tensor in made.items()}
-    extras = {key: whole.pop(key) for key in EXTRAS if key in whole}
-    return AdversarialSet(**whole, extras=extras, facts=facts)
+    return AdversarialSet.collect(made, images.device, facts)
+
+
+def _join(made: Mapping[str, Tensor], new: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the batches so far, and of a new one after them."""
+    return {name: torch.cat([made[name].to(new[name].device), new[name]]) for name in new} if made else new
 
 
 def _seed_globally(seed: int) -> None:
