@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from test_config import DEFECTIVE, Change, put, refusal
 
 from lacuna.config.load import load
 from lacuna.config.shared import SIDES, lines, written_out
+from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -199,6 +201,13 @@ def stated_once(content: Any) -> None:
     attack["shared"] = {"epsilon": attack["budgets"][0].pop("epsilon")}
 
 
+def spread(content: Any) -> None:
+    """As `stated_once`, and the rows in a group that shares a defense."""
+    stated_once(content)
+    content["defenses"] = {"blur": {"function": "mine:blur"}}
+    grouped("rows", {"shared": {"defense": "blur"}})(content)
+
+
 def test_a_wrong_value_is_named_where_the_file_states_it(table3: Project) -> None:
     table3.edit(DEFECTIVE, stated_once)
     table3.load()
@@ -233,3 +242,44 @@ def test_the_papers_files_say_the_same_when_they_are_written_out(project: Projec
         assert "shared:" not in (project.root / f"config/papers/{path.name}").read_text()
     chosen = {"scale": scale, "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
     assert load(project.root, chosen) == load(root, chosen)
+
+
+STRANGE: list[Any] = [None, True, 3, -1.5, "", "x", [], ["x"], {}, {"x": 1}, {"columns": []}, [[]], {"shared": {}}]
+
+
+def spoil(draw: random.Random, content: Any) -> None:
+    """Replaces, removes or adds something in what a table and an attack share, or in their lines."""
+    part: Any = draw.choice([content["tables"]["table3"], content["attacks"]["pgd16"]])
+    while True:
+        key = draw.choice(list(part) if isinstance(part, dict) else range(len(part)))
+        if not isinstance(part[key], dict | list) or not part[key] or draw.random() < 0.3:
+            break
+        part = part[key]
+    if isinstance(part, dict) and draw.random() < 0.5:
+        part[draw.choice(["shared", "columns", "rows", "budgets", "metric", "suite"])] = draw.choice(STRANGE)
+    elif draw.random() < 0.3:
+        del part[key]
+    else:
+        part[key] = draw.choice(STRANGE)
+
+
+def refused_or_read(project: Project) -> str:
+    """The sentence with which the configuration is refused; nothing where it is read."""
+    try:
+        project.load()
+    except LacunaError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_spoilt_files_are_refused_in_one_sentence_or_read(table3: Project, seed: int) -> None:
+    draw = random.Random(seed)
+    table3.edit(DEFECTIVE, spread)
+    assert not refused_or_read(table3)
+    sound = (table3.root / DEFECTIVE).read_text()
+    for _ in range(10):
+        content = yaml.safe_load(sound)
+        spoil(draw, content)
+        (table3.root / DEFECTIVE).write_text(yaml.safe_dump(content, sort_keys=False))
+        assert re.fullmatch(r"(config/.+)?", refused_or_read(table3))
