@@ -131,6 +131,7 @@ REFUSED: list[tuple[Change, str, str]] = [
     (drop(f"{CURVES}.lines"), f"{CURVES}.lines", "required: lines"),
     (put(f"{CURVES}.dataset", "mnist"), f"{CURVES}.dataset", "allowed: lines, plot, title"),
     (drop(f"{EXAMPLES}.rows"), f"{EXAMPLES}.rows", "required: dataset, rows"),
+    (put(f"{EXAMPLES}.table", "table3"), f"{EXAMPLES}.table", "is not known; allowed: dataset, plot, rows, title"),
     (drop(f"{SHUFFLED}.models"), f"{SHUFFLED}.models", "required: dataset, suite, attack, models"),
     (put(f"{SHUFFLED}.models", {}), f"{SHUFFLED}.models", "models with a name each"),
     (made("dropped", dataset="cifar10"), f"{FIGURE}3.rows", "required: dataset, rows"),

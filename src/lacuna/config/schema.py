@@ -153,7 +153,7 @@ def _sentence(error: ValidationError, file: str) -> str:
     if rule == "additionalProperties":
         known = sorted(schema.get("properties", {}))
         wrong = min((key for key in content if key not in known), key=str)
-        close = get_close_matches(str(wrong), known, 1)
+        close = get_close_matches(str(wrong), [key for key in known if key not in content], 1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
     if rule == "required":
