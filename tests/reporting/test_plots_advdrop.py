@@ -16,7 +16,7 @@ from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing import figure
 from lacuna.reporting.drawing.attention import attention
-from lacuna.reporting.drawing.core.inputs import networks_of
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.dropped import sheets
 from lacuna.reporting.drawing.heatmap import heatmap
 from lacuna.reporting.drawing.spectrum import band_change, band_energy

@@ -12,7 +12,7 @@ from lacuna.files.artefacts import read_tensors
 from lacuna.foreground.saliency import saliency_model
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing import figure
-from lacuna.reporting.drawing.core.inputs import networks_of
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.core.style import outline
 from lacuna.reporting.drawing.foregrounds import EACH
 from lacuna.reporting.drawing.gradients import right_on_all

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
-from lacuna.reporting.drawing.core.inputs import Files, Settings, networks_of, sets_of
+from lacuna.reporting.drawing.core.inputs import Files, Settings, sets_of
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.core.paired import View, draw_pairs, image_columns, views_of
 
 

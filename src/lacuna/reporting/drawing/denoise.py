@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from lacuna.evaluation.defenses import DefendedNetwork
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels, to_bytes
-from lacuna.reporting.drawing.core.inputs import Files, Settings, networks_of, sets_of
+from lacuna.reporting.drawing.core.inputs import Files, Settings, sets_of
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.core.paired import View, draw_pairs, image_columns, views_of
 
 

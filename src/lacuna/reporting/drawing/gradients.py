@@ -13,7 +13,8 @@ from lacuna.errors import LacunaError
 from lacuna.evaluation.gradients import loss_gradient, measure_gradients
 from lacuna.evaluation.predictions import predict
 from lacuna.files.artefacts import read_tensors
-from lacuna.reporting.drawing.core.inputs import Files, Settings, networks_of, note_for
+from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.core.style import (
     FONT_SIZE,
     LETTERS_PER_INCH,

@@ -15,7 +15,8 @@ from lacuna.attacks.core.run import Attack
 from lacuna.attacks.core.victim import freeze
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
-from lacuna.reporting.drawing.core.inputs import Files, Settings, networks_of, note_for, rule_for
+from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for
+from lacuna.reporting.drawing.core.networks import networks_of
 from lacuna.reporting.drawing.core.style import ORANGE, PAGE_WIDTH, bare, caption, finish, page, show, styled
 from lacuna.reporting.examples import Examples, choose
 

@@ -1,7 +1,6 @@
-"""What figures are drawn from: cells, sets of examples, networks, and the note that every figure ends with."""
+"""What figures are drawn from: cells, sets of examples, and the note that every figure ends with."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from lacuna.files.artefacts import read_frame, read_tensors
 from lacuna.reporting.examples import Examples
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 # Inputs of a figure by name, each a list of paths: cells, images, adversarial, outcomes, checkpoints, histories,
 # foreground.
@@ -59,12 +58,3 @@ def sets_of(settings: Settings, files: Files) -> list[Examples]:
         Examples.read(read_tensors(path), row["attack"], row["label"])
         for row, path in zip(settings["rows"], files["adversarial"], strict=True)
     ]
-
-
-def networks_of(settings: Sequence[dict[str, Any]], checkpoints: Sequence[str]) -> "Iterator[nn.Module]":
-    """Trained networks, or ensembles, in order; ``checkpoints`` holds those of the first, then of the second, ..."""
-    from lacuna.models.networks import trained_network
-
-    paths = iter(checkpoints)
-    for one in settings:
-        yield trained_network(one, list(islice(paths, len(one.get("members", [one])))), "cpu")
