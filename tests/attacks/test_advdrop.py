@@ -13,7 +13,7 @@ from victims import CLASSES, draws, images, labelled, small
 from lacuna.attacks import advdrop as module
 from lacuna.attacks.advdrop import advdrop, as_images, quantise, soft_round
 from lacuna.attacks.core.dct import block_dct
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.errors import LacunaError
 from lacuna.numerics.images import to_bytes
 
@@ -162,7 +162,7 @@ def test_a_table_of_ones_is_nearly_lossless_and_the_paper_starts_there(size: int
     assert (coarse - x).square().mean() > 4 * (first - x).square().mean()
 
 
-def parts(made: Examples) -> list[Tensor]:
+def parts(made: AttackResult) -> list[Tensor]:
     return [made.images, made.valid, *(made.extras[key] for key in sorted(made.extras))]
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.core.draws import Draws
-from lacuna.attacks.core.run import Attack, Given, adversarial_images
+from lacuna.attacks.core.run import Attempt, Supplies, adversarial_images
 from lacuna.attacks.core.victim import freeze, input_gradient
 from lacuna.attacks.fgsm import fgsm
 from lacuna.attacks.pgd import pgd
@@ -228,8 +228,8 @@ PGD16 = {"epsilon": "16/255", "step": "1/255", "steps": 4}
 
 
 def attacked(model: nn.Module, x: Tensor, labels: Tensor, batch: int) -> Tensor:
-    given, attack = Given(Draws(0, tuple(range(len(x))))), Attack("a", "pgd", PGD16)
-    return adversarial_images(model, x, labels, attack, given, batch=batch, say=lambda _: None).images
+    supplies, attack = Supplies(Draws(0, tuple(range(len(x))))), Attempt("a", "pgd", PGD16)
+    return adversarial_images(model, x, labels, attack, supplies, batch=batch, say=lambda _: None).images
 
 
 @pytest.mark.parametrize("batch", [1, 4, 10])
@@ -257,8 +257,8 @@ def test_batch_size_hardly_changes_a_step_in_single_precision(arch: str, seed: i
 
 def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> None:
     model, (x, labels), lines = tiny("vgg19", 0), eight_bit(0, 9), []
-    attack, given = Attack("b", "fgsm", {"epsilon": "8/255"}), Given(Draws(0, tuple(range(9))))
-    made = adversarial_images(model, x, labels, attack, given, batch=4, say=lines.append).images
+    attack, supplies = Attempt("b", "fgsm", {"epsilon": "8/255"}), Supplies(Draws(0, tuple(range(9))))
+    made = adversarial_images(model, x, labels, attack, supplies, batch=4, say=lines.append).images
     assert made.dtype == torch.uint8
     for i in range(9):
         one = fgsm(model, as_pixels(x[i : i + 1]), labels[i : i + 1], epsilon=8 / 255)
@@ -267,7 +267,7 @@ def test_adversarial_images_are_the_attacks_rounded_to_eight_bit_in_order() -> N
 
 
 def arguments(method: str, budget: dict[str, Any]) -> dict[str, Any]:
-    return Attack("a", method, budget).arguments()
+    return Attempt("a", method, budget).arguments()
 
 
 def test_budgets_are_read_exactly() -> None:

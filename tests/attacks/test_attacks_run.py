@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from victims import draws, victim
 
 from lacuna.attacks import fgsm
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.attacks.core.margins import median_margin
-from lacuna.attacks.core.run import AdversarialSet, Attack, Given, adversarial_images
+from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
 from lacuna.attacks.cw import cw
 from lacuna.files import states
 from lacuna.files.states import Resumable
@@ -44,9 +44,9 @@ QUICK: list[tuple[str, dict[str, Any]]] = [
 def attacked(method: str, budget: dict[str, Any], count: int = 7, batch: int = 3, **how: Any) -> AdversarialSet:
     model, x, labels = victim(count)
     source = model if method_of(method).network else None
-    given = Given(how.pop("draws", draws(x)))
+    supplies = Supplies(how.pop("draws", draws(x)))
     how = {"batch": batch, "say": lambda _: None} | how
-    return adversarial_images(source, x, labels, Attack(method, method, budget), given, **how)
+    return adversarial_images(source, x, labels, Attempt(method, method, budget), supplies, **how)
 
 
 def same(first: AdversarialSet, second: AdversarialSet) -> bool:
@@ -75,9 +75,9 @@ def test_a_set_has_images_valid_flags_and_distances(method: str, budget: dict[st
 
 @pytest.mark.parametrize("valid", [[True] * 5, [True, False, True, False, False]])
 def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPatch, valid: list[bool]) -> None:
-    def lighter(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor | Examples:
+    def lighter(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor | AttackResult:
         found = torch.tensor(valid[: len(x)])
-        return x * 0.5 if all(valid) else Examples(torch.where(found.view(-1, 1, 1, 1), x * 0.5, x), found)
+        return x * 0.5 if all(valid) else AttackResult(torch.where(found.view(-1, 1, 1, 1), x * 0.5, x), found)
 
     monkeypatch.setattr(fgsm, "fgsm", lighter)
     x = victim(5)[1]
@@ -94,9 +94,9 @@ def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_an_attack_says_besides_is_kept_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    def counting(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Examples:
+    def counting(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> AttackResult:
         ids = torch.tensor(draws.images)
-        return Examples(x, torch.ones(len(x), dtype=torch.bool), {"hard": ids * 3, "wanted": ids})
+        return AttackResult(x, torch.ones(len(x), dtype=torch.bool), {"hard": ids * 3, "wanted": ids})
 
     monkeypatch.setattr(fgsm, "fgsm", counting)
     monkeypatch.setitem(METHODS, "fgsm", replace(METHODS["fgsm"], draws=True))
@@ -148,7 +148,7 @@ def test_a_killed_slow_attack_goes_on_and_ends_with_the_same_bytes(
     function = resolve(known.function)
     calls: list[int] = []
 
-    def counted(model: nn.Module, x: Tensor, labels: Tensor, **arguments: Any) -> Tensor | Examples:
+    def counted(model: nn.Module, x: Tensor, labels: Tensor, **arguments: Any) -> Tensor | AttackResult:
         calls.append(len(x))
         return function(model, x, labels, **arguments)
 

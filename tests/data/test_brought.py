@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from lacuna.attacks.core.draws import Draws
-from lacuna.attacks.core.run import Attack, Given, adversarial_images
+from lacuna.attacks.core.run import Attempt, Supplies, adversarial_images
 from lacuna.data.brought import file_names, order_digest, own_files
 from lacuna.data.sources import load_splits, open_splits, source_digests
 from lacuna.errors import LacunaError
@@ -250,9 +250,9 @@ def from_folder(entry: dict[str, Any], ids: list[int], batch: int = 5, **budget:
     names = file_names(entry["source"], entry["classes"], "test", opened.order)
     whole = {"name": "styled", "path": f"{entry['source']['path']}/styled", "resize": "exact"} | budget
     images = torch.cat(list(opened.pieces()))[ids]
-    given = Given(Draws(0, tuple(ids)), files=[names[image] for image in ids])
-    attack, how = Attack("set", "folder", whole), {"batch": batch, "say": lambda _: None}
-    return adversarial_images(None, images, opened.labels[ids], attack, given, **how).images
+    supplies = Supplies(Draws(0, tuple(ids)), files=[names[image] for image in ids])
+    attack, how = Attempt("set", "folder", whole), {"batch": batch, "say": lambda _: None}
+    return adversarial_images(None, images, opened.labels[ids], attack, supplies, **how).images
 
 
 def test_each_selected_image_gets_the_counterpart_of_its_name(pair: dict[str, Any]) -> None:
@@ -284,9 +284,9 @@ def test_files_that_are_not_those_that_were_read_are_refused(pair: dict[str, Any
 
 def test_without_file_names_there_are_no_counterparts() -> None:
     images, labels = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
-    attack = Attack("set", "folder", {"name": "styled", "path": "nowhere", "resize": "exact"})
-    given, how = Given(Draws(0, (0, 1))), {"batch": 2, "say": lambda _: None}
-    assert "file names" in refused(lambda: adversarial_images(None, images, labels, attack, given, **how))
+    attack = Attempt("set", "folder", {"name": "styled", "path": "nowhere", "resize": "exact"})
+    supplies, how = Supplies(Draws(0, (0, 1))), {"batch": 2, "say": lambda _: None}
+    assert "file names" in refused(lambda: adversarial_images(None, images, labels, attack, supplies, **how))
 
 
 def test_the_paper_scale_reads_stylized_imagenet_and_the_demo_makes_a_stand_in(project: "Project") -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from stages import Outputs
 from victims import draws, victim
 
-from lacuna.attacks.core.run import Attack, Given, adversarial_images
+from lacuna.attacks.core.run import Attempt, Supplies, adversarial_images
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, stable_part, write_tensors
 from lacuna.foreground.saliency import saliency_model
@@ -195,12 +195,12 @@ def test_the_loop_hands_each_batch_its_foreground() -> None:
     foreground = torch.rand(7, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.5
     saliency = saliency_model({"kind": "spectral_residual"})
     budget = {"epsilon_foreground": "2/255", "epsilon_background": "40/255", "weight": 5, "steps": 3}
-    attack, given = Attack("dual", "dual", budget), Given(draws(x), foreground, saliency)
-    whole = adversarial_images(model, x, labels, attack, given, batch=100, say=lambda _: None)
-    parts = adversarial_images(model, x, labels, attack, given, batch=2, say=lambda _: None)
+    attack, supplies = Attempt("dual", "dual", budget), Supplies(draws(x), foreground, saliency)
+    whole = adversarial_images(model, x, labels, attack, supplies, batch=100, say=lambda _: None)
+    parts = adversarial_images(model, x, labels, attack, supplies, batch=2, say=lambda _: None)
     assert (whole.images != parts.images).double().mean() < 0.01
     change = (whole.images.int() - x.int()).abs().amax(1)
     assert change[foreground].max() == 2
     assert change[~foreground].max() == 40
     with pytest.raises(LacunaError, match="dual needs the foreground of its images"):
-        adversarial_images(model, x, labels, attack, Given(draws(x)), batch=2, say=lambda _: None)
+        adversarial_images(model, x, labels, attack, Supplies(draws(x)), batch=2, say=lambda _: None)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import attack_code, parse_pixels, plain
+from lacuna.language.attacks import attack_code, format_pixels, parse_pixels
 from lacuna.language.codes import arch_code
 from lacuna.language.models import ARCHITECTURES, ModelSpec, parse_model
 from lacuna.numerics.seeding import derive
@@ -211,7 +211,7 @@ def test_a_text_that_is_no_pixel_distance_is_refused_by_key(text: str) -> None:
     [(Fraction(16, 255), "16"), (Fraction(3, 10), "76.5"), (Fraction(1, 100), "2.55"), (Fraction(1), "255")],
 )
 def test_distances_are_written_on_the_scale_to_255(value: Fraction, text: str) -> None:
-    assert plain(value) == text
+    assert format_pixels(value) == text
 
 
 DUAL = {"epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 1, "steps": 20}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from victims import draws, images, labelled, small
 
 from lacuna.attacks import square
-from lacuna.attacks.core.run import Attack, Given, adversarial_images
+from lacuna.attacks.core.run import Attempt, Supplies, adversarial_images
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.numerics.device import prepare_torch, run_batches
@@ -76,7 +76,7 @@ def test_predictions_and_attacks_go_on_with_smaller_batches_and_say_so() -> None
         "the GPU ran out of memory: from image 0 on 4 at once; results are equal up to rounding",
         "the GPU ran out of memory: from image 0 on 2 at once; results are equal up to rounding",
     ]
-    what = labels, Attack("pgd", "pgd", {"epsilon": "8/255", "step": "2/255", "steps": 3}), Given(draws(x))
+    what = labels, Attempt("pgd", "pgd", {"epsilon": "8/255", "step": "2/255", "steps": 3}), Supplies(draws(x))
     tight = adversarial_images(Tight(network).eval(), pixels, *what, batch=100, say=lines.append)
     roomy = adversarial_images(network, pixels, *what, batch=2, say=lines.append)
     assert torch.equal(tight.images, roomy.images)
@@ -88,9 +88,9 @@ def test_a_group_that_decides_the_result_is_never_made_smaller(monkeypatch: pyte
 
     monkeypatch.setattr(square, "square", never)
     network, x = small(1).float(), images(1, 9).float()
-    attack, given = Attack("square", "square", {"epsilon": "8/255"}), Given(draws(x))
+    attack, supplies = Attempt("square", "square", {"epsilon": "8/255"}), Supplies(draws(x))
     with pytest.raises(LacunaError, match="a number that decides the result"):
-        adversarial_images(network, to_bytes(x), labelled(network, x), attack, given, batch=4, say=print)
+        adversarial_images(network, to_bytes(x), labelled(network, x), attack, supplies, batch=4, say=print)
 
 
 def test_training_names_the_key_and_changes_nothing(

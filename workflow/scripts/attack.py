@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.attacks.core.grid import Originals, attack_grid, image_files, read_like
+from lacuna.attacks.core.grid import Originals, attack_grid, read_like, selected_names
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.foreground.saliency import saliency_model
@@ -39,7 +39,7 @@ with job(snakemake) as say:
     if "saliency" in settings:
         what["saliency"] = saliency_model(settings["saliency"]).to(device)
     if "dataset" in settings:
-        what["files"] = image_files(settings["dataset"], paths.images, ids)
+        what["files"] = selected_names(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
     how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}

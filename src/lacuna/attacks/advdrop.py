@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.core.dct import block_dct, inverse_block_dct
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.attacks.core.victim import freeze, logits_with_gradient
+from lacuna.attacks.methods.advdrop import SMALLEST
 from lacuna.errors import LacunaError
 
 ALPHA = 0.1  # softness of rounding at the first step; it falls by ALPHA / steps a step, to ALPHA / steps at the last
@@ -30,7 +31,7 @@ def advdrop(
     rounding: str = "soft",
     success: str = "relaxed",
     draws: Draws,
-) -> Examples:
+) -> AttackResult:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
 
     Images are (B, C, H, W) in [0, 1] of any size and number of channels, labels int64 (B,). Each image, channel and
@@ -66,7 +67,7 @@ def advdrop(
         found = learn_tables(model, x, labels, wanted, **how)
         hard = model(quantise_hard(coefficients(x), found.tables, size_of(x))).argmax(1)
     extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
-    return Examples(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
+    return AttackResult(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
 
 
 @torch.enable_grad()
@@ -112,9 +113,10 @@ def _box(variant: str, bound: float) -> tuple[float, float, float]:
     """Where tables start, and their smallest and largest entry."""
     if variant == "paper":
         return 1, 1, 1 + bound
-    if bound < 5:
-        raise LacunaError(f"advdrop: bound is {bound:g}; allowed: at least 5, where the released code's box begins")
-    return bound, 5, bound
+    if bound < SMALLEST:
+        where = f"at least {SMALLEST}, where the released code's box begins"
+        raise LacunaError(f"advdrop: bound is {bound:g}; allowed: {where}")
+    return bound, SMALLEST, bound
 
 
 def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Tensor:

@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.attacks.core.foolbox_model import keep_clean, problem
 from lacuna.attacks.core.margins import margins
 from lacuna.attacks.core.victim import freeze
@@ -24,7 +24,7 @@ def boundary(
     source_step: float,
     step_adaptation: float,
     draws: Draws,
-) -> Examples:
+) -> AttackResult:
     """Boundary attack (Section 4.2.1): a walk along the decision boundary towards the image, by decisions alone.
 
     Images are (B, C, H, W) in [0, 1], labels int64 (B,). The walk starts at the image with as little uniform noise as
@@ -47,7 +47,7 @@ def boundary(
         if walks.any():
             torch.manual_seed(draws.seed)
             starts[walks] = attack.run(*problem(model, x[walks], labels[walks]), starting_points=starts[walks])
-    return Examples(keep_clean(starts, x, valid), valid)
+    return AttackResult(keep_clean(starts, x, valid), valid)
 
 
 def _starting_points(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:

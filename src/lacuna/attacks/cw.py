@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from lacuna.attacks.core.draws import Examples
+from lacuna.attacks.core.draws import AttackResult
 from lacuna.attacks.core.foolbox_model import keep_clean, problem
 from lacuna.attacks.core.margins import margins
 from lacuna.attacks.core.victim import freeze
@@ -18,7 +18,7 @@ def cw(
     binary_search_steps: int,
     learning_rate: float,
     initial_const: float,
-) -> Examples:
+) -> AttackResult:
     """CW-L2, untargeted: the nearest image on which a wrong logit exceeds the true one by more than ``kappa``.
 
     Images are (B, C, H, W) in [0, 1], labels int64 (B,). The constant before the loss starts at ``initial_const`` and
@@ -50,4 +50,4 @@ def cw(
         found = attack.run(*problem(model, x, labels))
         # foolbox gives a black image where it found none, and the network may be wrong on that
         valid = found.flatten(1).any(1) & (margins(model, found, labels) < -kappa)
-    return Examples(keep_clean(found, x, valid), valid)
+    return AttackResult(keep_clean(found, x, valid), valid)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.attacks.core.toolbox import estimator
 from lacuna.attacks.core.victim import freeze
 
@@ -12,7 +12,7 @@ PAIR = 2  # values that the attack raises at each step
 
 def jsma(
     model: nn.Module, x: Tensor, labels: Tensor, *, gamma: float, theta: float = 1.0, draws: Draws | None = None
-) -> Examples:
+) -> AttackResult:
     """JSMA (Papernot et al. 2016): raises by ``theta``, two at a time, the values that favour a random wrong class.
 
     Images are float32 (B, C, H, W) in [0, 1], labels int64 (B,). At most the share ``gamma`` of an image's pixels
@@ -33,7 +33,7 @@ def jsma(
             attack = SaliencyMapMethod(victim, theta=theta, gamma=limit, batch_size=len(x), verbose=False)
             found = torch.from_numpy(attack.generate(x.cpu().numpy(), wanted.cpu().numpy()))
             made = found.to(x.device, x.dtype)
-    return Examples(made, torch.ones(len(x), dtype=torch.bool, device=x.device), {"wanted": wanted})
+    return AttackResult(made, torch.ones(len(x), dtype=torch.bool, device=x.device), {"wanted": wanted})
 
 
 def _other_classes(labels: Tensor, classes: int, draws: Draws | None) -> Tensor:

@@ -7,14 +7,14 @@ from typing import Any
 from lacuna.config.schema import check_value
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import parse_pixels
-from lacuna.language.methods import PIXEL_UNITS, Takes, Value
+from lacuna.language.methods import PIXEL_UNITS, Signature, Value
 
 
 def check_budget(
     file: str,
     key: str,
     method: str,
-    takes: Takes,
+    signature: Signature,
     budget: Mapping[str, Any],
     places: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
@@ -22,23 +22,28 @@ def check_budget(
 
     ``places`` are those of parameters that stand elsewhere than below ``key``. Raises `LacunaError` for what is wrong.
     """
-    required, one_of, optional = (
-        [parameter.name for parameter in kind] for kind in (takes.required, takes.one_of, takes.optional)
-    )
-    choice = [" or ".join(one_of)] if one_of else []
-    described = ", ".join([*required, *choice, *(f"{name} (optional)" for name in optional)])
-    lacking, chosen = set(required) - set(budget), set(one_of) & set(budget)
-    if lacking or set(budget) - takes.parameters.keys() - {"match"} or len(chosen) != bool(one_of):
-        has = ", ".join(sorted(budget)) or "nothing"
-        raise LacunaError(f"{file}, key {key}: has {has}; {method} takes {described or 'nothing'}")
-    stands = {name: places.get(name, f"{key}.{name}") for name in takes.parameters}
-    for name in sorted(takes.parameters.keys() & budget.keys()):
-        _check_parameter(f"{file}, key {stands[name]}", takes.parameters[name].value, budget[name])
-    if refused := takes.refuse(budget):
+    _check_names(f"{file}, key {key}", method, signature, budget)
+    stands = {name: places.get(name, f"{key}.{name}") for name in signature.parameters}
+    for name in sorted(signature.parameters.keys() & budget.keys()):
+        _check_parameter(f"{file}, key {stands[name]}", signature.parameters[name].value, budget[name])
+    if refused := signature.refuse(budget):
         name, allowed = refused
         if name not in budget:
             raise LacunaError(f"{file}: key {stands[name]} is missing; required: {allowed}")
         raise LacunaError(f"{file}, key {stands[name]}: {budget[name]} is not allowed; allowed: {allowed}")
+
+
+def _check_names(where: str, method: str, signature: Signature, budget: Mapping[str, Any]) -> None:
+    """Nothing is missing, nothing is too much, and of several parameters to choose from there is one."""
+    required, one_of, optional = (
+        [parameter.name for parameter in kind] for kind in (signature.required, signature.one_of, signature.optional)
+    )
+    lacking, chosen = set(required) - set(budget), set(one_of) & set(budget)
+    if lacking or set(budget) - signature.parameters.keys() - {"match"} or len(chosen) != bool(one_of):
+        choice = [" or ".join(one_of)] if one_of else []
+        takes = ", ".join([*required, *choice, *(f"{name} (optional)" for name in optional)])
+        has = ", ".join(sorted(budget)) or "nothing"
+        raise LacunaError(f"{where}: has {has}; {method} takes {takes or 'nothing'}")
 
 
 def _check_parameter(where: str, value: Value, given: Any) -> None:

@@ -16,7 +16,7 @@ from jsonschema.validators import extend
 
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
-from lacuna.language.methods import Takes
+from lacuna.language.methods import Signature
 from lacuna.language.models import ARCHITECTURES
 from lacuna.reporting.plots import plots
 from lacuna.reporting.plots.core.plot import Plot
@@ -91,11 +91,11 @@ def _methods() -> dict[str, Any]:
     return {"method": names | {"description": f"{', '.join(METHODS)}, or module:name of your own"}}
 
 
-def _parameters(takers: Iterable[Takes]) -> dict[str, Any]:
+def _parameters(signatures: Iterable[Signature]) -> dict[str, Any]:
     """The parameters of several functions; what one allows of a parameter is allowed. Budgets are checked further."""
     allowed: dict[str, list[Mapping[str, Any]]] = {}
-    for takes in takers:
-        for name, parameter in takes.parameters.items():
+    for signature in signatures:
+        for name, parameter in signature.parameters.items():
             if parameter.value.schema not in allowed.setdefault(name, []):
                 allowed[name].append(parameter.value.schema)
     return {name: schemas[0] if len(schemas) == 1 else _any_of(schemas) for name, schemas in allowed.items()}

@@ -22,7 +22,7 @@ def parse_pixels(text: str, key: str) -> Fraction:
     return value
 
 
-def plain(value: Fraction) -> str:
+def format_pixels(value: Fraction) -> str:
     """A distance on the 0..255 scale as the printed tables write it: ``16``, ``2.55``."""
     levels = value * 255
     return str(levels.numerator) if levels.denominator == 1 else f"{float(levels):.6g}"
@@ -91,5 +91,5 @@ def _coded(parameter: Parameter, value: Any) -> str:
     if parameter.letter is None or value is None or value is False:
         return ""
     if parameter.value.unit == PIXEL_UNITS:
-        return parameter.letter + plain(parse_pixels(value, parameter.name))
+        return parameter.letter + format_pixels(parse_pixels(value, parameter.name))
     return parameter.letter + ("" if value is True else f"{value:.6g}" if isinstance(value, float) else str(value))

@@ -22,37 +22,37 @@ class Value:
     unit: str = ""
     zero: bool = False
 
+    @classmethod
+    def number(cls, sentence: str, unit: str = "", **limits: float) -> "Value":
+        """A number with the limits of JSON Schema: ``minimum``, ``exclusiveMinimum``, ``maximum``."""
+        return cls({"type": "number", **limits, "description": sentence}, unit)
 
-def number(sentence: str, **limits: float) -> Value:
-    """A number with the limits of JSON Schema: ``minimum``, ``exclusiveMinimum``, ``maximum``."""
-    return Value({"type": "number", **limits, "description": sentence})
+    @classmethod
+    def integer(cls, minimum: int) -> "Value":
+        """An integer of at least ``minimum``."""
+        return cls({"type": "integer", "minimum": minimum, "description": f"an integer of at least {minimum}"})
 
+    @classmethod
+    def choice(cls, *words: str) -> "Value":
+        """One of some words."""
+        return cls({"enum": list(words)})
 
-def integer(minimum: int) -> Value:
-    """An integer of at least ``minimum``."""
-    return Value({"type": "integer", "minimum": minimum, "description": f"an integer of at least {minimum}"})
-
-
-def choice(*words: str) -> Value:
-    """One of some words."""
-    return Value({"enum": list(words)})
-
-
-def text(sentence: str, pattern: str = "") -> Value:
-    """A text, which matches the whole of ``pattern`` if there is one."""
-    return Value({"type": "string", **({"pattern": pattern} if pattern else {}), "description": sentence})
+    @classmethod
+    def text(cls, sentence: str, pattern: str = "", unit: str = "", zero: bool = False) -> "Value":
+        """A text, which matches the whole of ``pattern`` if there is one."""
+        return cls({"type": "string", "description": sentence} | ({"pattern": pattern} if pattern else {}), unit, zero)
 
 
 FRACTION = r"^[0-9]+(\.[0-9]+)?(/[0-9]*[1-9][0-9]*)?$"
 _QUOTES = "a fraction of the pixel range in quotes or with a slash"
-PIXELS = replace(text(f"{_QUOTES}, above 0 and at most 1, such as 16/255", FRACTION), unit=PIXEL_UNITS)
-PIXELS_OR_ZERO = replace(text(f"{_QUOTES}, at most 1, such as 4/255", FRACTION), unit=PIXEL_UNITS, zero=True)
-LENGTH = replace(number("a number above 0", exclusiveMinimum=0), unit=L2)
-LENGTH_OR_ZERO = replace(number("an l2 length of at least 0", minimum=0), unit=L2)
-COUNT = integer(1)
-POSITIVE = number("a number above 0", exclusiveMinimum=0)
-NOT_NEGATIVE = number("a number of at least 0", minimum=0)
-SHARE = number("a number in (0, 1]", exclusiveMinimum=0, maximum=1)
+PIXELS = Value.text(f"{_QUOTES}, above 0 and at most 1, such as 16/255", FRACTION, PIXEL_UNITS)
+PIXELS_OR_ZERO = Value.text(f"{_QUOTES}, at most 1, such as 4/255", FRACTION, PIXEL_UNITS, zero=True)
+LENGTH = Value.number("a number above 0", L2, exclusiveMinimum=0)
+LENGTH_OR_ZERO = Value.number("an l2 length of at least 0", L2, minimum=0)
+COUNT = Value.integer(1)
+POSITIVE = Value.number("a number above 0", exclusiveMinimum=0)
+NOT_NEGATIVE = Value.number("a number of at least 0", minimum=0)
+SHARE = Value.number("a number in (0, 1]", exclusiveMinimum=0, maximum=1)
 FLAG = Value({"type": "boolean", "description": "true or false"})
 
 
@@ -75,7 +75,7 @@ Refusal = tuple[str, str] | None  # the parameter that cannot be as it is, and w
 
 
 @dataclass(frozen=True, kw_only=True)
-class Takes(Declaration):
+class Signature(Declaration):
     """A function and what a budget for it holds: all of ``required``, one of ``one_of``, perhaps ``optional``.
 
     ``refuse`` says what is wrong with a budget whose values, one by one, are allowed.
@@ -93,8 +93,8 @@ class Takes(Declaration):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method(Takes):
-    """An attack method: (model, images, labels, **budget) -> Tensor or Examples, and how the loop calls it.
+class Method(Signature):
+    """An attack method: (model, images, labels, **budget) -> Tensor or AttackResult, and how the loop calls it.
 
     ``loss`` is what it follows the gradient of: `CROSS_ENTROPY`, `MARGIN` (of logits, which no softmax flattens), or
     empty for attacks that see scores or decisions only. What the function takes besides its budget: ``draws``, its
@@ -114,4 +114,4 @@ class Method(Takes):
     group: int | None = None
     named_by: str = ""
     refuse_side: Callable[[Budget, int], Refusal] = field(default=lambda budget, side: None)
-    training: Takes | None = None
+    training: Signature | None = None

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lacuna.language.attacks import METHODS, pixel_values
 from lacuna.language.declared import resolve
-from lacuna.language.methods import Method, Takes
+from lacuna.language.methods import Method, Signature
 
 COARSE = 5  # cells along each side of the noise that random regions are cut from
 
@@ -33,8 +33,9 @@ def perturbation(attack: Mapping[str, Any]) -> Perturb:
     numbers. Attacks on regions take the images' foreground, bool (B, H, W), or with ``masks: random`` new regions of
     the same areas (`random_regions`). With ``warmup`` the budgets grow (`grow`).
     """
-    takes = _trained(attack)
-    return partial(_perturb, resolve(takes.function), METHODS[attack["method"]], pixel_values(attack, takes.parameters))
+    signature = _signature(attack)
+    values = pixel_values(attack, signature.parameters)
+    return partial(_perturb, resolve(signature.function), METHODS[attack["method"]], values)
 
 
 def grow(attack: Mapping[str, Any], progress: float) -> Mapping[str, Any]:
@@ -45,15 +46,15 @@ def grow(attack: Mapping[str, Any], progress: float) -> Mapping[str, Any]:
     """
     if not (warmup := attack.get("warmup")) or progress >= warmup:
         return attack
-    known = _trained(attack).parameters
+    known = _signature(attack).parameters
     lengths = {key for key in attack if key in known and known[key].value.unit}
     return {key: value * progress / warmup if key in lengths else value for key, value in attack.items()}
 
 
-def _trained(attack: Mapping[str, Any]) -> Takes:
-    takes = METHODS[attack["method"]].training
-    assert takes, "the schema allows no other methods"
-    return takes
+def _signature(attack: Mapping[str, Any]) -> Signature:
+    signature = METHODS[attack["method"]].training
+    assert signature, "the schema allows no other methods"
+    return signature
 
 
 def _perturb(

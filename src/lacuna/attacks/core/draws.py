@@ -11,7 +11,7 @@ from lacuna.numerics.seeding import derive
 
 
 @dataclass(frozen=True)
-class Examples:
+class AttackResult:
     """What an attack made: images (B, C, H, W) in [0, 1], and ``valid`` bool (B,), False where it found no example.
 
     The image of an example that was not found is the clean one. ``extras``, int64 (B,) each, is what else an attack

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
-from lacuna.attacks.core.run import AdversarialSet, Attack, Given, adversarial_images
+from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
 from lacuna.data.brought import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
@@ -67,8 +67,8 @@ def attack_grid(
     """Attacks a model with each budget of the ``settings`` of the rule attack.
 
     ``model`` is None for sets without a source. The states lie beside ``target`` and hold for ``digest`` alone.
-    ``other`` is the set whose changes decide how large these are (`read_like`). ``what`` goes into `Given`: foreground,
-    saliency, files.
+    ``other`` is the set whose changes decide how large these are (`read_like`). ``what`` are further `Supplies`:
+    foreground, saliency, files.
     """
     network = settings["network"]
     source = network["model"] if network else "none"
@@ -78,18 +78,18 @@ def attack_grid(
     grid = Grid({"image": originals.ids, "label": labels, "source_clean": predict(model, images, batch)})
     grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
     for code, budget in settings["budgets"].items():
-        attack = Attack(f"{code} on {source}", settings["method"], budget)
+        attempt = Attempt(f"{code} on {source}", settings["method"], budget)
         draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
         state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest)
-        given = Given(draws, like=like, **what)
-        made = adversarial_images(victim, images, labels, attack, given, batch=batch, say=say, state=state)
+        supplies = Supplies(draws, like=like, **what)
+        made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
         after = predict(model, made.images, batch)
         grid.add(code, made, after)
         grid.facts[code] = made.report(images)
         if model:
             share = after.ne(labels.cpu()).double().mean().item()
             grid.facts[code]["fooled_source_share"] = round(share, 6)
-            say(f"{attack.name}: the source is fooled on {share:.1%} of {len(labels)} images")
+            say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
         grid.states.append(state)
     return grid
 
@@ -105,7 +105,7 @@ def read_like(path: str, data: dict[str, Tensor], ids: Tensor) -> dict[str, Tens
     return other
 
 
-def image_files(dataset: Mapping[str, Any], images: str, ids: Tensor) -> Sequence[str]:
+def selected_names(dataset: Mapping[str, Any], images: str, ids: Tensor) -> Sequence[str]:
     """The file names of the test images with these ids, for methods that find images by name.
 
     ``dataset`` has the source and the classes. ``images`` is the file of the dataset, whose provenance has the order of

@@ -11,14 +11,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lacuna.attacks.core.draws import Examples
+from lacuna.attacks.core.draws import AttackResult
 from lacuna.evaluation.quality import similarity
 
 DOUBLINGS = 8  # a perturbation of one 8-bit level, 256 times as large, is at the end of the pixel range
 BISECTIONS = 40
 
 
-def match_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Examples:
+def match_l2(clean: Tensor, base: Tensor, distance: Tensor) -> AttackResult:
     """Images clean + t (base - clean), clipped to [0, 1], at the wanted distance from the clean ones.
 
     Images are (B, C, H, W) in [0, 1]; ``distance`` (B,) is the squared l2 distance divided by the number of values. t
@@ -28,7 +28,7 @@ def match_l2(clean: Tensor, base: Tensor, distance: Tensor) -> Examples:
     return _bisect(clean, base - clean, lambda images: (images - clean).double().square().mean((1, 2, 3)) - wanted)
 
 
-def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Examples:
+def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> AttackResult:
     """`match_l2` for a wanted SSIM (B,) to the clean image, as `lacuna.evaluation.quality` measures it.
 
     SSIM falls in jumps and need not fall everywhere. The image is at one crossing of the wanted value, on the nearer
@@ -38,7 +38,7 @@ def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> Examples:
     return _bisect(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images).to(wanted.device))
 
 
-def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> Examples:
+def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> AttackResult:
     """Bisects t per image to the nearer side of where ``excess``, at most 0 for the clean image, crosses 0."""
 
     def at(t: Tensor) -> Tensor:
@@ -54,10 +54,10 @@ def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -
         over = excess(at(middle)) >= 0
         low, high = torch.where(over, low, middle), torch.where(over, middle, high)
     nearer = torch.where(excess(at(high)) < -excess(at(low)), high, low)
-    return Examples(at(torch.where(reached, nearer, torch.zeros_like(nearer))), reached)
+    return AttackResult(at(torch.where(reached, nearer, torch.zeros_like(nearer))), reached)
 
 
-def match_size(clean: Tensor, found: Examples, match: str, distance: Tensor, other: Tensor) -> Examples:
+def match_size(clean: Tensor, found: AttackResult, match: str, distance: Tensor, other: Tensor) -> AttackResult:
     """Scales an attack's changes per image until they are as large as another's: ``match`` is l2 or ssim.
 
     ``distance`` (B,) and ``other`` (B, C, H, W) are the other attack's distances and 8-bit images in [0, 1]. An image
@@ -67,4 +67,4 @@ def match_size(clean: Tensor, found: Examples, match: str, distance: Tensor, oth
         sized = match_l2(clean, found.images, distance)
     else:
         sized = match_ssim(clean, found.images, similarity("ssim", clean, other))
-    return Examples(sized.images, sized.valid & found.valid, found.extras)
+    return AttackResult(sized.images, sized.valid & found.valid, found.extras)

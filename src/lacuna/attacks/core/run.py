@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna.attacks.core.draws import Draws, Examples
+from lacuna.attacks.core.draws import AttackResult, Draws
 from lacuna.attacks.core.margins import median_margin
 from lacuna.attacks.core.matching import match_size
 from lacuna.errors import LacunaError
@@ -29,7 +29,7 @@ class AdversarialSet:
 
     ``images`` are uint8 (N, C, H, W). ``valid`` bool (N,) is False where the attack found no example. ``distance``
     float32 (N,) is the squared l2 distance to the clean image over the number of values, of pixels in [0, 1], before
-    the rounding to 8 bit. ``extras`` int64 (N,) are those of `Examples`, ``facts`` what was measured on the source.
+    the rounding to 8 bit. ``extras`` int64 (N,) are those of `AttackResult`, ``facts`` what was measured on the source.
     """
 
     images: Tensor
@@ -62,7 +62,7 @@ class AdversarialSet:
 
 
 @dataclass(frozen=True)
-class Given:
+class Supplies:
     """What an attack may take besides N images and their labels; a `Method` says which of it the method takes.
 
     ``draws`` are the random numbers of the images. ``foreground`` bool (N, H, W) and the ``saliency`` model are for
@@ -76,17 +76,17 @@ class Given:
     files: Sequence[str] | None = None
     like: AdversarialSet | None = None
 
-    def refuse_lack(self, attack: "Attack") -> None:
-        """Raises `LacunaError` for an attack that needs what is not given."""
-        method = method_of(attack.method)
+    def refuse_lack(self, attempt: "Attempt") -> None:
+        """Raises `LacunaError` for an attack that needs what is not supplied."""
+        method = method_of(attempt.method)
         if method.foreground and self.foreground is None:
             needed = "the foreground of its images; allowed: the dataset's foreground stage"
-            raise LacunaError(f"{attack.method} needs {needed}")
+            raise LacunaError(f"{attempt.method} needs {needed}")
         if method.files and self.files is None:
             needed = "the images' file names; allowed: datasets of kind folder or partitions"
-            raise LacunaError(f"{attack.method} needs {needed}")
-        if "match" in attack.budget and self.like is None:
-            raise LacunaError(f"{attack.name} needs the set that it is scaled to; allowed: the attack's key like")
+            raise LacunaError(f"{attempt.method} needs {needed}")
+        if "match" in attempt.budget and self.like is None:
+            raise LacunaError(f"{attempt.name} needs the set that it is scaled to; allowed: the attack's key like")
 
     def part(self, method: Method, place: slice) -> dict[str, Any]:
         """The keyword arguments that the function of a method takes for some of the images."""
@@ -97,7 +97,7 @@ class Given:
             taken |= {"files": self.files[place]}
         return taken
 
-    def resize(self, x: Tensor, found: Examples, place: slice, match: str | None) -> Examples:
+    def resize(self, x: Tensor, found: AttackResult, place: slice, match: str | None) -> AttackResult:
         """The examples of some images; with ``match`` their changes become as large as those of ``like``."""
         if match is None or self.like is None:
             return found
@@ -105,15 +105,15 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Attack:
+class Attempt:
     """One budget of a method, as the configuration has both; messages call the attack ``name``."""
 
     name: str
     method: str
     budget: Mapping[str, Any]
 
-    def function(self) -> Callable[..., Tensor | Examples]:
-        """The function that makes the examples: (model, images, labels, **arguments) -> images, or `Examples`."""
+    def function(self) -> Callable[..., Tensor | AttackResult]:
+        """The function that makes the examples: (model, images, labels, **arguments) -> images, or `AttackResult`."""
         found = resolve(method_of(self.method).function)
         return found if self.method in METHODS else found(self.method)
 
@@ -127,32 +127,32 @@ def adversarial_images(
     model: nn.Module | None,
     images: Tensor,
     labels: Tensor,
-    attack: Attack,
-    given: Given,
+    attempt: Attempt,
+    supplies: Supplies,
     *,
     batch: int,
     say: Say,
     state: Resumable | None = None,
 ) -> AdversarialSet:
-    """The adversarial set of an attack on images uint8 (N, C, H, W) and labels int64 (N,), on the model's device.
+    """The adversarial set of an attempt on images uint8 (N, C, H, W) and labels int64 (N,), on the model's device.
 
     ``model`` is None for methods without a network. ``batch`` decides speed and memory. In float32 it can also flip the
     sign of a gradient near zero, in float64 it cannot. Where a GPU runs out of memory the batch is halved. A killed
     attack goes on from ``state`` and ends with the same bytes; the caller finishes the state. To make this hold for
     attacks of the user's own, global random generators are seeded for each batch. Raises `LacunaError` for an attack
-    that needs what is not given.
+    that needs what is not supplied.
     """
-    given.refuse_lack(attack)
-    method, function = method_of(attack.method), attack.function()
-    arguments, facts = _on_source(model, images, labels, attack.arguments(), batch)
+    supplies.refuse_lack(attempt)
+    method, function = method_of(attempt.method), attempt.function()
+    arguments, facts = _on_source(model, images, labels, attempt.arguments(), batch)
     done, made = state.load() if state else (0, dict[str, Tensor]())
-    progress, size = Progress(attack.name, "image", len(images), say, done), method.group or batch
+    progress, size = Progress(attempt.name, "image", len(images), say, done), method.group or batch
 
     def work(part: slice) -> dict[str, Tensor]:
-        _seed_globally(derive(given.draws.seed, "batch", part.start))
+        _seed_globally(derive(supplies.draws.seed, "batch", part.start))
         x = as_pixels(images[part])
-        found = _as_examples(function(model, x, labels[part], **arguments, **given.part(method, part)))
-        return _tensors(given.resize(x, found, part, attack.budget.get("match")), x)
+        found = _as_examples(function(model, x, labels[part], **arguments, **supplies.part(method, part)))
+        return _tensors(supplies.resize(x, found, part, attempt.budget.get("match")), x)
 
     for part, new in run_batches(len(images), size, work, say, done=done, fixed=method.group is not None):
         made = _join(made, new)
@@ -186,14 +186,14 @@ def _on_source(
     return rest | {"kappa": kappa}, {"median_margin": margin, "kappa": kappa}
 
 
-def _as_examples(made: Tensor | Examples) -> Examples:
+def _as_examples(made: Tensor | AttackResult) -> AttackResult:
     """What an attack gave. An attack that gives images alone has found every example."""
-    if isinstance(made, Examples):
+    if isinstance(made, AttackResult):
         return made
-    return Examples(made, torch.ones(len(made), dtype=torch.bool, device=made.device))
+    return AttackResult(made, torch.ones(len(made), dtype=torch.bool, device=made.device))
 
 
-def _tensors(found: Examples, x: Tensor) -> dict[str, Tensor]:
+def _tensors(found: AttackResult, x: Tensor) -> dict[str, Tensor]:
     """The tensors of an `AdversarialSet` for one batch, its extras among them."""
     distance = (found.images - x).square().mean((1, 2, 3)).float()
     return {"images": to_bytes(found.images), "valid": found.valid, "distance": distance, **found.extras}

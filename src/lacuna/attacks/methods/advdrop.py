@@ -1,7 +1,7 @@
 """AdvDrop: detail dropped by quantisation tables (Duan et al. 2021), as the paper or its released code does it."""
 
 from lacuna.attacks.core.parameters import STEPS
-from lacuna.language.methods import FLAG, POSITIVE, Budget, Method, Parameter, Refusal, choice
+from lacuna.language.methods import FLAG, POSITIVE, Budget, Method, Parameter, Refusal, Value
 
 SMALLEST = 5  # entry of a table in the released code
 
@@ -22,14 +22,14 @@ METHOD = Method(
         "numerics/seeding",
     ),
     required=(
-        Parameter("variant", choice("paper", "released_code"), ""),
+        Parameter("variant", Value.choice("paper", "released_code"), ""),
         Parameter("bound", POSITIVE, "q"),
         STEPS,
     ),
     optional=(
         Parameter("table_step", POSITIVE, "a"),
-        Parameter("rounding", choice("soft", "hard"), ""),
-        Parameter("success", choice("relaxed", "eight_bit"), ""),
+        Parameter("rounding", Value.choice("soft", "hard"), ""),
+        Parameter("success", Value.choice("relaxed", "eight_bit"), ""),
         Parameter("targeted", FLAG, "targeted"),
     ),
     refuse=_refuse,

@@ -1,7 +1,7 @@
 """The boundary attack of foolbox, by decisions alone (Brendel et al. 2018; Defective CNN, Section 4.2.1)."""
 
 from lacuna.attacks.core.parameters import STEPS
-from lacuna.language.methods import POSITIVE, Method, Parameter, number
+from lacuna.language.methods import POSITIVE, Method, Parameter, Value
 
 METHOD = Method(
     function="lacuna.attacks.boundary:boundary",
@@ -18,7 +18,7 @@ METHOD = Method(
         STEPS.hidden,
         Parameter("spherical_step", POSITIVE),
         Parameter("source_step", POSITIVE),
-        Parameter("step_adaptation", number("a number above 1", exclusiveMinimum=1)),
+        Parameter("step_adaptation", Value.number("a number above 1", exclusiveMinimum=1)),
     ),
     loss="",
     draws=True,

@@ -1,7 +1,7 @@
 """Dual perturbation in l-infinity (Towards Robustness against Unsuspicious Adversarial Examples, Section 3.2)."""
 
 from lacuna.attacks.core.parameters import NO_WEIGHT, RESTARTS, SEARCH, STEP_SCALE, STEPS, SWAPPED, WEIGHT
-from lacuna.language.methods import PIXELS_OR_ZERO, Method, Parameter, Takes
+from lacuna.language.methods import PIXELS_OR_ZERO, Method, Parameter, Signature
 
 _EPSILONS = (
     Parameter("epsilon_foreground", PIXELS_OR_ZERO, "f"),
@@ -25,7 +25,7 @@ METHOD = Method(
     optional=(SWAPPED, *SEARCH),
     draws=True,
     foreground=True,
-    training=Takes(
+    training=Signature(
         function="lacuna.attacks.dual:ascend_dual",
         required=(*_EPSILONS, NO_WEIGHT, STEPS),
         optional=(SWAPPED, RESTARTS, STEP_SCALE),

@@ -1,7 +1,7 @@
 """LS-PGA, against thermometer encoding (Buckman et al. 2018, section 4)."""
 
 from lacuna.attacks.core.parameters import EPSILON, STEPS
-from lacuna.language.methods import POSITIVE, Method, Parameter, Takes
+from lacuna.language.methods import POSITIVE, Method, Parameter, Signature
 
 _TAKEN = (EPSILON, STEPS, Parameter("logit_step", POSITIVE))
 
@@ -16,5 +16,5 @@ METHOD = Method(
     ),
     required=_TAKEN,
     draws=True,
-    training=Takes(function="lacuna.attacks.lspga:ascend_levels", required=_TAKEN),
+    training=Signature(function="lacuna.attacks.lspga:ascend_levels", required=_TAKEN),
 )

@@ -1,7 +1,7 @@
 """PGD in the l-infinity ball (Madry et al. 2018; Defective CNN, appendix E)."""
 
 from lacuna.attacks.core.parameters import EPSILON, RANDOM_START, RESTARTS, STEP, STEPS
-from lacuna.language.methods import Budget, Method, Refusal, Takes
+from lacuna.language.methods import Budget, Method, Refusal, Signature
 
 
 def _refuse(budget: Budget) -> Refusal:
@@ -23,7 +23,7 @@ METHOD = Method(
     optional=(RANDOM_START, RESTARTS),
     refuse=_refuse,
     draws=True,
-    training=Takes(
+    training=Signature(
         function="lacuna.attacks.pgd:ascend_ball", required=(EPSILON, STEP, STEPS), optional=(RANDOM_START,)
     ),
 )

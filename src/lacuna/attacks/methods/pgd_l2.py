@@ -1,7 +1,7 @@
 """PGD in the l2 ball (Madry et al. 2018), the baseline of dual perturbation in l2."""
 
 from lacuna.attacks.core.parameters import REFERENCE, RESTARTS, SEARCH, STEP_SCALE, STEPS
-from lacuna.language.methods import LENGTH, Method, Parameter, Takes
+from lacuna.language.methods import LENGTH, Method, Parameter, Signature
 
 _TAKEN = (Parameter("epsilon_l2", LENGTH, "e"), STEPS)
 
@@ -21,7 +21,7 @@ METHOD = Method(
     required=_TAKEN,
     optional=(*SEARCH, REFERENCE),
     draws=True,
-    training=Takes(
+    training=Signature(
         function="lacuna.attacks.pgd_l2:ascend_ball_l2",
         required=_TAKEN,
         optional=(RESTARTS, STEP_SCALE, REFERENCE),

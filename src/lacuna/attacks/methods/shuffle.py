@@ -1,6 +1,6 @@
 """Images cut into k x k patches in random order, without a network (Defective CNN, Table 1)."""
 
-from lacuna.language.methods import FLAG, Budget, Method, Parameter, Refusal, integer
+from lacuna.language.methods import FLAG, Budget, Method, Parameter, Refusal, Value
 
 
 def _refuse_side(budget: Budget, side: int) -> Refusal:
@@ -15,7 +15,7 @@ METHOD = Method(
         "attacks/core/draws",
         "numerics/seeding",
     ),
-    required=(Parameter("k", integer(2), "k"),),
+    required=(Parameter("k", Value.integer(2), "k"),),
     optional=(Parameter("pad", FLAG),),
     refuse_side=_refuse_side,
     loss="",

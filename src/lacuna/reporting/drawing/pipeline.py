@@ -11,7 +11,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from lacuna.attacks import advdrop
-from lacuna.attacks.core.run import Attack
+from lacuna.attacks.core.run import Attempt
 from lacuna.attacks.core.victim import freeze
 from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
@@ -66,7 +66,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     place = tensors["image"] == int(chosen[0])
     x, labels = as_pixels(data["images"][chosen]), data["labels"][chosen]
     wanted = tensors[f"{row['attack']}.wanted"][place] if settings["budget"].get("targeted") else None
-    budget = Attack(row["attack"], "advdrop", settings["budget"]).arguments()
+    budget = Attempt(row["attack"], "advdrop", settings["budget"]).arguments()
     how = {key: value for key, value in budget.items() if key != "targeted"}
     with freeze(network):
         found = advdrop.learn_tables(network, x, labels, wanted, **how)
