@@ -73,6 +73,8 @@ REFUSED: list[tuple[Change, str, str]] = [
     (put("trainings.at.attack.warmup", 0), "trainings.at.attack.warmup", "a number in (0, 1)"),
     (put("trainings.at.attack.warmup", 1), "trainings.at.attack.warmup", "a number in (0, 1)"),
     (put("trainings.th16.attack.step", "1/255"), "trainings.th16.attack", "lspga takes epsilon, steps, logit_step"),
+    (put("trainings.at.attack.restarts", 5), "trainings.at.attack", "pgd takes epsilon, step, steps, random_start (op"),
+    (put("trainings.at.attack.noise", 0.5), "trainings.at.attack.noise", "is not known"),
     (put("trainings.at.attack.method", "fgsm"), "trainings.at.attack.method", "lspga, pgd"),
     (put("trainings.sd", []), "trainings.sd", "allowed: how a training differs"),
     # selections

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lacuna.config.load import load
+from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.plan import Plan
 
@@ -24,6 +25,14 @@ def test_every_scale_loads(project: Project, scale: str, mask_place: str) -> Non
     assert (config.scale, config.seed, config.mask_place) == (scale, 3, mask_place)
     assert set(config.settings["throughput"]) == set(ARCHITECTURES)
     assert "table3" in config.papers["defective"]["tables"]
+
+
+def test_a_scale_needs_no_throughput_of_an_architecture_that_nothing_uses(table3: Project) -> None:
+    table3.edit("config/scales/demo.yaml", lambda content: content["throughput"].pop("wrn32"))
+    plan = Plan(table3.load())
+    assert plan.networks.pass_seconds("fashion-mnist-subset", "resnet18-standard-s1") > 0
+    with pytest.raises(LacunaError, match=r"^config/scales/demo.yaml: key throughput.wrn32 is missing; required: "):
+        plan.networks.pass_seconds("fashion-mnist-subset", "wrn32-standard-s1")
 
 
 def test_the_default_is_the_demo_on_embedded_data(project: Project) -> None:

@@ -29,7 +29,7 @@ def random_specs(count: int) -> list[ModelSpec]:
     draw = random.Random(0)
     specs: set[ModelSpec] = set()
     while len(specs) < count:
-        arch, places = draw.choice(ARCHITECTURES), draw.choice(PLACES)
+        arch, places = draw.choice([*ARCHITECTURES]), draw.choice(PLACES)
         if arch != "resnet18" and "dc" in places:
             continue
         wide = arch == "resnet18" and places in [(), ("bottom",)] and draw.random() < 0.3
