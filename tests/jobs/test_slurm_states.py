@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
+from yte import process_yaml
 
 from lacuna.language.models import ARCHITECTURES
 
@@ -147,9 +147,11 @@ def test_after_a_day_without_an_answer_all_jobs_have_failed_so_that_the_run_ends
     assert states(tmp_path, AWAY, AWAY) == {"7": "FAILED", "8": "FAILED", "12": "FAILED"}
 
 
-def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path) -> None:
-    profile = yaml.safe_load((root / "slurm/profile.yaml").read_text())["set-resources"]
-    asking = {rule.partition("_")[0] for rule, asked in profile.items() if "with_gpu" in asked}
+def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # which the profile changes
+    profile = process_yaml((root / "slurm/profile.yaml").read_text())["set-resources"]
+    asking = {rule.partition("_")[0] for rule, asked in profile.items() if asked.get("needs_gpu") == 1}
     scripts = (root / "workflow/scripts").glob("*.py")
     assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
     assert {f"train_{arch}" for arch in ARCHITECTURES} <= profile.keys()
+    assert {profile[f"train_{arch}"]["mem_mb"] for arch in ARCHITECTURES} == {"attempt * 12000"}

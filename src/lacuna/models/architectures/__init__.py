@@ -1,1 +1,1 @@
-"""One module per architecture, of the architecture's name: what builds it, and where masks stand. No torch here."""
+"""One module per architecture, with its name, which is letters and then digits: what builds it, where masks stand."""
