@@ -55,6 +55,7 @@ class Cluster:
     home: Path
     accounting: bool = False
     environment: dict[str, str] = field(init=False)
+    forgotten: int = 0  # the last job of earlier tests
 
     def __post_init__(self) -> None:
         self.environment = {
@@ -76,6 +77,17 @@ class Cluster:
         """The jobs in the queue, a line of columns each."""
         lines = self.call("squeue", "--noheader", f"--partition={partition}", f"--format={columns}").splitlines()
         return [line.split() for line in lines]
+
+    def all_jobs(self, columns: str = "%i") -> list[list[str]]:
+        """All jobs that the controller knows, also those that are over; since the last `forget`."""
+        said = self.call("squeue", "--noheader", "--states=all", "--array", f"--format=%A|{columns}").splitlines()
+        lines = [line.split("|", 1) for line in said]
+        return [rest.split() for job, rest in lines if int(job) > self.forgotten]
+
+    def forget(self) -> None:
+        """Counts the jobs of the next test only."""
+        said = self.call("squeue", "--noheader", "--states=all", "--format=%A")
+        self.forgotten = max((int(job) for job in said.split()), default=0)
 
     def pid(self, daemon: str) -> int:
         return int((self.folder / f"run/{daemon}.pid").read_text())
@@ -113,14 +125,32 @@ class Cluster:
         self.call("scancel", "--me")
         wait(lambda: not self.call("squeue", "--noheader"), "an empty queue")
 
-    def away(self, seconds: float) -> None:
-        """The controller is away for a while; jobs run on."""
+    def stop(self) -> None:
+        """The controller is away; jobs run on."""
         process = psutil.Process(self.pid("slurmctld"))
         process.terminate()
         process.wait(PATIENCE)
-        time.sleep(seconds)
+
+    def back(self) -> None:
+        """The controller is back."""
         self.call("slurmctld")
         wait(self.answers, "the controller")
+
+    def away(self, seconds: float) -> None:
+        """The controller is away for a while."""
+        self.stop()
+        time.sleep(seconds)
+        self.back()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The controller takes requests meanwhile, and answers afterwards."""
+        process = psutil.Process(self.pid("slurmctld"))
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
 
     def answers(self) -> bool:
         """Whether the controller does."""
@@ -150,7 +180,7 @@ def with_cluster(tree: "Tree", cluster: Cluster) -> "Tree":
     tree.environment |= cluster.environment
     for asked, given in (("12000", "2500"), ("8000", "2500"), ("4000", "1500"), ("needs_gpu: 1}", "needs_gpu: 0}")):
         tree.replace("slurm/profile.yaml", asked, given)
-    tree.replace("src/lacuna/cost.py", "OTHERS = 12, 8", "OTHERS = 2.5, 2.5")
+    tree.replace("src/lacuna/plan/stages/attack.py", "OTHERS = 8 ", "OTHERS = 2.5 ")
     tree.replace("slurm/profile.yaml", "status-checks: 10", "status-checks: 2")
     return tree
 

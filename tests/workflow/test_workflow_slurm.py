@@ -1,15 +1,17 @@
 """The tiny configuration on a real Slurm cluster (tests/slurm/cluster.sh): same tables as a local run."""
 
+import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from clusters import Cluster, marks, running, with_cluster
+from conftest import TARGETS
 
 if TYPE_CHECKING:
     from conftest import Tree
@@ -18,10 +20,17 @@ pytestmark = marks
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster."""
     with running(tmp_path_factory) as made:
         yield made
+
+
+@pytest.fixture
+def cluster(started: Cluster) -> Cluster:
+    """It, as if it had no jobs yet."""
+    started.forget()
+    return started
 
 
 @pytest.fixture
@@ -30,11 +39,9 @@ def remote(small: "Tree", cluster: Cluster) -> "Tree":
     return with_cluster(small, cluster)
 
 
-def jobs(tree: "Tree") -> Counter[tuple[str, str]]:
-    """How many finished jobs the cluster knows, by partition and state."""
-    asked = ["squeue", "--states=all", "--noheader", "--array", "--format=%P %T"]
-    said = subprocess.run(asked, env=tree.variables(), capture_output=True, text=True, check=True).stdout
-    return Counter((partition, state) for partition, state in (line.split() for line in said.splitlines()))
+def jobs(cluster: Cluster) -> Counter[tuple[str, ...]]:
+    """How many jobs of this test the cluster knows, by partition and state."""
+    return Counter(tuple(line) for line in cluster.all_jobs("%P %T"))
 
 
 def test_the_profile_alone_plans_the_papers_scale(pristine: "Tree") -> None:
@@ -45,14 +52,40 @@ def test_the_profile_alone_plans_the_papers_scale(pristine: "Tree") -> None:
     assert "slurm_partition=gpu, gpu=1" in said
 
 
-def test_tables_made_on_the_cluster_are_those_of_a_local_run(remote: "Tree", finished: "Tree") -> None:
-    status, said = remote.call("--profile", "slurm", *remote.targets, "--config", "scale=demo")
+@pytest.mark.parametrize("slots", [4, 100])
+def test_tables_made_on_the_cluster_are_those_of_a_local_run(
+    remote: "Tree", finished: "Tree", cluster: Cluster, slots: int
+) -> None:
+    """Of six trainings that are ready at once four are submitted, or all: 100 is what the profile says."""
+    arguments = ["--jobs", "4"] if slots == 4 else []
+    assert "\njobs: 100 " in (remote / "slurm/profile.yaml").read_text()
+    status, said = remote.call("--profile", "slurm", *arguments, *remote.targets, "--config", "scale=demo")
     assert status == 0, said[-4000:]
     assert remote.contents("tables") == finished.contents("tables")
     assert remote.contents("figures") == finished.contents("figures")
     assert remote.planned() == {}
     networks, sources, targets = 6, 2, 4
-    assert jobs(remote) == {("gpu", "COMPLETED"): networks + 1 + sources + targets, ("cpu", "COMPLETED"): 1}
+    assert jobs(cluster) == {("gpu", "COMPLETED"): networks + 1 + sources + targets, ("cpu", "COMPLETED"): 1}
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_more_jobs_may_be_ready_than_slots_are_free(finished: "Tree", cluster: Cluster, slots: int) -> None:
+    """Four evaluations."""
+    table = finished.contents("tables")
+    shutil.rmtree(finished.results / "evaluate")
+    tree = with_cluster(finished, cluster)
+    tree.patience = 600
+    status, said = tree.call("--profile", "slurm", "--jobs", str(slots), TARGETS[0], "--config", "scale=demo")
+    assert status == 0, said[-4000:]
+    assert tree.contents("tables") == table
+    assert jobs(cluster) == {("gpu", "COMPLETED"): 4}
+    assert max(in_the_queue(said)) <= slots
+
+
+def in_the_queue(said: str) -> list[int]:
+    """How many jobs are there after each that was submitted or finished."""
+    events = re.findall(r"has been submitted with SLURM jobid|^Finished jobid", said, re.M)
+    return list(accumulate(-1 if event.startswith("Finished") else 1 for event in events))
 
 
 @pytest.mark.demo

@@ -7,6 +7,8 @@ when it is harmed, however fast or slow the machine is.
 import json
 import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +103,7 @@ def start(tree: "Tree", cluster: Cluster) -> Iterator[Callable[..., Run]]:
     for run in runs:
         run.kill()
     cluster.empty()
+    cluster.forget()
 
 
 def hold(tree: "Tree", epoch: int) -> None:
@@ -228,3 +231,61 @@ def test_after_snakemake_was_killed_the_same_command_cancels_its_jobs_and_goes_o
     run.finish()
     assert went_on(tree) > epoch
     check(tree, undisturbed_root)
+
+
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
+def test_a_controller_that_is_away_when_jobs_are_submitted_costs_nothing_but_time(
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    hold(tree, ALL)
+    cluster.stop()
+    run = start()
+    run.wait(lambda: outage(tree), "a submission that waits")
+    run.wait(lambda: "Slurm does not answer (" in run.said, "a line that says so")
+    time.sleep(70)
+    cluster.back()
+    run.finish()
+    assert "Slurm answers again." in run.said
+    assert "Trying to restart" not in run.said
+    assert cluster.all_jobs("%T") == [["COMPLETED"]]
+    check(tree, undisturbed_root)
+
+
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
+def test_an_answer_that_is_lost_submits_nothing_twice(
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    """The controller takes the request, and answers when nobody listens any more."""
+    hold(tree, ALL)
+    with cluster.frozen():
+        run = start()
+        run.wait(lambda: outage(tree), "a request without an answer")
+    run.finish()
+    assert "Trying to restart" not in run.said
+    states = [state for (state,) in cluster.all_jobs("%T")]
+    assert states.count("COMPLETED") == 1
+    assert set(states) <= {"COMPLETED", "CANCELLED"}, "one that came twice was cancelled before it began"
+    check(tree, undisturbed_root)
+
+
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
+def test_an_interrupted_run_submits_nothing_any_more(
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    hold(tree, ALL)
+    cluster.stop()
+    run = start()
+    run.wait(lambda: outage(tree), "a submission that waits")
+    os.kill(run.process.pid, signal.SIGINT)
+    assert run.process.wait(120) != 0
+    assert "Traceback" not in run.said
+    cluster.back()
+    assert cluster.all_jobs() == []
+    run = start()
+    run.finish()
+    check(tree, undisturbed_root)
+
+
+def outage(tree: "Tree") -> list[Path]:
+    """Notes of submissions, or of questions, that nobody answers."""
+    return list(tree.root.glob(".snakemake/slurm/*/away"))
