@@ -7,8 +7,12 @@ from typing import Any
 
 import yaml
 
+from lacuna.config.datasets import check_datasets
 from lacuna.config.figures import check_figures
-from lacuna.config.parts import Models, Paper, check_datasets, check_names, check_papers, check_scale
+from lacuna.config.fits import check_fits
+from lacuna.config.parts import Models, Paper, check_names, check_papers
+from lacuna.config.radii import check_radii
+from lacuna.config.scales import check_scale
 from lacuna.config.schema import check_schema
 from lacuna.config.shared import check_shared, written_out
 from lacuna.config.tables import check_tables
@@ -204,6 +208,8 @@ def _check(
         check_tables(paper)
         check_figures(paper, models)
     check_names(checked)
+    check_radii(checked)
+    check_fits(checked)
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:

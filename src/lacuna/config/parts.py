@@ -1,8 +1,7 @@
-"""What JSON Schema cannot say of datasets, scales, models and attacks: names that must exist, what goes together."""
+"""What JSON Schema cannot say of a paper's models and attacks: names that must exist, what goes together."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from lacuna.config.budgets import check_budget
@@ -11,16 +10,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
-from lacuna.language.models import (
-    ARCHITECTURES,
-    DROPOUT_NETWORKS,
-    ENSEMBLE,
-    OWN,
-    PUBLISHED_NETWORKS,
-    SELF,
-    STANDARD,
-    parse_model,
-)
+from lacuna.language.models import DROPOUT_NETWORKS, ENSEMBLE, OWN, PUBLISHED_NETWORKS, SELF, STANDARD, parse_model
 
 OWN_NAME = f"{OWN}-"
 # What may stand for a model besides a network of this project, as a sentence calls it.
@@ -74,50 +64,6 @@ class Paper:
         return {key: f"attacks.{attack}.shared.{key}" for key in shared}
 
 
-def check_datasets(file: str, datasets: Mapping[str, Any]) -> None:
-    """What must agree: square images, one mean and std per channel, one folder per class, named classes for a CSV."""
-    for name, dataset in datasets.items():
-        channels, height, width = dataset["image"]
-        if height != width:
-            raise LacunaError(f"{file}, key {name}.image: {dataset['image']} is not allowed; allowed: a square")
-        for key in ("mean", "std"):
-            values = dataset["normalisation"].get(key)
-            if values is not None and len(values) != channels:
-                where = f"{file}, key {name}.normalisation.{key}"
-                raise LacunaError(
-                    f"{where}: {values} is not allowed; allowed: one number above 0 per channel ({channels})"
-                )
-        _check_classes(f"{file}, key {name}", dataset)
-
-
-def _check_classes(where: str, dataset: Mapping[str, Any]) -> None:
-    source, classes = dataset["source"], dataset["classes"]
-    if source["kind"] == "partitions" and isinstance(classes, int):
-        raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
-    if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
-        raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
-    if dataset.get("train_at_least", 1) > dataset["train"]:
-        raise LacunaError(f"{where}.train_at_least is above train; allowed: at most {dataset['train']}")
-
-
-def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
-    """A scale's file against the datasets: roles, recipes, width and costs."""
-    for role, dataset in settings["datasets"].items():
-        known(file, f"datasets.{role}", dataset, datasets)
-        known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
-    if Fraction(settings["width"]) <= 0:
-        raise LacunaError(f"{file}, key width: '{settings['width']}' is not allowed; allowed: a fraction above 0")
-    for dataset, recipe in settings["recipes"].items():
-        known(file, "recipes", dataset, datasets)
-        milestones = recipe["schedule"].get("milestones", [])
-        if milestones != sorted(set(milestones)) or any(epoch >= recipe["epochs"] for epoch in milestones):
-            where = f"{file}, key recipes.{dataset}.schedule.milestones"
-            limit = f"epochs in rising order, below epochs ({recipe['epochs']})"
-            raise LacunaError(f"{where}: {milestones} is not allowed; allowed: {limit}")
-        for arch in recipe.get("epochs_of", {}):
-            known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
-
-
 def check_papers(papers: Mapping[str, Paper]) -> None:
     """Of every paper's file: its name, models, trainings, attacks and suites; and the selections of the scale."""
     selections, models = [name for paper in papers.values() for name in paper.content["selections"]], Models(papers)
@@ -143,11 +89,15 @@ def check_names(papers: Mapping[str, Paper]) -> None:
             seen[exhibit] = paper.file
 
 
+LEVELS = "lspga"  # ascends the levels of a thermometer encoding, which has no gradient at the pixels
 _MASKED = [name for name, method in METHODS.items() if method.training and method.foreground]
 
 
 def _check_trainings(paper: Paper) -> None:
     for name, training in paper.content["trainings"].items():
+        for key, problem in _contradictions(training):
+            file = paper.scale_file if name in paper.settings.get("trainings", {}) else paper.file
+            raise LacunaError(f"{file}, key trainings.{name}.{key}: {problem}")
         if attack := dict(training.get("attack", {})):
             method = METHODS[attack.pop("method")]
             if "masks" in attack and not method.foreground:
@@ -157,6 +107,19 @@ def _check_trainings(paper: Paper) -> None:
             budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
             assert method.training, "the schema allows no other methods"
             check_budget(paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget)
+
+
+def _contradictions(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Parts of a training that cannot stand together."""
+    if "head" in training and training.keys() != {"head", "pretrained"}:
+        alone = "the published network is taken as it is and nothing is trained"
+        yield "head", f"{alone}; allowed: head with pretrained alone"
+    if "thermometer" in training and "pretrained" in training:
+        yield "thermometer", "trained weights take pixels, not their thermometer encoding; allowed: one of the two"
+    method = training.get("attack", {}).get("method", LEVELS)
+    if "attack" in training and ("thermometer" in training) != (method == LEVELS):
+        why = "it needs thermometer" if method == LEVELS else "thermometer encoding has no gradient for it"
+        yield "attack.method", f"'{method}' is not allowed: {why}; allowed: {LEVELS} with thermometer, others without"
 
 
 class Models:

@@ -13,6 +13,8 @@ from lacuna.language.codes import GRADIENT_METRICS, arch_code, network_of
 from lacuna.language.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, Exhibits, joined
 from lacuna.language.models import SELF
 
+QUANTISED, ADVDROP = ("success_relaxed", "success_hard"), "advdrop"
+
 
 def check_tables(paper: Paper) -> None:
     """Every table of a paper's file."""
@@ -124,6 +126,9 @@ def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
         measured = ", ".join(attack.get("measures", [])) or "none"
         where = f"{place.file}, key {place.key('metric')}"
         raise LacunaError(f"{where}: '{part['metric']}' is not measured of this attack; allowed: {measured}")
+    if part["metric"] in QUANTISED and attack["method"] != ADVDROP:
+        where = f"{place.file}, key {place.key('metric')}"
+        raise LacunaError(f"{where}: '{part['metric']}' is of {ADVDROP}'s quantiser, not of {attack['method']}")
 
 
 def _check_checks(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:

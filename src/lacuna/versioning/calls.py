@@ -1,12 +1,18 @@
 """The command lines of DVC and Snakemake, with this interpreter, in the checkout's root."""
 
 import os
+import re
 import subprocess
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from lacuna.errors import LacunaError
 
+ERROR = "ERROR: "  # how DVC's errors begin
+EXCEPTION = re.compile(r"[A-Za-z]+(Error|Exception)( in .*)?:")  # how Snakemake's do; the reason is on the next line
+LONGEST = 400  # characters of a reason
 RENDERING = ("table", "publish_table", "figure", "publish_figure")
 
 
@@ -16,16 +22,43 @@ def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def transfer(*arguments: str) -> tuple[bool, str]:
-    """A push or a pull, its progress and errors on the terminal: whether it succeeded, and its closing count."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=subprocess.PIPE, text=True)
-    return done.returncode == 0, "".join(done.stdout.splitlines()[-1:])
+    """A push or a pull, its progress on the terminal: whether it succeeded, and its closing count or why it failed."""
+    bars = {"DVC_IGNORE_ISATTY": "1"} if sys.stderr.isatty() else {}  # into a pipe, which goes to the terminal
+    command, pipe, environment = [sys.executable, "-m", "dvc", *arguments], subprocess.PIPE, os.environ | bars
+    with (
+        subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as process,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        assert process.stdout
+        assert process.stderr
+        said = beside.submit(_passed_on, process.stderr.fileno())
+        count = process.stdout.read().decode(errors="replace").splitlines()[-1:]
+        done = process.wait() == 0
+        return done, "".join(count) if done else why(said.result(), process.returncode)
+
+
+def _passed_on(stream: int) -> str:
+    """What a program says on a stream, shown as it comes up to an error of DVC's, which the caller tells."""
+    said, decoder = "", getincrementaldecoder("utf-8")("replace")
+    while part := os.read(stream, 4096):
+        shown = len(said.partition(ERROR)[0])
+        said += decoder.decode(part)
+        sys.stderr.write(said.partition(ERROR)[0][shown:])
+        sys.stderr.flush()
+    return said
 
 
 def add(files: list[str]) -> None:
     """Adds files to DVC in one call. Raises `LacunaError` with DVC's own words where it failed."""
-    done = dvc("add", "--quiet", *files)
+    done = dvc("add", *files)  # with --quiet it does not say why it failed
     if done.returncode != 0:
-        raise LacunaError(f"dvc add: {_sentence(done.stderr, 'ERROR: ')}")
+        raise LacunaError(f"dvc add: {why(done.stderr, done.returncode)}")
+
+
+def checkout(files: list[str]) -> str:
+    """Puts tracked files from the cache where they belong; why that failed in DVC's words, empty where it did not."""
+    done = dvc("checkout", *files)
+    return "" if done.returncode == 0 else why(done.stderr, done.returncode)
 
 
 def snakemake(scale: str, *arguments: str) -> str:
@@ -36,15 +69,31 @@ def snakemake(scale: str, *arguments: str) -> str:
         [*command[:place], "--config", f"scale={scale}", *command[place:]], capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise LacunaError(f"snakemake {arguments[0]}: {_sentence(done.stderr, 'error: ')}")
+        raise LacunaError(f"snakemake {arguments[0]}: {why(done.stderr, done.returncode)}")
     return done.stdout
 
 
-def _sentence(said: str, mark: str) -> str:
-    """The line after ``mark`` of what a program said on stderr, or its last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["failed without a word"]
-    marked = [line.removeprefix(mark) for line in lines if line.startswith(mark)]
-    return (marked or lines[-1:])[0]
+def why(said: str, status: int) -> str:
+    """The reason for a failure in one sentence, from what a program said on stderr.
+
+    That is what stands after this project's mark of an error, or to the end after DVC's, else after the name of an
+    exception, else the last line.
+    """
+    lines = [line for line in said.splitlines() if line.strip()]
+    for i, line in enumerate(lines):
+        if line.startswith("error: "):
+            return _shortened(line.removeprefix("error: "))
+        if line.startswith(ERROR):
+            return _shortened(" ".join(lines[i:]).removeprefix(ERROR))
+        if EXCEPTION.fullmatch(line) and lines[i + 1 :]:
+            return _shortened(lines[i + 1])
+    return _shortened(lines[-1]) if lines else f"it ended with status {status} and said nothing"
+
+
+def _shortened(text: str) -> str:
+    """On one line, and no longer than a sentence can be."""
+    whole = " ".join(text.split())
+    return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."
 
 
 def refused(targets: Iterable[str]) -> set[str]:
@@ -62,15 +111,15 @@ def touch(scale: str, agreeing: list[str], absent: list[str]) -> None:
     """
     if not agreeing:
         return
-    snakemake(scale, "--touch", "--forceall", "--quiet", "all", "--", *agreeing)
+    snakemake(scale, "--touch", "--forceall", "--", *agreeing)
     if absent:
-        snakemake(scale, "--quiet", "all", "--cleanup-metadata", *absent)
+        snakemake(scale, "--cleanup-metadata", *absent)
 
 
 def render(scale: str, files: list[str]) -> None:
     """Tables and figures from the cells that are there; nothing else may run."""
     if files:
-        snakemake(scale, "--quiet", "all", "--allowed-rules", *RENDERING, "--", *files)
+        snakemake(scale, "--allowed-rules", *RENDERING, "--", *files)
 
 
 def pending(scale: str, files: list[str]) -> set[str]:

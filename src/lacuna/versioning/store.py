@@ -74,8 +74,8 @@ class Store:
     def push(self) -> bool:
         """Sends what the ``.dvc`` files name to the remote."""
         files = self._tracked_or_stop()
-        done, count = calls.transfer("push", *files)
-        self.say(f"{self._what()}: {len(files)} tracked files, {count if done else 'NOT pushed'}")
+        done, said = calls.transfer("push", *files)
+        self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT pushed: {said}'}")
         self._uncommitted()
         return done
 
@@ -114,8 +114,8 @@ class Store:
 
     def _fetch(self, files: list[str]) -> bool:
         """``dvc pull``. One file that DVC refuses to replace stops it for all, so the others are asked for again."""
-        done, count = calls.transfer("pull", *files)
-        self.say(f"{self._what()}: {len(files)} tracked files, {count if done else 'NOT all pulled'}")
+        done, said = calls.transfer("pull", *files)
+        self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT all pulled: {said}'}")
         if done:
             return True
         own = calls.refused(files)
@@ -123,7 +123,9 @@ class Store:
             self.say(f"kept: {path} differs from the tracked version; delete it and its .prov.json to pull that one")
             own |= set(pair(path))
         rest = [file for file in files if file not in own]
-        return calls.dvc("checkout", *rest).returncode == 0
+        if left := calls.checkout(rest):
+            self.say(f"{self._what()}: NOT all put in place: {left}")
+        return not left
 
     def _bless(self, findings: list[Finding]) -> None:
         planned = {artefact.path for artefact in self.planned}

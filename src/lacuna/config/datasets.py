@@ -1,0 +1,113 @@
+"""A dataset's entry: what must agree in it, and what cannot be so. No torch here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lacuna.config.parts import known
+from lacuna.data.classes import class_count, class_names
+from lacuna.data.places import OWN_KINDS
+from lacuna.errors import LacunaError
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a dataset that is fetched, or is part of a library, is: nothing in its entry can change it."""
+
+    image: tuple[int, int, int]
+    classes: int
+    train: int
+    test: int
+
+
+PUBLISHED = {
+    "CIFAR10": Published((3, 32, 32), 10, 50_000, 10_000),
+    "MNIST": Published((1, 28, 28), 10, 60_000, 10_000),
+    "FashionMNIST": Published((1, 28, 28), 10, 60_000, 10_000),
+    "STL10": Published((3, 96, 96), 10, 5_000, 8_000),
+    "photographs": Published((3, 64, 64), 10, 3_000, 1_000),
+}
+FILES = (1, 3)  # channels that image files are read with: grey, or red, green and blue
+SHARPEST, FLATTEST = 0.001, 1  # standard deviations: pixels in [0, 1] that differ have more than a quarter of a level
+# Classes that torchvision's segmentation networks tell apart (COCO images, labels of PASCAL VOC).
+SEGMENTED = (
+    *("__background__", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+
+
+def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:
+    """What must agree: square images, one mean and std per channel, one folder per class, named classes for a CSV."""
+    for name, dataset in datasets.items():
+        where, (channels, height, width) = f"{file}, key {name}", dataset["image"]
+        if height != width:
+            raise LacunaError(f"{where}.image: {dataset['image']} is not allowed; allowed: a square")
+        _check_published(where, dataset)
+        if dataset["source"]["kind"] in OWN_KINDS and channels not in FILES:
+            raise LacunaError(f"{where}.image: {channels} channels are not allowed; allowed: 1 or 3, as files have")
+        check_normalisation(f"{where}.normalisation", dataset["normalisation"], (channels,))
+        _check_classes(where, dataset)
+        _check_counts(where, dataset)
+        _check_segmentation(file, name, dataset)
+
+
+def _check_published(where: str, dataset: Entry) -> None:
+    source = dataset["source"]
+    published = PUBLISHED.get(source.get("name", source["kind"]))
+    if published is None:
+        return
+    entry = {key: dataset[key] for key in ("train", "test")}
+    found = Published(tuple(dataset["image"]), class_count(dataset), **entry)
+    for key, value in vars(published).items():
+        if (stated := getattr(found, key)) != value:
+            shown = [list(x) if isinstance(x, tuple) else x for x in (stated, value)]
+            raise LacunaError(f"{where}.{key}: {shown[0]} is not allowed; allowed: {shown[1]}, as it is published")
+
+
+def check_normalisation(where: str, entry: Entry, lengths: Sequence[int]) -> None:
+    """Mean and standard deviation of pixels in [0, 1]: of one of these ``lengths``, and of that range.
+
+    Raises `LacunaError` with what the numbers are for pixels in [0, 1] where they look like those for 0 to 255.
+    """
+    for key, lowest, highest in (("mean", 0, 1), ("std", SHARPEST, FLATTEST)):
+        values = entry.get(key)
+        if values is None:
+            continue
+        if len(values) not in lengths:
+            one = "one number above 0 per channel" if len(lengths) == 1 else "one number, or one per channel"
+            raise LacunaError(f"{where}.{key}: {values} is not allowed; allowed: {one} ({lengths[-1]})")
+        if not all(lowest <= value <= highest for value in values):
+            of_bytes = [round(value / 255, 4) for value in values]
+            hint = f"; of 0 to 255 write {of_bytes}" if max(values) > 1 and max(of_bytes) <= highest else ""
+            allowed = f"{lowest} to {highest}, since pixels lie in [0, 1]{hint}"
+            raise LacunaError(f"{where}.{key}: {values} is not allowed; allowed: {allowed}")
+
+
+def _check_classes(where: str, dataset: Entry) -> None:
+    source, classes = dataset["source"], dataset["classes"]
+    if source["kind"] == "partitions" and isinstance(classes, int):
+        raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
+    if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
+        raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
+
+
+def _check_counts(where: str, dataset: Entry) -> None:
+    """Images of every class for the training; for the test too, where each class has a folder of its own."""
+    if dataset.get("train_at_least", 1) > dataset["train"]:
+        raise LacunaError(f"{where}.train_at_least is above train; allowed: at most {dataset['train']}")
+    classes, folders = class_count(dataset), dataset["source"]["kind"] == "folder"
+    least = {"train": classes, "train_at_least": classes, "test": classes if folders else 2}
+    for key, count in least.items():
+        if dataset.get(key, count) < count:
+            of = f"{classes} classes" if count == classes else "at least two classes"
+            raise LacunaError(f"{where}.{key}: {dataset[key]} is not allowed; allowed: at least {count}, for {of}")
+
+
+def _check_segmentation(file: str, name: str, dataset: Entry) -> None:
+    """The classes that a segmentation is told apart by: this dataset's, each with one of the network's."""
+    masks, key = dataset.get("foreground", {}).get("masks", {}), f"{name}.foreground.masks.class_of"
+    for ours, theirs in masks.get("class_of", {}).items():
+        known(file, key, ours, class_names(dataset))
+        known(file, f"{key}.{ours}", theirs, SEGMENTED)

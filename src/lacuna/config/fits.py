@@ -1,0 +1,114 @@
+"""What cannot be done with these images, this network, or this source, though it could with others. No torch here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from lacuna.config.datasets import check_normalisation
+from lacuna.config.parts import LEVELS, Paper
+from lacuna.config.uses import uses
+from lacuna.data.classes import class_count
+from lacuna.errors import LacunaError
+from lacuna.language.attacks import OWN_METHOD, method_of
+from lacuna.language.exhibits import Exhibits
+from lacuna.language.models import OWN, ModelSpec, parse_model
+
+Body = Mapping[str, Any]
+SMALLEST_SIDE = {"densenet121": 8}  # halves its images three times; the others round up, or stop at one pixel
+IMAGENET_CLASSES = 1000  # of published weights
+
+
+@dataclass(frozen=True)
+class Images:
+    """A dataset as networks and attacks meet it."""
+
+    name: str
+    channels: int
+    side: int
+    classes: int
+
+
+def check_fits(papers: Mapping[str, Paper]) -> None:
+    """Every network of every exhibit against the dataset, and every attack against its source."""
+    trainings = {name: body for paper in papers.values() for name, body in paper.content["trainings"].items()}
+    own = {name: (paper.file, body) for paper in papers.values() for name, body in paper.content["networks"].items()}
+    for paper in papers.values():
+        for use in uses(paper):
+            images = _images(paper, use.dataset)
+            where = f"{paper.file}, key {use.key}"
+            for model in sorted(use.models):
+                _check_model(where, model, images, Fraction(paper.settings["width"]), trainings, own)
+            for attack, source in sorted(use.sets):
+                _check_source(paper, where, attack, source, trainings)
+
+
+def _images(paper: Paper, name: str) -> Images:
+    channels, side, _ = paper.datasets[name]["image"]
+    return Images(name, channels, side, class_count(paper.datasets[name]))
+
+
+def _check_model(
+    where: str,
+    model: str,
+    images: Images,
+    width: Fraction,
+    trainings: Mapping[str, Body],
+    own: Mapping[str, tuple[str, Body]],
+) -> None:
+    spec = parse_model(model)
+    if spec.training == OWN:
+        file, body = own[model]
+        return check_normalisation(f"{file}, key networks.{model}", body, sorted({1, images.channels}))
+    training = trainings.get(spec.training, {})
+    for problem in (*_network_problems(spec, images, width), *_training_problems(training, images, width)):
+        raise LacunaError(f"{where}: {model} on {images.name}: {problem}")
+    return None
+
+
+def _network_problems(spec: ModelSpec, images: Images, width: Fraction) -> Iterator[str]:
+    if images.side < (smallest := SMALLEST_SIDE.get(spec.arch, 1)):
+        yield f"{spec.arch} takes no images of {images.side} x {images.side}; allowed: at least {smallest} x {smallest}"
+    for place, keep in spec.keep:
+        neurons = fewest_neurons(place, images.side, width * (1 + spec.wide))
+        if place != "dc" and Fraction(keep) * neurons < 1:
+            least = f"{ceil(10**6 / neurons) / 10**6:.6f}".rstrip("0")
+            yield f"{place}{keep} leaves no neuron of a layer that has {neurons}; allowed: at least {least}"
+
+
+def fewest_neurons(place: str, side: int, width: Fraction) -> int:
+    """Neurons of the smallest layer that carries masks at a place; no architecture's smallest has more.
+
+    ``sm`` has one mask for all channels, at the images' size or half of it. Of other places the smallest layer has
+    64 channels at the images' size (bottom), or 512 at a quarter of it (top), or less; 16 in narrow networks.
+    """
+    if place == "sm":
+        return side**2
+    channels, halved = (512, 4) if place == "top" else (64, 1)
+    return max(16, round(channels * width)) * ceil(side / halved) ** 2
+
+
+def _training_problems(training: Body, images: Images, width: Fraction) -> Iterator[str]:
+    if "pretrained" in training and (images.channels != 3 or width != 1):
+        here = f"not {images.channels} and {width}"
+        yield f"trained weights fit 3 channels and width 1, {here}; allowed: pretrained: null in the scale's trainings"
+    if "head" in training and images.classes != IMAGENET_CLASSES:
+        yield f"the published last layer has {IMAGENET_CLASSES} classes, not {images.classes}; allowed: no key head"
+    if (smoothing := training.get("label_smoothing", 0)) >= (limit := 1 - 1 / images.classes):
+        yield f"label_smoothing {smoothing} leaves the true class no more than others; allowed: below {limit:.4g}"
+    if (size := training.get("drop_block", {}).get("size", 1)) > images.side:
+        yield f"drop_block.size {size} is more than the image's; allowed: at most {images.side}"
+
+
+def _check_source(paper: Paper, where: str, attack: str, source: str, trainings: Mapping[str, Body]) -> None:
+    """Thermometer encoding has no gradient at the pixels, and LS-PGA takes nothing else."""
+    method, members = paper.content["attacks"][attack]["method"], Exhibits(paper.content).members(source)
+    encoded = [m for m in members if "thermometer" in trainings.get(parse_model(m).training, {})]
+    if method == LEVELS and encoded != [source]:
+        needs = f"{method} needs a network with thermometer encoding"
+        raise LacunaError(f"{where}: attack '{attack}' on {source}: {needs}; allowed for others: fgsm, pgd")
+    followed = method_of(method)
+    if encoded and followed.loss and followed is not OWN_METHOD and method != LEVELS:
+        why = f"{encoded[0]} discretises its pixels, so that {method} finds no gradient"
+        raise LacunaError(f"{where}: attack '{attack}' on {source}: {why}; allowed: {LEVELS}, square, boundary")

@@ -1,0 +1,69 @@
+"""Which networks, attacks and datasets meet in each exhibit of a paper's file. No torch here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lacuna.config.parts import Paper
+from lacuna.language.codes import NO_SOURCE
+from lacuna.language.exhibits import Exhibits, joined
+from lacuna.language.models import SELF
+
+Body = Mapping[str, Any]
+
+
+@dataclass
+class Use:
+    """What an exhibit, or a panel of one, runs on one dataset: networks, and (attack, source) of adversarial sets.
+
+    ``key`` is the exhibit's in its file; ``models`` are those of ensembles, and those that only choose images, too.
+    """
+
+    key: str
+    dataset: str
+    models: set[str] = field(default_factory=set)
+    sets: set[tuple[str, str]] = field(default_factory=set)
+
+
+def uses(paper: Paper) -> Iterator[Use]:
+    """Every use of a paper's exhibits, with the scale's datasets in their roles."""
+    exhibits, datasets = Exhibits(paper.content), paper.settings["datasets"]
+    for name, body in paper.content["tables"].items():
+        yield _whole(exhibits, _of_table(exhibits, Use(f"tables.{name}", datasets[body["dataset"]]), body))
+    for name, body in paper.content["figures"].items():
+        if "dataset" in body:
+            yield _whole(exhibits, _of_figure(exhibits, Use(f"figures.{name}", datasets[body["dataset"]]), body))
+        for line in body.get("lines", []):
+            yield Use(f"figures.{name}", datasets[line["dataset"]], {line["model"]})
+
+
+def _of_table(exhibits: Exhibits, use: Use, body: Body) -> Use:
+    """What a table's cells name; ``self`` is each network that the suite is tried on."""
+    for part in (joined(row, column) for row in body["rows"] for column in body["columns"]):
+        use.models.add(part["model"])
+        if "suite" in part:
+            suite = exhibits.parts["suites"][part["suite"]]
+            sources = [part["model"] if source == SELF else source for source in suite["sources"]]
+            use.sets |= {(attack, source) for attack in suite["attacks"] for source in sources}
+    return use
+
+
+def _of_figure(exhibits: Exhibits, use: Use, body: Body) -> Use:
+    use.models |= {*body.get("models", []), *(body[key] for key in ("model",) if key in body)}
+    use.sets |= {(row["attack"], row["source"]) for row in body.get("rows", [])}
+    if "suite" in body:  # of sets made without a network
+        use.sets |= {(attack, NO_SOURCE) for attack in exhibits.parts["suites"][body["suite"]]["attacks"]}
+    return use
+
+
+def _whole(exhibits: Exhibits, use: Use) -> Use:
+    """A use with what its sets are made from: sources, networks that choose their images, sets they are scaled to."""
+    attacks = exhibits.parts["attacks"]
+    for attack, source in list(use.sets):
+        if like := attacks[attack].get("like"):
+            use.sets.add((like["attack"], like.get("source", source)))
+    chosen = {attacks[attack]["selection"] for attack, _ in use.sets}
+    choosing = [model for name in chosen for model in exhibits.parts["selections"][name].get("sources", [])]
+    named = {*use.models, *choosing, *(source for _, source in use.sets)}
+    use.models = {member for model in named for member in exhibits.members(model)}
+    return use
