@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.shuffle import shuffle
-from lacuna.attacks.stylised import stylised
+from lacuna.attacks.stylised import stylise
 from lacuna.data.sources import load_splits
 
 torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def silhouettes(x: Tensor) -> Tensor:
 
 
 def restyled(x: Tensor) -> Tensor:
-    return stylised(None, x, torch.zeros(len(x)), draws=draws(x))
+    return stylise(None, x, torch.zeros(len(x)), draws=draws(x))
 
 
 def shuffled(x: Tensor) -> Tensor:

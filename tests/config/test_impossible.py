@@ -32,7 +32,12 @@ SCALES: list[tuple[str, Change, str, str]] = [
     (PAPER, put(f"{SGD}.augmentation.pad", 400), f"{SGD}.augmentation.pad", "below 32"),
     (PAPER, put(f"{SGD}.weight_decay", 10), f"{SGD}.weight_decay", "below 10, 1 / learning_rate"),
     (PAPER, put(f"{SGD}.learning_rate", 101), f"{SGD}.learning_rate", "above 0 and at most 100"),
-    (PAPER, put("recipes.stl10.learning_rate", 2), "recipes.stl10.learning_rate", "at most 1, which with adam"),
+    (
+        PAPER,
+        put("recipes.stl10.learning_rate", 2),
+        "recipes.stl10.learning_rate",
+        "at most 1, the length of a step of adam",
+    ),
     (PAPER, recipe("cifar10", nesterov=True, momentum=0), f"{SGD}.nesterov", "false, or a momentum above 0"),
     (PAPER, put(f"{SGD}.epochs_of", {"vgg19": 200}), f"{SGD}.schedule.milestones", "below epochs_of.vgg19 (200)"),
     (DEMO, recipe("fashion-mnist-subset", batch_size=10000, epochs=1), f"{RECIPE}.batch_size", "at most 5000, or more"),

@@ -101,14 +101,18 @@ def project(table3: "Project") -> "Project":
 
 
 def attack(method: str, budget: dict[str, Any]) -> Callable[[Any], None]:
-    """Puts another method with one budget in the place of PGD, with the source ``none`` where it needs no network."""
+    """Puts another method with one budget in the place of PGD, on a source that it can attack.
+
+    That is ``none`` where it needs no network, and an encoded network for a method that ascends levels.
+    """
+    only = {"lspga": "resnet18-th16-s0"}.get(method, "" if METHODS[method].network else "none")
 
     def change(content: Any) -> None:
         content["attacks"]["pgd16"] |= {"method": method, "budgets": [budget]}
-        if not METHODS[method].network:
-            content["suites"]["pgd16"]["sources"] = ["none"]
+        if only:
+            content["suites"]["pgd16"]["sources"] = [only]
             column, accuracy = (content["tables"]["table3"]["columns"][i] for i in (0, -1))
-            content["tables"]["table3"]["columns"] = [column | {"source": "none"}, accuracy]
+            content["tables"]["table3"]["columns"] = [column | {"source": only}, accuracy]
 
     return change
 

@@ -288,6 +288,8 @@ def relaxed(node: Any) -> Any:
     kept = {"anyOf" if key == "oneOf" else key: value for key, value in node.items() if key not in dropped}
     if {"then", "else"} <= node.keys():
         kept["anyOf"] = [node["then"], node["else"]]
+    if {"allOf", "properties"} <= node.keys():  # whose conditions say which of the properties may be there
+        kept.setdefault("additionalProperties", False)
     named = ("properties", "$defs")
     return {
         key: {name: relaxed(part) for name, part in value.items()} if key in named else relaxed(value)
