@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lacuna.language.models import ARCHITECTURES
+
 if TYPE_CHECKING:
     from conftest import Tree
 
@@ -62,7 +64,7 @@ def test_a_bad_model_name_names_file_place_and_the_allowed_architectures(small: 
     small.replace("config/papers/defective.yaml", f"model: {NETWORK}", "model: vgg91-standard-s1")
     said = before_any_job(small)
     assert said.startswith("config/papers/defective.yaml, key tables.table3.rows[2].model: model 'vgg91-standard-s1'")
-    assert "allowed: resnet18, resnet34, resnet50, densenet121, senet18, vgg19" in said
+    assert f"allowed: {', '.join(ARCHITECTURES)}" in said
 
 
 def test_a_checkout_below_a_path_with_a_space_is_refused(small_root: Path, tmp_path: Path, small: "Tree") -> None:

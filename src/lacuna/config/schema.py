@@ -129,7 +129,8 @@ def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
     validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
     if errors := sorted(validator.iter_errors(content), key=_order):
-        raise LacunaError(_sentence(errors[0], file))
+        defaults = content if schema == "config" else {}  # whose keys are there though nobody wrote them
+        raise LacunaError(_sentence(errors[0], file, defaults))
 
 
 def _order(error: ValidationError) -> tuple[int, str, bool]:
@@ -144,7 +145,7 @@ def dotted(path: Sequence[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def _sentence(error: ValidationError, file: str) -> str:
+def _sentence(error: ValidationError, file: str, defaults: Mapping[str, Any]) -> str:
     path = [*error.absolute_path]
     rule = str(error.validator)
     limit: Any = error.validator_value
@@ -153,7 +154,7 @@ def _sentence(error: ValidationError, file: str) -> str:
     if rule == "additionalProperties":
         known = sorted(schema.get("properties", {}))
         wrong = min((key for key in content if key not in known), key=str)
-        close = get_close_matches(str(wrong), [key for key in known if key not in content], 1)
+        close = get_close_matches(str(wrong), [key for key in known if key not in content or key in defaults], 1)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
     if rule == "required":
