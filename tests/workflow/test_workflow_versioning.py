@@ -100,7 +100,7 @@ def test_after_a_pull_an_edit_plans_what_it_plans_where_all_was_made(pulled: Clo
     assert pulled.planned() == {"attack": 2, "evaluate": 4, **COMPUTED}
     pulled.git("checkout", "-q", "config")
     assert pulled.planned() == {}
-    pulled.append("src/lacuna/evaluation.py")
+    pulled.append("src/lacuna/evaluation/predictions.py")
     assert pulled.planned() == {"select": 1, "attack": 2, "evaluate": 4, **COMPUTED}
 
 
