@@ -62,7 +62,7 @@ def a_cell(metric: str, source: str, target: str = TARGETS[0]) -> dict[str, Any]
 def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
     """Image id -> what it adds to the metric of the first target, as the definitions say."""
     right = {
-        key[1]: {r.image for r in frame.itertuples() if r.attack == "none" and r.clean == r.label}
+        key.name: {r.image for r in frame.itertuples() if r.attack == "none" and r.clean == r.label}
         for key, frame in frames.items()
     }
     found: dict[int, Any] = {}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCALES = {"demo": "fashion-mnist-subset", "laptop": "cifar10", "paper": "cifar10"}
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
-SOURCES = [f"{arch}-standard-s0" for arch in ARCHITECTURES if arch not in ("resnet34", "wrn32")]  # those of Table 3
+SOURCES = [f"{arch}-standard-s0" for arch in ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")]  # of Table 3
 DEFECTIVE, DEMO = "config/papers/defective.yaml", "config/scales/demo.yaml"
 DATASET = "fashion-mnist-subset"
 MODEL = "resnet18-bottom0.5-standard-s1m1"

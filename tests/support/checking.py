@@ -12,7 +12,13 @@ from mentions import LINK, PLACEHOLDER, SPAN, Source, excerpt, markdown
 
 # What is not ours, though it stands in backticks or looks like a path of ours.
 PROGRAMS = {"kill", "make", "pip", "python3", "sacct", "screen", "ssh-keygen", "sshd", "tmux", "uv"}
-SLURM = {"MinJobAge", "PreemptMode=CANCEL", "oom_kill", "slurm_extra"}  # its settings, and what its logs say
+SLURM = {
+    "MinJobAge",
+    "PreemptMode=CANCEL",
+    "oom_kill",
+    "slurm-array-jobs",
+    "slurm_extra",
+}  # its settings, and what its logs say
 OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test", "SNAKEMAKE_PROFILE"}  # AdvDrop's code; variables; no value; shapes
 NOT_OURS = PROGRAMS | SLURM | OTHERS
 FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2.1", "cifar-10-python.tar.gz"}
