@@ -254,7 +254,7 @@ def first_block(content: Any) -> Any:
 
 
 MISTAKES: dict[str, tuple[Callable[[Any], object], str]] = {
-    "mistyped key": (lambda c: c["claims"]["DEF01"].update(shere=1), "claims.DEF01.shere is not known (did you mean"),
+    "mistyped key": (lambda c: c["claims"]["DEF01"].update(resaon=1), "claims.DEF01.resaon is not known (did you mean"),
     "mistyped code": (lambda c: first_block(c)["where"].update(varint="x"), "varint is not known"),
     "no relation": (lambda c: first_block(c).pop("relation"), "compare[0].relation is missing"),
     "unknown relation": (lambda c: first_block(c).update(relation="=="), "allowed: >, >=, <, <=, ~"),
