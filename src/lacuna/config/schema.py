@@ -43,6 +43,8 @@ _Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer).redefine("number", _number),
 )
 
+CLOSE = 0.61  # of two keys that are suggested for each other; table and title are less
+
 
 def whole_schema(name: str, text: str) -> Any:
     """The schema ``name`` from its file's text, completed by what the library declares: plots, methods, parameters."""
@@ -129,8 +131,7 @@ def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
     validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
     if errors := sorted(validator.iter_errors(content), key=_order):
-        defaults = content if schema == "config" else {}  # whose keys are there though nobody wrote them
-        raise LacunaError(_sentence(errors[0], file, defaults))
+        raise LacunaError(_sentence(errors[0], file))
 
 
 def _order(error: ValidationError) -> tuple[int, str, bool]:
@@ -145,7 +146,7 @@ def dotted(path: Sequence[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def _sentence(error: ValidationError, file: str, defaults: Mapping[str, Any]) -> str:
+def _sentence(error: ValidationError, file: str) -> str:
     path = [*error.absolute_path]
     rule = str(error.validator)
     limit: Any = error.validator_value
@@ -154,7 +155,7 @@ def _sentence(error: ValidationError, file: str, defaults: Mapping[str, Any]) ->
     if rule == "additionalProperties":
         known = sorted(schema.get("properties", {}))
         wrong = min((key for key in content if key not in known), key=str)
-        close = get_close_matches(str(wrong), [key for key in known if key not in content or key in defaults], 1)
+        close = get_close_matches(str(wrong), known, 1, CLOSE)
         hint = f" (did you mean '{close[0]}'?)" if close else ""
         return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
     if rule == "required":
