@@ -16,6 +16,7 @@ import pytest
 import torch
 from stages import FLOW, Stages, made
 
+from lacuna.errors import LacunaError
 from lacuna.jobs.failures import failure_sentence
 from lacuna.jobs.job import job
 
@@ -143,6 +144,19 @@ def broken() -> None:
     with job(SimpleNamespace(rule="attack", log=["log"], output=["out"])) as say:
         say("begun")
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("error", [LacunaError("baseline: nowhere"), OSError(errno.ENOSPC, "No space left")])
+def test_a_job_without_outputs_ends_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    """The audit, which only reads."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit), job(SimpleNamespace(rule="audit", output=[], log=["logs/audit.log"])):
+        raise error
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert "nowhere" in line or "the disk of logs/audit.log is full" in line
 
 
 def test_any_other_error_keeps_its_traceback_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         say("interrupted; the same command goes on from what is kept")
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        machine = failure_sentence(error, snakemake.rule, str(snakemake.output[0]))
+        first = next(iter(snakemake.output), log)  # the audit has no outputs
+        machine = failure_sentence(error, snakemake.rule, str(first))
         known = str(error) if isinstance(error, LacunaError) else machine
         if known is None:
             _note(log, traceback.format_exc())
