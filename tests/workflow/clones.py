@@ -59,7 +59,7 @@ class Clone(Tree):
 
     def make(self, *arguments: str) -> CompletedProcess[str]:
         """One of the project's make targets, in the environment that runs the tests."""
-        return self.do("make", "-o", "install", f"BIN={Path(sys.executable).parent}", *arguments)
+        return self.do("make", "-o", "install", f"BIN={Path(self.python).parent}", *arguments)
 
     def made(self, *arguments: str) -> str:
         """A make target that must succeed; what it said."""

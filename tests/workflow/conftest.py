@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 import yaml
 from excerpt import excerpt, excerpt_scale
+from warm import warm_interpreter
 
 if TYPE_CHECKING:
     from clones import Clone
@@ -31,12 +32,18 @@ KEPT_ROWS = ("ResNet-18", "VGG-19", "0.5-Bottom")
 
 @dataclass
 class Tree:
-    """A checkout in a folder of its own, with the command line run in it."""
+    """A checkout in a folder of its own, with the command line run in it.
 
+    Calls of Snakemake, and the jobs that they start, come from an ``interpreter`` that has imported others' libraries
+    (warm.py). Where the tree asks for variables of its own, or is to be ``fresh``, they start as a user's do.
+    """
+
+    interpreter: ClassVar[str] = sys.executable
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = TARGETS
     patience: int = 1500  # seconds that one call may take
+    fresh: bool = False
 
     def __truediv__(self, name: str) -> Path:
         return self.root / name
@@ -45,6 +52,12 @@ class Tree:
     def results(self) -> Path:
         """Where this configuration's artefacts lie."""
         return self.root / "results/demo/fashion-mnist-subset"
+
+    @property
+    def python(self) -> str:
+        """The interpreter for calls of this tree's commands."""
+        known = self.environment.keys() <= {"PYTHONPATH"}
+        return self.interpreter if known and not self.fresh else sys.executable
 
     def command(self, *arguments: str) -> list[str]:
         """The command line of Snakemake, with the interpreter that runs the tests."""
@@ -60,7 +73,8 @@ class Tree:
     def execute(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One call of Snakemake, whatever its exit status."""
         how = {"cwd": self.root, "env": self.variables(), "timeout": self.patience}
-        return subprocess.run(self.command(*arguments), capture_output=True, text=True, **how)
+        command = [self.python, *self.command(*arguments)[1:]]
+        return subprocess.run(command, capture_output=True, text=True, **how)
 
     def call(self, *arguments: str) -> tuple[int, str]:
         """One call of Snakemake: its exit status, and what it said on stdout and stderr."""
@@ -220,6 +234,15 @@ def bytecode(shared: Path) -> Iterator[None]:
             patch.delenv("PYTHONDONTWRITEBYTECODE")
             patch.setenv("PYTHONPYCACHEPREFIX", str(shared / "bytecode"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm(bytecode: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Python with others' libraries imported, for the calls of this process."""
+    with warm_interpreter(tmp_path_factory.mktemp("warm")) as program:
+        Tree.interpreter = str(program)
+        yield
+        Tree.interpreter = sys.executable
 
 
 @pytest.fixture(scope="session")

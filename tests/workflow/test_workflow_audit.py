@@ -42,6 +42,7 @@ def judge(tree: "Tree") -> None:
 def test_an_audit_reads_what_exists_and_builds_nothing(finished: "Tree") -> None:
     before = {folder: finished.contents(folder) for folder in ("results", "tables", "figures")}
     (finished / "src/torch.py").write_text(NO_TORCH)
+    finished.fresh = True
     line, report = audited(finished)
     assert line.startswith("audit of scale demo: 2 of 2 exhibits built, 12 cells, ")
     assert "0 tampered, 0 stale, 0 missing; 0 of 0 claims contradicted; reports/audit.html" in line
