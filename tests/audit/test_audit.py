@@ -233,7 +233,8 @@ def test_hostile_records_are_data(made: Project) -> None:
 def test_torch_is_not_imported(made: Project) -> None:
     code = (
         "import sys; from pathlib import Path; import yaml; from lacuna.audit.gather import gather;"
-        "from lacuna.audit.page import render_page; from lacuna.config.load import load; from lacuna.plan.plan import Plan;"
+        "from lacuna.audit.page import render_page; from lacuna.config.load import load;"
+        "from lacuna.plan.plan import Plan;"
         "render_page(gather(Plan(load(Path.cwd(), yaml.safe_load(open('config/config.yaml'))))));"
         "sys.exit('torch' in sys.modules)"
     )
