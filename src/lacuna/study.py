@@ -16,11 +16,11 @@ from lacuna.files.contents import read_adversarial
 from lacuna.plan.paths import folder_of
 from lacuna.reporting.drawing.core.inputs import note_of
 from lacuna.reporting.examples import Examples
-from lacuna.reporting.study.pairs import deal, page
+from lacuna.reporting.study.pairs import deal, study_page
 
 
-def study(standard: str, defective: str, attack: str, pairs: int, seed: int, root: Path) -> str:
-    """The page, from two adversarial sets (paths relative to ``root``) of the same scale and dataset.
+def make_page(standard: str, defective: str, attack: str, pairs: int, seed: int, root: Path) -> str:
+    """The page from two adversarial sets of the same scale and dataset. Their paths are relative to ``root``.
 
     ``attack`` is the code of the attack. Raises `LacunaError` where the sets do not fit together or hold too few pairs.
     """
@@ -32,7 +32,7 @@ def study(standard: str, defective: str, attack: str, pairs: int, seed: int, roo
     first, second = (Examples.read(read_adversarial(path), attack, Path(path).stem) for path in (standard, defective))
     dealt = deal(first, second, classes, pairs, seed)
     note = f"{note_of(scale, dataset, scale == 'paper')} Attack {attack}."
-    return page(dealt, "Which image looks more like its label?", note, f"study-{dataset}-{seed}", seed)
+    return study_page(dealt, "Which image looks more like its label?", note, f"study-{dataset}-{seed}", seed)
 
 
 def _place(path: str) -> tuple[str, str]:
@@ -54,7 +54,7 @@ def _arguments() -> Any:
 if __name__ == "__main__":
     asked = _arguments()
     try:
-        text = study(asked.standard, asked.defective, asked.attack, asked.pairs, asked.seed, Path.cwd())
+        text = make_page(asked.standard, asked.defective, asked.attack, asked.pairs, asked.seed, Path.cwd())
         write_text(asked.output, text)
     except LacunaError as error:
         sys.exit(f"error: {error}")

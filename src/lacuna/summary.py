@@ -1,4 +1,4 @@
-"""``python -m lacuna.summary tables/table3.cells.csv``: where a table is and how it compares with the paper."""
+"""``python -m lacuna.summary tables/table3.cells.csv``: where a table is, and how it compares with the paper."""
 
 import sys
 import time
@@ -8,11 +8,11 @@ import pandas as pd
 
 from lacuna.files.artefacts import CSV_OPTIONS
 from lacuna.jobs.progress import clock
-from lacuna.reporting.tables.pattern import summary
+from lacuna.reporting.tables.pattern import pattern_sentences
 
 
-def describe(path: Path, started: float | None = None) -> str:
-    """What a user wants to read when a table is done; ``started`` is a Unix time in seconds."""
+def describe_table(path: Path, started: float | None = None) -> str:
+    """What a user wants to read when a table is done. ``started`` is a Unix time in seconds."""
     cells = pd.read_csv(path, **CSV_OPTIONS)
     table = path.with_name(path.name.replace(".cells.csv", ""))
     took = f", {clock(time.time() - started)}" if started else ""
@@ -21,8 +21,8 @@ def describe(path: Path, started: float | None = None) -> str:
         f"{table}.csv  (scale {first['scale']}, dataset {first['dataset']}, {len(cells)} cells{took})",
         f"  beside it: {table.name}.md with the paper's numbers, {table.name}.cells.csv, {table.name}.tex",
     ]
-    return "\n".join([*lines, *(f"  {line}" for line in summary(cells))])
+    return "\n".join([*lines, *(f"  {line}" for line in pattern_sentences(cells))])
 
 
 if __name__ == "__main__":
-    print(describe(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None))
+    print(describe_table(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None))

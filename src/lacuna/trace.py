@@ -10,8 +10,8 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, sha256
 
 
-def find(digits: str, results: Path) -> str:
-    """The artefact below ``results`` whose provenance has these first digits. Raises `LacunaError` if none has."""
+def find_artefact(digits: str, results: Path) -> str:
+    """The artefact below ``results`` whose provenance has these first digits. Raises `LacunaError` without one."""
     if len(digits) < 6:
         raise LacunaError(f"'{digits}' is too short; allowed: at least 6 digits of a cell's provenance")
     for path in find_files(results, ".prov.json"):
@@ -26,10 +26,11 @@ def find(digits: str, results: Path) -> str:
     )
 
 
-def describe(artefact: str, depth: int = 0, seen: set[str] | None = None) -> Iterator[str]:
-    """Lines about the artefact and, indented below, all it was made from; what was shown before is only named.
+def describe_artefact(artefact: str, depth: int = 0, seen: set[str] | None = None) -> Iterator[str]:
+    """Lines about the artefact and, indented below, about all that it was made from.
 
-    Files that are gone, or whose bytes are not those recorded, are marked in capitals.
+    An artefact in ``seen`` is only named. Files that are gone, and files whose bytes are not those that were recorded,
+    are marked in capitals.
     """
     seen = set() if seen is None else seen
     indent = "  " * depth
@@ -41,7 +42,7 @@ def describe(artefact: str, depth: int = 0, seen: set[str] | None = None) -> Ite
     provenance = json.loads(path.read_text()) if path.exists() else {}
     yield from (indent + line for line in _block(artefact, provenance))
     for name in provenance.get("stable", {}).get("inputs", {}):
-        yield from describe(name, depth + 1, seen)
+        yield from describe_artefact(name, depth + 1, seen)
 
 
 def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
@@ -54,13 +55,14 @@ def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
     state = "as made" if digest == stable["sha256"] else "CHANGED SINCE IT WAS MADE"
     dirty = " with uncommitted changes" if volatile["dirty"] else ""
     yield f"{name}  {shown}, {state}"
-    yield f"    settings {stable['settings_digest'][:16]}: {json.dumps(short(stable['settings']), sort_keys=True)}"
+    settings = json.dumps(shorten_settings(stable["settings"]), sort_keys=True)
+    yield f"    settings {stable['settings_digest'][:16]}: {settings}"
     versions = ", ".join(f"{key} {value}" for key, value in sorted(stable["versions"].items()))
     yield f"    commit {str(volatile['commit'])[:12]}{dirty}, {volatile['seconds']} s on {volatile['host']}; {versions}"
 
 
-def short(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings without the parts that the artefact's own inputs show again."""
+def shorten_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without the parts that the artefact's inputs show again."""
     return {
         key: value
         for key, value in settings.items()
@@ -70,6 +72,6 @@ def short(settings: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        print("\n".join(describe(find("".join(sys.argv[1:2]), Path("results")))))
+        print("\n".join(describe_artefact(find_artefact("".join(sys.argv[1:2]), Path("results")))))
     except LacunaError as error:
         sys.exit(f"error: {error}")

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from madeup import CELLS, DATA, Report, audited, run
 
-from lacuna.audit.gather import line
+from lacuna.audit.gather import summary_line
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_a_run_as_planned_is_well(made: Project) -> None:
     assert report["summary"]["cells"] == 90
     assert report["summary"]["files"] == 65  # 64 that the table needs, and the claims
     assert {file["state"] for file in report["files"]} == {"agrees"}
-    assert line(report).startswith(
+    assert summary_line(report).startswith(
         "audit of scale demo: 2 of 2 exhibits built, 90 cells, 65 files; 0 tampered, 0 stale"
     )
 
@@ -158,7 +158,7 @@ def test_a_fault_is_named_with_its_kind_and_all_that_it_is_behind(
         parts = {one["id"]: one for one in report["exhibits"]}
         parts |= {f"claims of {one['paper']}": one for one in report["papers"]}
         assert parts[name]["state"] != "built"
-    assert f"{report['summary'][state]} {state}" in line(report)
+    assert f"{report['summary'][state]} {state}" in summary_line(report)
 
 
 def test_other_settings_make_stale_what_depends_on_them_and_nothing_else(made: Project) -> None:
@@ -233,8 +233,9 @@ def test_hostile_records_are_data(made: Project) -> None:
 def test_torch_is_not_imported(made: Project) -> None:
     code = (
         "import sys; from pathlib import Path; import yaml; from lacuna.audit.gather import gather;"
-        "from lacuna.audit.page import page; from lacuna.config.load import load; from lacuna.plan.plan import Plan;"
-        "page(gather(Plan(load(Path.cwd(), yaml.safe_load(open('config/config.yaml'))))));"
+        "from lacuna.audit.page import render_page; from lacuna.config.load import load;"
+        "from lacuna.plan.plan import Plan;"
+        "render_page(gather(Plan(load(Path.cwd(), yaml.safe_load(open('config/config.yaml'))))));"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=made.root).returncode == 0

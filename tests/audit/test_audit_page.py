@@ -19,7 +19,7 @@ from madeup import audited
 from test_audit import CHECKPOINT, flip
 
 from lacuna.audit import page as page_module
-from lacuna.audit.page import page
+from lacuna.audit.page import render_page
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -91,7 +91,7 @@ def poisoned(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_page_needs_nothing_else(report: dict[str, Any]) -> None:
-    html = page(report)
+    html = render_page(report)
     assert "default-src 'none'" in html
     parsed = Page(html)
     links = [tag.get(key) or "" for _, tag in parsed.tags for key in ("src", "href", "action", "srcset") if key in tag]
@@ -101,7 +101,7 @@ def test_the_page_needs_nothing_else(report: dict[str, Any]) -> None:
 
 
 def test_every_link_leads_somewhere_and_no_id_stands_twice(report: dict[str, Any]) -> None:
-    parsed = Page(page(report))
+    parsed = Page(render_page(report))
     ids = Counter(tag["id"] for _, tag in parsed.tags if "id" in tag)
     assert max(ids.values()) == 1
     targets = {(tag["href"] or "")[1:] for tag in parsed.all("a")}
@@ -112,7 +112,7 @@ def test_every_link_leads_somewhere_and_no_id_stands_twice(report: dict[str, Any
 
 
 def test_every_number_of_the_table_is_on_the_page_with_its_interval(report: dict[str, Any]) -> None:
-    html = page(report)
+    html = render_page(report)
     for cell in next(e for e in report["exhibits"] if e["id"] == "table3")["cells"]:
         assert f"{cell['value']:.2f}</a>" in html
         assert f"<small>{cell['ci_low']:.2f} to {cell['ci_high']:.2f}</small>" in html
@@ -121,14 +121,14 @@ def test_every_number_of_the_table_is_on_the_page_with_its_interval(report: dict
 
 
 def test_no_text_of_a_stranger_becomes_markup(report: dict[str, Any]) -> None:
-    clean, attacked = Page(page(report)), Page(page(poisoned(report)))
+    clean, attacked = Page(render_page(report)), Page(render_page(poisoned(report)))
     assert Counter(tag for tag, _ in attacked.tags) == Counter(tag for tag, _ in clean.tags)
     assert not [tag for _, tag in attacked.tags if any(key.startswith("on") for key in tag)]
-    assert HOSTILE not in page(poisoned(report))
+    assert HOSTILE not in render_page(poisoned(report))
 
 
 def test_it_can_be_read_without_eyes_or_mouse(report: dict[str, Any]) -> None:
-    parsed = Page(page(report))
+    parsed = Page(render_page(report))
     assert parsed.all("html")[0]["lang"] == "en"
     assert all(tag.get("alt") for tag in parsed.all("img"))
     assert all(tag.get("scope") in ("row", "col") for tag in parsed.all("th"))
@@ -137,7 +137,7 @@ def test_it_can_be_read_without_eyes_or_mouse(report: dict[str, Any]) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
-    html = page(report)
+    html = render_page(report)
     for control in [*parsed.all("select"), *parsed.all("input")]:
         assert re.search(rf'<label>[^<]+<(select|input)[^>]* id="{control["id"]}"', html)
 
@@ -209,7 +209,7 @@ class TestBrowser:
     def test_search_and_filters_leave_what_fits(self, report: dict[str, Any], tmp_path: Path) -> None:
         seen = does(
             tmp_path,
-            page(report),
+            render_page(report),
             """answer = {all: visible(".item")};
             type("DEF10"); answer.one = visible(".claim"); answer.said = document.getElementById("found").textContent;
             type("no such word"); answer.none = visible(".item");
@@ -227,7 +227,7 @@ class TestBrowser:
     def test_a_number_opens_the_way_down_to_the_data(self, report: dict[str, Any], tmp_path: Path) -> None:
         seen = does(
             tmp_path,
-            page(report),
+            render_page(report),
             """document.querySelector("a[href='#c-table3-2']").click();
             const box = document.getElementById("dialog");
             answer = {open: box.open, title: document.getElementById("dialog-title").textContent,
@@ -250,12 +250,12 @@ class TestBrowser:
 
     def test_nothing_hostile_runs(self, report: dict[str, Any], tmp_path: Path) -> None:
         script = """document.querySelector("a[href^='#c-table3-']").click(); answer = document.title;"""
-        assert does(tmp_path, page(poisoned(report)), script).startswith("Lacuna audit")
+        assert does(tmp_path, render_page(poisoned(report)), script).startswith("Lacuna audit")
 
     def test_the_keyboard_reaches_search_and_cells(self, report: dict[str, Any], tmp_path: Path) -> None:
         seen = does(
             tmp_path,
-            page(report),
+            render_page(report),
             """document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "/", bubbles: true}));
             answer = [document.activeElement.id, all(".three a").every((a) => a.tabIndex === 0)];""",
         )
@@ -263,18 +263,18 @@ class TestBrowser:
 
     def test_the_first_screen_is_as_wide_as_the_window(self, report: dict[str, Any], tmp_path: Path) -> None:
         script = "answer = document.documentElement.scrollWidth - document.documentElement.clientWidth;"
-        assert does(tmp_path, page(report), script) == 0
-        chromium(tmp_path, page(report), "--window-size=500,900", f"--screenshot={tmp_path / 'shot.png'}")
+        assert does(tmp_path, render_page(report), script) == 0
+        chromium(tmp_path, render_page(report), "--window-size=500,900", f"--screenshot={tmp_path / 'shot.png'}")
         assert struct.unpack(">2I", (tmp_path / "shot.png").read_bytes()[16:24]) == (500, 900)
 
     def test_it_prints(self, report: dict[str, Any], tmp_path: Path) -> None:
-        chromium(tmp_path, page(report), f"--print-to-pdf={tmp_path / 'audit.pdf'}", "--no-pdf-header-footer")
+        chromium(tmp_path, render_page(report), f"--print-to-pdf={tmp_path / 'audit.pdf'}", "--no-pdf-header-footer")
         assert (tmp_path / "audit.pdf").read_bytes().startswith(b"%PDF")
 
     def test_a_fault_is_seen_first(self, made: Project, tmp_path: Path) -> None:
         flip(CHECKPOINT)()
         script = "answer = [visible('#problems li'), document.querySelector('#problems li').textContent];"
-        count, text = does(tmp_path, page(audited(made)), script)
+        count, text = does(tmp_path, render_page(audited(made)), script)
         assert count == 1
         assert "tampered" in text
         assert "Behind: table3, defective-table3, claims of defective." in text

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from madeup import CELLS, DATA, audited, rerun
 
-from lacuna.audit.baseline import STATES, compare
+from lacuna.audit.baseline import CELL_STATES, compare_runs
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, write_frame
 
@@ -36,7 +36,7 @@ def moved(found: dict[str, Any]) -> int:
 
 def test_a_run_is_the_same_as_itself(made: Project, before: Path) -> None:
     report = audited(made, baseline=str(before))
-    assert report["baseline"]["states"] == dict.fromkeys(STATES, 0) | {"same": 90}
+    assert report["baseline"]["states"] == dict.fromkeys(CELL_STATES, 0) | {"same": 90}
     assert report["summary"]["well"]
 
 
@@ -44,17 +44,17 @@ def test_a_run_is_the_same_as_itself(made: Project, before: Path) -> None:
     "where", ["", "results", "results/demo", f"{DATA}/cells", CELLS, "tables", "tables/table3.cells.csv"]
 )
 def test_a_baseline_is_a_checkout_its_results_its_tables_or_a_file(before: Path, where: str) -> None:
-    assert compare([CELLS], str(before / where), "demo")["states"]["same"] == 90
+    assert compare_runs([CELLS], str(before / where), "demo")["states"]["same"] == 90
 
 
 def test_other_draws_of_equal_networks_are_noise_and_a_real_change_has_moved(made: Project, before: Path) -> None:
     rerun(made, seed=1)
-    found = compare([CELLS], str(before), "demo")
+    found = compare_runs([CELLS], str(before), "demo")
     assert moved(found) == 0
     assert found["states"]["noise"] > 60
     assert lines(found).query("state == 'noise'")["paired"].all()
     rerun(made, seed=1, weaker="vgg19-standard-s1")
-    found = compare([CELLS], str(before), "demo")
+    found = compare_runs([CELLS], str(before), "demo")
     table = lines(found).query("state == 'moved'")
     assert len(table) >= 4
     assert set(table["target"]) == {"vgg19"}
@@ -66,8 +66,8 @@ def test_other_draws_of_equal_networks_are_noise_and_a_real_change_has_moved(mad
 def test_images_are_paired_where_both_outcomes_are_there_and_of_one_test_set(made: Project, before: Path) -> None:
     """Paired intervals are narrower, since hard images are hard in both runs."""
     rerun(made, seed=1)
-    by_image = lines(compare([CELLS], str(before), "demo"))
-    by_count = lines(compare([CELLS], str(before / "tables"), "demo"))
+    by_image = lines(compare_runs([CELLS], str(before), "demo"))
+    by_count = lines(compare_runs([CELLS], str(before / "tables"), "demo"))
     assert not by_count["paired"].any()
     both = by_image["state"].eq("noise") & by_count["state"].eq("noise") & by_image["attack"].eq("none")
     assert both.sum() > 10
@@ -77,7 +77,7 @@ def test_images_are_paired_where_both_outcomes_are_there_and_of_one_test_set(mad
         content = json.loads(record.read_text())
         content["stable"]["inputs"][f"{DATA}/dataset/test.safetensors"] = "0" * 64
         record.write_text(json.dumps(content))
-    assert not lines(compare([CELLS], str(before), "demo"))["paired"].any()
+    assert not lines(compare_runs([CELLS], str(before), "demo"))["paired"].any()
 
 
 def cells_file(tmp_path: Path, name: str, value: Any, n: Any, **other: Any) -> str:
@@ -98,37 +98,37 @@ def test_equal_networks_are_called_moved_in_at_most_five_percent_of_comparisons(
         n = draw.integers(100, 800, size=40)
         p = draw.uniform(0.02, 0.98, size=40)
         ours, theirs = (cells_file(tmp_path, s, 100 * draw.binomial(n, p) / n, n) for s in ("a", "b"))
-        wrong += moved(compare([ours], theirs, "demo")) > 0
+        wrong += moved(compare_runs([ours], theirs, "demo")) > 0
     assert wrong / 200 <= 0.05 + 2 * (0.05 * 0.95 / 200) ** 0.5
 
 
 def test_a_change_of_a_few_points_is_found_on_many_images_only(tmp_path: Path) -> None:
     for n, state in ((200, "noise"), (20_000, "moved")):
         ours, theirs = cells_file(tmp_path, "a", [50.0, 50.0], n), cells_file(tmp_path, "b", [53.0, 50.0], n)
-        assert lines(compare([ours], theirs, "demo"))["state"].tolist() == [state, "same"]
+        assert lines(compare_runs([ours], theirs, "demo"))["state"].tolist() == [state, "same"]
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     ours = cells_file(tmp_path, "a", [50.0, None, 50.0], [100, 0, 100])
     theirs = cells_file(tmp_path, "b", [40.0, 40.0, 50.0, 1.0], 100)
-    states = lines(compare([ours], theirs, "demo"))["state"].tolist()
+    states = lines(compare_runs([ours], theirs, "demo"))["state"].tolist()
     assert states == ["noise", "no interval", "same", "only in the baseline"]
-    assert compare([ours], ours, "demo")["states"]["same"] == 3
-    assert lines(compare([theirs], ours, "demo"))["state"].tolist()[-1] == "only here"
+    assert compare_runs([ours], ours, "demo")["states"]["same"] == 3
+    assert lines(compare_runs([theirs], ours, "demo"))["state"].tolist()[-1] == "only here"
     other = cells_file(tmp_path, "c", [40.0], 100, dataset="e")
-    assert lines(compare([ours], other, "demo"))["state"].tolist()[0] == "not comparable"
+    assert lines(compare_runs([ours], other, "demo"))["state"].tolist()[0] == "not comparable"
     impossible = cells_file(tmp_path, "d", [400.0], 100)
-    assert lines(compare([ours], impossible, "demo"))["state"].tolist()[0] == "no interval"
+    assert lines(compare_runs([ours], impossible, "demo"))["state"].tolist()[0] == "no interval"
     median = {"unit": "median_squared_l2_per_pixel"}
     ours, theirs = (cells_file(tmp_path, s, [v], 100, **median) for s, v in (("a", 1e-5), ("b", 2e-5)))
-    assert lines(compare([ours], theirs, "demo"))["state"].tolist() == ["no interval"]
+    assert lines(compare_runs([ours], theirs, "demo"))["state"].tolist() == ["no interval"]
 
 
 @pytest.mark.parametrize("where", ["nowhere", "config", "data/printed/defective.csv", "config/config.yaml", "binary"])
 def test_what_is_no_baseline_is_refused_in_one_sentence(made: Project, where: str) -> None:
     Path("binary").write_bytes(bytes(range(256)))
     with pytest.raises(LacunaError) as error:
-        compare([CELLS], where, "demo")
+        compare_runs([CELLS], where, "demo")
     assert "\n" not in str(error.value)
     assert where in str(error.value)
 
@@ -137,7 +137,7 @@ def test_a_tampered_baseline_is_refused(made: Project, before: Path) -> None:
     path = before / CELLS
     path.write_text(path.read_text().replace("resnet18", "resnet19", 1))
     with pytest.raises(LacunaError, match="has changed since it was made"):
-        compare([CELLS], str(before), "demo")
+        compare_runs([CELLS], str(before), "demo")
 
 
 def test_files_of_another_place_are_compared_by_their_numbers(made: Project, tmp_path: Path) -> None:
@@ -146,4 +146,4 @@ def test_files_of_another_place_are_compared_by_their_numbers(made: Project, tmp
     frame["value"] -= 1
     lone = str(tmp_path / "lone.csv")
     write_frame(lone, frame, Record("cells", "{}"))
-    assert not lines(compare([CELLS], lone, "demo"))["paired"].any()
+    assert not lines(compare_runs([CELLS], lone, "demo"))["paired"].any()

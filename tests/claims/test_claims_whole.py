@@ -23,7 +23,7 @@ from lacuna.numbers.cells import compute_cells
 from lacuna.numbers.metrics import samples_of
 from lacuna.numbers.statistics import Sample
 from lacuna.plan.plan import Plan
-from lacuna.reporting.tables.claim_page import markdown
+from lacuna.reporting.tables.claim_page import claims_markdown
 
 # From outcomes ---------------------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ def test_the_columns_are_those_documented(whole: tuple[pd.DataFrame, pd.DataFram
 
 def test_markdown_has_a_line_for_every_claim(whole: tuple[pd.DataFrame, pd.DataFrame, float]) -> None:
     frame, *_ = whole
-    lines = markdown(frame, "Defective Networks").splitlines()
+    lines = claims_markdown(frame, "Defective Networks").splitlines()
     table = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("|")]
     assert {len(row) for row in table} == {11}
     assert [row[0].strip() for row in table[2:]] == frame["id"].tolist()
@@ -158,6 +158,6 @@ def test_markdown_before_anything_ran(root: Path) -> None:
     frame, pairs = judge(load_claims(root, "defective"), pd.DataFrame(), [], printed)
     assert pairs.empty
     assert set(frame["verdict"]) == {"not run", "not applicable"}
-    text = markdown(frame, "Defective Networks")
+    text = claims_markdown(frame, "Defective Networks")
     assert "Ours: 64 not run, 7 not applicable." in text
     assert "Scale" not in text.split("|")[0]

@@ -9,7 +9,7 @@ import torch
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_tensors
 from lacuna.plan.own import own_code
-from lacuna.trace import describe, find
+from lacuna.trace import describe_artefact, find_artefact
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def chain(tmp_path: Path) -> tuple[str, str, str]:
 
 def test_the_digits_lead_to_the_artefact_and_all_it_was_made_from(chain: tuple[str, str, str], tmp_path: Path) -> None:
     data, weights, outcomes = chain
-    assert find(provenance_digest(outcomes), tmp_path) == outcomes
-    lines = list(describe(outcomes))
+    assert find_artefact(provenance_digest(outcomes), tmp_path) == outcomes
+    lines = list(describe_artefact(outcomes))
     assert [line.split()[0] for line in lines if tmp_path.name in line] == [outcomes, data, weights, data]
     assert sum("as made" in line for line in lines) == 3
     assert any('{"seed": 7}' in line for line in lines)
@@ -36,7 +36,7 @@ def test_changed_and_missing_files_are_marked(chain: tuple[str, str, str]) -> No
     data, weights, outcomes = chain
     Path(weights).write_bytes(b"other")
     Path(data).unlink()
-    text = "\n".join(describe(outcomes))
+    text = "\n".join(describe_artefact(outcomes))
     assert f"{data}  GONE" in text
     assert text.count("CHANGED SINCE IT WAS MADE") == 2
 
@@ -44,13 +44,13 @@ def test_changed_and_missing_files_are_marked(chain: tuple[str, str, str]) -> No
 @pytest.mark.parametrize("digits", ["", "12", "0" * 16])
 def test_digits_that_lead_nowhere_are_one_sentence(chain: tuple[str, str, str], tmp_path: Path, digits: str) -> None:
     with pytest.raises(LacunaError) as error:
-        find(digits, tmp_path)
+        find_artefact(digits, tmp_path)
     assert "\n" not in str(error.value)
 
 
 def test_a_broken_provenance_elsewhere_does_not_hide_others(chain: tuple[str, str, str], tmp_path: Path) -> None:
     (tmp_path / "a.csv.prov.json").write_text("{")
-    assert find(provenance_digest(chain[2]), tmp_path) == chain[2]
+    assert find_artefact(provenance_digest(chain[2]), tmp_path) == chain[2]
 
 
 def test_own_code_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.run import Attempt, Supplies, adversarial_images
-from lacuna.data.brought import file_names, order_digest, own_files
+from lacuna.data.own_files import file_names, order_digest, own_files
 from lacuna.data.sources import load_splits, open_splits, source_digests
 from lacuna.errors import LacunaError
 from lacuna.foreground.find import find_foreground

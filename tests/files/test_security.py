@@ -10,7 +10,7 @@ import pytest
 
 from lacuna.plan.paths import WILDCARDS
 from lacuna.reporting.examples import Examples
-from lacuna.reporting.study.pairs import deal, page
+from lacuna.reporting.study.pairs import deal, study_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")])
@@ -92,7 +92,7 @@ def test_pages_escape_every_name() -> None:
     ids, images = np.arange(3), np.zeros((3, 1, 4, 4), np.uint8)
     one, two = (Examples(name + EVIL, ids, ids, images, ids + 1, ids >= 0, ids) for name in "ab")
     pairs = deal(one, two, [EVIL] * 4, 2, 0)
-    made = page(pairs, EVIL, EVIL, EVIL, 0)
+    made = study_page(pairs, EVIL, EVIL, EVIL, 0)
     assert "<script>alert" not in made
     assert made.count("&lt;script&gt;alert") >= 2
     assert made.count("\\u003cscript\\u003ealert") >= 4

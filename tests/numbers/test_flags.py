@@ -21,7 +21,7 @@ from lacuna.numbers.cells import CELL_COLUMNS, table_cells
 from lacuna.numbers.flags import CHECK_COLUMNS, FLAT, LARGER, LESS
 from lacuna.numerics.images import to_bytes
 from lacuna.plan.plan import Plan
-from lacuna.reporting.tables.tables import latex, markdown, wide
+from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -180,7 +180,7 @@ def test_marks_stand_beside_numbers_and_are_explained() -> None:
         "pgd, transfer": "transfer",
         "cw": "white box",
     }
-    text = markdown(frame, "A title", "A paper", ["A note."], dict(sorted(panels.items(), reverse=True)))
+    text = table_markdown(frame, "A title", "A paper", ["A note."], dict(sorted(panels.items(), reverse=True)))
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Clean",
         "## White box",
@@ -194,11 +194,11 @@ def test_marks_stand_beside_numbers_and_are_explained() -> None:
     assert "**b**, an attack that knows less does better: " in text
     assert "`pgd_e8`" in text
     assert "Scale **demo**" in text
-    shown = latex(frame, "A title", "A paper", ["A note."], panels)
+    shown = table_latex(frame, "A title", "A paper", ["A note."], panels)
     assert r"20.0\textsuperscript{ab}" in shown
     assert shown.count(r"\toprule") == 3
-    assert list(wide(frame).columns[:3]) == ["target", "row", "clean"]
-    assert "No cell is marked" in markdown(cells(EVEN), "A title", "A paper", ["A note."], panels)
+    assert list(wide_table(frame).columns[:3]) == ["target", "row", "clean"]
+    assert "No cell is marked" in table_markdown(cells(EVEN), "A title", "A paper", ["A note."], panels)
 
 
 # The source ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.codes import Origin, origin_of
 from lacuna.numbers.cells import CELL_COLUMNS, SEED_COLUMNS
 from lacuna.plan.plan import Plan
-from lacuna.trace import describe, find
+from lacuna.trace import describe_artefact, find_artefact
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -171,8 +171,8 @@ def test_three_seeds_can_support_a_claim_and_lead_back_to_every_training(
     assert [Path(path).parts[2] for path in cell["files"]] == [BASE, f"{BASE}-seed1", f"{BASE}-seed2"]
     assert report["problems"] == []
     for digits, path in zip(cell["provenance"].split(), cell["files"], strict=True):
-        assert find(digits, Path("results")) == path
-        assert any('"seed": ' in line for line in describe(path))
+        assert find_artefact(digits, Path("results")) == path
+        assert any('"seed": ' in line for line in describe_artefact(path))
     text = Path(CELLS.replace("cells/table3.csv", "table/table3.md")).read_text()
     assert "Means of 3 trainings, with t intervals over trainings in seed_low and seed_high." in text
 

@@ -21,7 +21,7 @@ from lacuna.models.resnet import Residual
 from lacuna.reporting.drawing.core.style import tint
 from lacuna.reporting.drawing.core.wiring import MASKED
 from lacuna.reporting.drawing.diagram import diagram
-from lacuna.reporting.structure import Architecture, Op, Unit, architecture
+from lacuna.reporting.structure import Op, Structure, Unit, read_structure
 
 COLOUR, GREY = (3, 32, 32), (1, 28, 28)
 
@@ -36,15 +36,15 @@ def masked_name(arch: str, keep: str = "0.3") -> str:
     return f"{arch}-bottom{keep}-standard-s0m0"
 
 
-def units(whole: Architecture) -> list[Unit]:
+def units(whole: Structure) -> list[Unit]:
     return [unit for block in whole.blocks for unit in block.units]
 
 
-def ops(whole: Architecture) -> list[Op]:
+def ops(whole: Structure) -> list[Op]:
     return [op for unit in [*units(whole), whole.head] for op in unit.ops]
 
 
-def occurrences(whole: Architecture, start: str) -> int:
+def occurrences(whole: Structure, start: str) -> int:
     """How many layers of the network an architecture shows, whose name starts so."""
     return sum(len(op.channels) for op in ops(whole) if op.name.startswith(start))
 
@@ -58,7 +58,7 @@ def occurrences(whole: Architecture, start: str) -> int:
 def test_every_masked_layer_stands_in_the_diagram_once(arch: str, place: str, image: Shape) -> None:
     made = network(masked_name(arch), image, place)
     report = mask_report(made)
-    whole = architecture(made, image)
+    whole = read_structure(made, image)
     assert sorted(name for op in ops(whole) for name in op.masks) == sorted(str(line["layer"]) for line in report)
     assert sum(op.kept for op in whole.masks) == sum(int(str(line["kept"])) for line in report)
     assert report
@@ -67,7 +67,7 @@ def test_every_masked_layer_stands_in_the_diagram_once(arch: str, place: str, im
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_layer_with_weights_stands_in_the_diagram_once(arch: str) -> None:
     made = network(f"{arch}-standard-s0")
-    whole = architecture(made, GREY)
+    whole = read_structure(made, GREY)
     layers = list(made.modules())
     kernels = [tuple(layer.kernel_size) for layer in layers if isinstance(layer, nn.Conv2d)]
     for size in (1, 3):
@@ -101,20 +101,20 @@ def test_blocks_are_those_that_the_network_was_built_with(
     monkeypatch.setattr(build, "mask_sites", everywhere)
     made = network(f"{arch}-standard-s0", image)
     told = {name: layer.block for name, layer in made.named_modules() if isinstance(layer, Numbered)}
-    found = {name: block.number for block in architecture(made, image).blocks for name in block.masked}
+    found = {name: block.number for block in read_structure(made, image).blocks for name in block.masked}
     assert found == told
     assert len(set(told.values())) >= 4
 
 
 def test_repeated_units_are_collapsed_to_their_number() -> None:
-    dense = architecture(network("densenet121-standard-s0"), GREY)
+    dense = read_structure(network("densenet121-standard-s0"), GREY)
     assert [(unit.kind, unit.repeat) for unit in units(dense) if unit.kind == "Dense"] == [
         ("Dense", 6),
         ("Dense", 12),
         ("Dense", 24),
         ("Dense", 16),
     ]
-    plain = architecture(network("resnet50-standard-s0"), GREY)
+    plain = read_structure(network("resnet50-standard-s0"), GREY)
     assert [unit.repeat for unit in units(plain)] == [1, 1, 2, 1, 3, 1, 5, 1, 2]
 
 
@@ -123,13 +123,13 @@ def test_what_a_collapsed_unit_gives_is_what_the_last_one_gives() -> None:
     shapes: list[tuple[int, ...]] = []
     made[1].layers[5].register_forward_hook(lambda *given: shapes.append(tuple(given[2].shape[1:])))
     made.eval()(torch.zeros(1, *GREY))
-    assert units(architecture(network("densenet121-standard-s0"), GREY))[1].shape == shapes[0]
+    assert units(read_structure(network("densenet121-standard-s0"), GREY))[1].shape == shapes[0]
 
 
 @pytest.mark.parametrize(("arch", "kinds"), [("resnet18", {"+"}), ("senet18", {"+", "\N{MULTIPLICATION SIGN}"})])
 def test_shortcuts_are_joins_with_what_stands_on_them(arch: str, kinds: set[str]) -> None:
     made = network(masked_name(arch))
-    whole = architecture(made, GREY)
+    whole = read_structure(made, GREY)
     joins = [(unit.repeat, step) for unit in units(whole) for step in unit.steps if step.symbol]
     assert {step.symbol for _, step in joins} == kinds
     assert sum(repeat for repeat, step in joins if step.symbol == "+") == 8
@@ -140,13 +140,13 @@ def test_shortcuts_are_joins_with_what_stands_on_them(arch: str, kinds: set[str]
 
 
 def test_a_masked_projection_stands_on_the_shortcut() -> None:
-    step = units(architecture(network(masked_name("resnet18")), GREY))[2].steps[2]
+    step = units(read_structure(network(masked_name("resnet18")), GREY))[2].steps[2]
     assert [op.name for op in step.side] == ["1x1 conv {} /2", "BN", "mask"]
     assert (step.symbol, step.start) == ("+", -1)
 
 
 def test_the_shortcut_of_a_pre_activation_block_leaves_after_the_activation() -> None:
-    down = units(architecture(network(masked_name("senet18")), GREY))[2]
+    down = units(read_structure(network(masked_name("senet18")), GREY))[2]
     gate, shortcut = (step for step in down.steps if step.symbol)
     assert [op.name for op in down.steps[shortcut.start].ops] == ["BN", "mask", "ReLU"]
     assert [op.name for op in gate.side] == ["global average", "1x1 conv {}", "ReLU", "1x1 conv {}", "sigmoid"]
@@ -154,7 +154,7 @@ def test_the_shortcut_of_a_pre_activation_block_leaves_after_the_activation() ->
 
 def test_masks_stand_where_they_act() -> None:
     paper, code = (
-        [op.name for op in units(architecture(network(masked_name("resnet18"), place=p), GREY))[1].ops]
+        [op.name for op in units(read_structure(network(masked_name("resnet18"), place=p), GREY))[1].ops]
         for p in ("paper", "released_code")
     )
     assert code == ["3x3 conv {}", "BN", "mask", "ReLU", "3x3 conv {}", "BN", "mask", "ReLU"]
@@ -163,14 +163,14 @@ def test_masks_stand_where_they_act() -> None:
 
 @pytest.mark.parametrize(("keep", "share"), [("0.3", "30."), ("0.05", "5.0")])
 def test_the_share_kept_is_that_of_the_masks(keep: str, share: str) -> None:
-    masks = architecture(network(masked_name("vgg19", keep)), GREY).masks
+    masks = read_structure(network(masked_name("vgg19", keep)), GREY).masks
     assert all(op.text.startswith(f"mask {share}") for op in masks)
 
 
 def test_channels_that_grow_are_given_as_a_range() -> None:
     one, two = (Op("1x1 conv {} /2", True, (channels,)) for channels in (8, 24))
-    assert Op.merged([one, two]).text == "1x1 conv 8-24 /2"
-    assert Op.merged([one, one]).text == "1x1 conv 8 /2"
+    assert Op.merge([one, two]).text == "1x1 conv 8-24 /2"
+    assert Op.merge([one, one]).text == "1x1 conv 8 /2"
 
 
 class Plain(nn.Module):
@@ -187,7 +187,7 @@ class Plain(nn.Module):
 
 
 def test_a_network_of_ones_own_is_drawn() -> None:
-    whole = architecture(Plain(lambda net, x: net.defect(F.relu(net.second(F.relu(net.first(x)))))), GREY)
+    whole = read_structure(Plain(lambda net, x: net.defect(F.relu(net.second(F.relu(net.first(x)))))), GREY)
     assert [op.text for op in ops(whole)][:3] == ["3x3 conv 4", "ReLU", "3x3 conv 4"]
     assert len(whole.masks) == 1
 
@@ -199,7 +199,7 @@ def two_ways(net: Plain, x: Tensor) -> Tensor:
 
 
 def test_the_main_path_has_the_most_convolutions_wherever_it_is_written() -> None:
-    whole = architecture(Plain(two_ways), GREY)
+    whole = read_structure(Plain(two_ways), GREY)
     (block,) = whole.blocks
     names = [[op.name for op in step.ops] or step.symbol for step in block.units[0].steps]
     assert names[:4] == [["3x3 conv {}"], ["3x3 conv {}", "ReLU"], "\N{MULTIPLICATION SIGN}", "+"]
@@ -210,7 +210,7 @@ def test_the_main_path_has_the_most_convolutions_wherever_it_is_written() -> Non
 
 
 def test_two_side_paths_have_their_own_place() -> None:
-    figure = diagram(architecture(Plain(two_ways), GREY), "A title", "A note")
+    figure = diagram(read_structure(Plain(two_ways), GREY), "A title", "A note")
     figure.draw_without_rendering()
     filled = [box.get_window_extent() for box in boxes(figure) if box.get_zorder() == 1]
     assert len(filled) == 2 + 2 + 2  # convolutions, side paths, head
@@ -227,16 +227,16 @@ REFUSED: dict[str, Callable[[Plain, Tensor], Tensor]] = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_what_cannot_be_shown_is_refused(reason: str) -> None:
     with pytest.raises(LacunaError, match=f"{reason}"):
-        architecture(Plain(REFUSED[reason]), GREY)
+        read_structure(Plain(REFUSED[reason]), GREY)
 
 
 # Drawing ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def drawn(request: pytest.FixtureRequest) -> tuple[Architecture, Figure]:
+def drawn(request: pytest.FixtureRequest) -> tuple[Structure, Figure]:
     """The diagram of a masked network, laid out."""
-    whole = architecture(network(masked_name(request.param), COLOUR), COLOUR)
+    whole = read_structure(network(masked_name(request.param), COLOUR), COLOUR)
     figure = diagram(whole, "A title", "A note")
     figure.draw_without_rendering()
     return whole, figure
@@ -246,7 +246,7 @@ def boxes(figure: Figure) -> list[FancyBboxPatch]:
     return [patch for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
 
 
-def test_the_boxes_in_colour_are_those_with_a_mask(drawn: tuple[Architecture, Figure]) -> None:
+def test_the_boxes_in_colour_are_those_with_a_mask(drawn: tuple[Structure, Figure]) -> None:
     whole, figure = drawn
     masked = [part for unit in units(whole) for step in unit.steps for part in (step.side, step.ops)]
     wanted = sum(any(op.masks for op in part) for part in masked)
@@ -258,7 +258,7 @@ def test_the_boxes_in_colour_are_those_with_a_mask(drawn: tuple[Architecture, Fi
     assert legend == f"masked layer; {layers} of them keep {kept:,} of {neurons:,} neurons"
 
 
-def test_every_text_stays_in_its_box_and_on_the_page(drawn: tuple[Architecture, Figure]) -> None:
+def test_every_text_stays_in_its_box_and_on_the_page(drawn: tuple[Structure, Figure]) -> None:
     _, figure = drawn
     placed = [(text, text.get_window_extent()) for text in figure.axes[0].texts if text.get_text()]
     frames = [box.get_window_extent() for box in boxes(figure)]
@@ -272,7 +272,7 @@ def test_every_text_stays_in_its_box_and_on_the_page(drawn: tuple[Architecture, 
         assert extent.y1 <= smallest.y1, text
 
 
-def test_boxes_do_not_overlap_and_the_page_is_no_larger_than_a4(drawn: tuple[Architecture, Figure]) -> None:
+def test_boxes_do_not_overlap_and_the_page_is_no_larger_than_a4(drawn: tuple[Structure, Figure]) -> None:
     _, figure = drawn
     filled = [box.get_window_extent() for box in boxes(figure) if box.get_zorder() == 1]
     assert not any(one.padded(-1).overlaps(two.padded(-1)) for one, two in combinations(filled, 2))
@@ -282,7 +282,7 @@ def test_boxes_do_not_overlap_and_the_page_is_no_larger_than_a4(drawn: tuple[Arc
 
 
 def test_a_network_without_masks_has_no_box_in_colour() -> None:
-    figure = diagram(architecture(network("resnet18-standard-s0"), GREY), "A title", "A note")
+    figure = diagram(read_structure(network("resnet18-standard-s0"), GREY), "A title", "A note")
     assert not [box for box in boxes(figure) if box.get_facecolor()[:3] == pytest.approx(tint(MASKED))]
     assert figure.legends[0].get_texts()[0].get_text() == "masked layer: none"
     assert Residual.__name__ in [text.get_text() for text in figure.axes[0].texts]
@@ -291,7 +291,7 @@ def test_a_network_without_masks_has_no_box_in_colour() -> None:
 @pytest.mark.parametrize("lines", [1, 4, 9])
 def test_a_note_of_any_length_stands_below_the_legend_and_the_drawing(lines: int) -> None:
     note = "\n".join(["what a scale's note says, " * 4] * lines)
-    figure = diagram(architecture(network("resnet18-bottom0.5-standard-s1m1"), GREY), "A title", note)
+    figure = diagram(read_structure(network("resnet18-bottom0.5-standard-s1m1"), GREY), "A title", note)
     figure.draw_without_rendering()
     (below,) = [text.get_window_extent() for text in figure.texts if "what a scale's note" in text.get_text()]
     (legend,) = [legend.get_window_extent() for legend in figure.legends]

@@ -21,7 +21,7 @@ from lacuna.reporting.drawing.dropped import sheets
 from lacuna.reporting.drawing.heatmap import heatmap
 from lacuna.reporting.drawing.spectrum import band_change, band_energy
 from lacuna.reporting.examples import Examples, choose
-from lacuna.reporting.tables.marks import flags_of
+from lacuna.reporting.tables.marks import flag_letters
 
 PANELS = {name: name.split(", ")[1] for name in ("PGD, white box", "AdvDrop, white box", "PGD, transfer")}
 
@@ -41,7 +41,7 @@ def test_columns_stand_in_their_panels_and_cells_have_letters_for_flags() -> Non
 
 def test_without_flags_the_note_speaks_of_none() -> None:
     cells = cross_cells().drop(columns="flags")
-    assert flags_of(cells) == {}
+    assert flag_letters(cells) == {}
     drawn = heatmap(cells, PANELS, "A title", "A note")
     assert "Marks" not in words(drawn)
     assert all(re.fullmatch(r"[0-9.]+", text.get_text()) for axis in drawn.axes[:2] for text in axis.texts)

@@ -13,8 +13,8 @@ import pytest
 from lacuna.numbers.cells import CELL_COLUMNS
 from lacuna.reporting.drawing.core.style import save
 from lacuna.reporting.drawing.heatmap import heatmap
-from lacuna.reporting.tables.pattern import Pattern, compare, means_by_variant, summary
-from lacuna.reporting.tables.tables import escape, latex, markdown, wide
+from lacuna.reporting.tables.pattern import Pattern, compare_with_paper, means_by_variant, pattern_sentences
+from lacuna.reporting.tables.render import escape_latex, table_latex, table_markdown, wide_table
 
 COLUMN_NAMES = ["ResNet-18", "ResNet-50", "DenseNet-121", "SENet-18", "VGG-19", "Test Accuracy"]
 NO_REPRODUCTION = "no reproduction of the printed numbers"
@@ -70,7 +70,7 @@ def comparable(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_the_wide_table_has_the_rows_and_columns_of_the_paper(cells: pd.DataFrame, printed: pd.DataFrame) -> None:
-    table = wide(cells)
+    table = wide_table(cells)
     assert list(table.columns) == ["target", "row", *COLUMN_NAMES, "dataset", "scale"]
     rows = printed[["target", "row"]].drop_duplicates().to_numpy().tolist()
     assert table[["target", "row"]].to_numpy().tolist() == rows
@@ -80,7 +80,7 @@ def test_the_wide_table_has_the_rows_and_columns_of_the_paper(cells: pd.DataFram
 
 
 def test_the_wide_table_has_every_value_with_two_decimals(cells: pd.DataFrame) -> None:
-    texts = wide(cells)[COLUMN_NAMES].to_numpy().ravel()
+    texts = wide_table(cells)[COLUMN_NAMES].to_numpy().ravel()
     expected = ["" if np.isnan(value) else f"{value:.2f}" for value in cells["value"]]
     assert texts.tolist() == expected
     assert expected[6] == ""
@@ -88,16 +88,16 @@ def test_the_wide_table_has_every_value_with_two_decimals(cells: pd.DataFrame) -
 
 
 def test_the_published_csv_has_no_word_for_a_missing_value(cells: pd.DataFrame) -> None:
-    lines = wide(cells).to_csv(index=False).splitlines()
+    lines = wide_table(cells).to_csv(index=False).splitlines()
     assert lines[0] == ",".join(["target", "row", *COLUMN_NAMES, "dataset", "scale"])
     assert lines[2].startswith("resnet18,0.5-Bottom,,")
     assert not re.search(r"(?i)\b(nan|none)\b", "\n".join(lines))
 
 
 def test_the_order_is_that_of_the_cells_and_not_the_alphabets(cells: pd.DataFrame) -> None:
-    table = wide(cells.iloc[::-1])
+    table = wide_table(cells.iloc[::-1])
     assert list(table.columns) == ["target", "row", *COLUMN_NAMES[::-1], "dataset", "scale"]
-    assert table["row"].tolist() == wide(cells)["row"].tolist()[::-1]
+    assert table["row"].tolist() == wide_table(cells)["row"].tolist()[::-1]
 
 
 def body(text: str) -> list[list[str]]:
@@ -108,7 +108,7 @@ def body(text: str) -> list[list[str]]:
 
 
 def test_markdown_shows_paper_ours_and_a_dash_for_a_demo(cells: pd.DataFrame) -> None:
-    head, *rows = body(markdown(cells, TITLE, PAPER))
+    head, *rows = body(table_markdown(cells, TITLE, PAPER))
     assert head == ["target", "row", *COLUMN_NAMES]
     assert [len(row) for row in rows] == [8] * 15
     assert rows[0][:3] == ["resnet18", "ResNet-18", r"5.98 \| 2.99 \| -"]
@@ -119,12 +119,12 @@ def test_markdown_shows_paper_ours_and_a_dash_for_a_demo(cells: pd.DataFrame) ->
 
 def test_markdown_shows_the_signed_difference_where_there_is_one(comparable: pd.DataFrame) -> None:
     comparable.loc[1, ["value", "difference"]] = [0.44, -0.5]
-    _, first, *_ = body(markdown(comparable, TITLE, PAPER))
+    _, first, *_ = body(table_markdown(comparable, TITLE, PAPER))
     assert first[2:4] == [r"5.98 \| 6.23 \| +0.25", r"0.94 \| 0.44 \| -0.50"]
 
 
 def test_markdown_of_a_demo_says_that_it_is_no_reproduction(cells: pd.DataFrame) -> None:
-    text = markdown(cells, TITLE, PAPER)
+    text = table_markdown(cells, TITLE, PAPER)
     assert text.startswith(f"# table3: {TITLE}\n")
     assert "Scale **demo**, dataset **fashion-mnist-subset**" in text
     assert NO_REPRODUCTION in text
@@ -132,69 +132,69 @@ def test_markdown_of_a_demo_says_that_it_is_no_reproduction(cells: pd.DataFrame)
 
 
 def test_markdown_of_the_papers_setting_does_not_say_so(comparable: pd.DataFrame) -> None:
-    text = markdown(comparable, TITLE, PAPER)
+    text = table_markdown(comparable, TITLE, PAPER)
     assert "Scale **paper**, dataset **cifar10**" in text
     assert NO_REPRODUCTION not in text
 
 
 def test_markdown_says_so_where_only_the_clean_column_can_be_compared(comparable: pd.DataFrame) -> None:
     attacked = comparable["metric"] == "defense_rate"  # another attack than the paper's, on the paper's dataset
-    assert NO_REPRODUCTION in markdown(
+    assert NO_REPRODUCTION in table_markdown(
         comparable.assign(difference=comparable["difference"].mask(attacked)), TITLE, PAPER
     )
 
 
 def test_markdown_without_printed_numbers_has_ours_alone_and_its_own_warning(cells: pd.DataFrame) -> None:
     own = cells.assign(printed=None, difference=None)
-    text = markdown(own, TITLE, PAPER)
+    text = table_markdown(own, TITLE, PAPER)
     assert "Each cell: ours, in percent" in text
-    assert body(text)[1][2:] == wide(own).iloc[0, 2:-2].tolist()
+    assert body(text)[1][2:] == wide_table(own).iloc[0, 2:-2].tolist()
     assert "this is no reproduction of its results" in text
-    assert "no reproduction" not in markdown(own.assign(scale="paper"), TITLE, PAPER)
+    assert "no reproduction" not in table_markdown(own.assign(scale="paper"), TITLE, PAPER)
 
 
 def test_a_row_whose_columns_have_targets_of_their_own_stands_once(cells: pd.DataFrame) -> None:
     part = cells[cells["target"] == "resnet18"].copy()
     part.loc[part["column"] == "VGG-19", "target"] = "vgg19"
-    frame = wide(part)
+    frame = wide_table(part)
     assert frame["row"].tolist() == list(dict.fromkeys(part["row"]))
     assert set(frame["target"]) == {"resnet18, vgg19"}
     assert "" not in frame["VGG-19"].tolist()[:1]
 
 
 def test_markdown_ends_with_the_pattern_and_the_counts(cells: pd.DataFrame) -> None:
-    text = markdown(cells, TITLE, PAPER)
-    assert all(f"\n* {line}\n" in text for line in summary(cells))
+    text = table_markdown(cells, TITLE, PAPER)
+    assert all(f"\n* {line}\n" in text for line in pattern_sentences(cells))
     assert "over 0 to 480 images" in text
     assert "table3.cells.csv" in text
 
 
 @pytest.mark.parametrize("character", "&%$#_{}~^\\")
 def test_special_characters_are_escaped_for_latex(character: str) -> None:
-    bare = re.sub(r"\\(text[a-z]+(\{\}| )|[&%$#_{}]|[~^]\{\})", "", escape(f"a{character}b"))
+    bare = re.sub(r"\\(text[a-z]+(\{\}| )|[&%$#_{}]|[~^]\{\})", "", escape_latex(f"a{character}b"))
     assert bare == "ab"
 
 
 def test_other_characters_are_left_alone_for_latex() -> None:
-    assert escape("0.5-Bottom (p), q/r = 16") == "0.5-Bottom (p), q/r = 16"
+    assert escape_latex("0.5-Bottom (p), q/r = 16") == "0.5-Bottom (p), q/r = 16"
 
 
 def test_a_backslash_is_escaped_once_for_latex() -> None:
-    assert escape(r"a\b").replace("{}", " ") == r"a\textbackslash b"
+    assert escape_latex(r"a\b").replace("{}", " ") == r"a\textbackslash b"
 
 
 def test_latex_has_booktabs_rules_and_every_cell(cells: pd.DataFrame) -> None:
-    lines = latex(cells, TITLE, PAPER).splitlines()
+    lines = table_latex(cells, TITLE, PAPER).splitlines()
     top, mid, bottom = (lines.index(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     rows = [line.removesuffix(r" \\").split(" & ") for line in lines[mid + 1 : bottom]]
     assert all(line.endswith(r" \\") for line in lines[top + 1 : mid] + lines[mid + 1 : bottom])
     assert lines[top + 1 : mid] == [" & ".join(["target", "row", *COLUMN_NAMES]) + r" \\"]
-    assert rows == wide(cells)[["target", "row", *COLUMN_NAMES]].to_numpy().tolist()
+    assert rows == wide_table(cells)[["target", "row", *COLUMN_NAMES]].to_numpy().tolist()
     assert r"\begin{tabular}{llrrrrrr}" in lines
 
 
 def test_latex_names_scale_and_dataset_and_closes_what_it_opens(cells: pd.DataFrame) -> None:
-    text = latex(cells, TITLE, PAPER)
+    text = table_latex(cells, TITLE, PAPER)
     caption = r"\caption{Defense rates, 100 \% \& more (Defective\_Networks). "
     assert f"{caption}Scale demo, dataset fashion-mnist-subset; percent.}}" in text
     assert re.findall(r"\\begin\{(\w+)\}", text) == re.findall(r"\\end\{(\w+)\}", text)[::-1] == ["table", "tabular"]
@@ -204,30 +204,30 @@ def test_latex_names_scale_and_dataset_and_closes_what_it_opens(cells: pd.DataFr
 
 
 def test_the_printed_values_agree_fully_with_themselves(printed: pd.DataFrame) -> None:
-    found = compare(cells_of(printed, lambda paper: paper))
+    found = compare_with_paper(cells_of(printed, lambda paper: paper))
     assert found == Pattern(cells=75, rank_correlation=pytest.approx(1), pairs=75, agree=75, clear=75, clear_agree=75)
 
 
 def test_reversed_values_agree_nowhere(printed: pd.DataFrame) -> None:
-    found = compare(cells_of(printed, lambda paper: 100 - paper))
+    found = compare_with_paper(cells_of(printed, lambda paper: 100 - paper))
     assert found == Pattern(cells=75, rank_correlation=pytest.approx(-1), pairs=75, agree=0, clear=75, clear_agree=0)
 
 
 def test_equal_values_are_no_agreement_and_not_clear(printed: pd.DataFrame) -> None:
-    found = compare(cells_of(printed, lambda paper: 0 * paper + 50))
+    found = compare_with_paper(cells_of(printed, lambda paper: 0 * paper + 50))
     assert found is not None
     assert (found.pairs, found.agree, found.clear, found.clear_agree) == (75, 0, 0, 0)
     assert np.isnan(found.rank_correlation)
 
 
 def test_wide_intervals_make_pairs_unclear_but_not_disagree(printed: pd.DataFrame) -> None:
-    found = compare(cells_of(printed, lambda paper: paper, margin=60))
+    found = compare_with_paper(cells_of(printed, lambda paper: paper, margin=60))
     assert found is not None
     assert (found.agree, found.clear, found.clear_agree) == (75, 0, 0)
 
 
 def test_cells_without_value_are_left_out_of_the_pattern(cells: pd.DataFrame) -> None:
-    found = compare(cells)
+    found = compare_with_paper(cells)
     assert found is not None
     assert (found.cells, found.pairs, found.agree) == (74, 73, 73)  # the empty cell was in two pairs
 
@@ -236,15 +236,15 @@ def test_one_pair_turned_around_is_one_disagreement(printed: pd.DataFrame) -> No
     cells = cells_of(printed, lambda paper: paper)
     names = ["value", "ci_low", "ci_high"]
     cells.loc[[6, 12], names] = cells.loc[[12, 6], names].to_numpy()  # 0.5 and 0.3-Bottom of ResNet-18
-    found = compare(cells)
+    found = compare_with_paper(cells)
     assert found is not None
     assert (found.agree, found.clear_agree) == (74, 74)
 
 
 def test_there_is_no_pattern_without_printed_values(cells: pd.DataFrame) -> None:
-    assert compare(cells.assign(printed=np.nan)) is None
-    assert compare(cells[cells["metric"] == "test_accuracy"]) is None
-    assert summary(cells.assign(printed=np.nan)) == ["No cell has a printed value to compare with."]
+    assert compare_with_paper(cells.assign(printed=np.nan)) is None
+    assert compare_with_paper(cells[cells["metric"] == "test_accuracy"]) is None
+    assert pattern_sentences(cells.assign(printed=np.nan)) == ["No cell has a printed value to compare with."]
 
 
 def test_means_are_those_printed_in_the_design(printed: pd.DataFrame) -> None:
@@ -254,7 +254,7 @@ def test_means_are_those_printed_in_the_design(printed: pd.DataFrame) -> None:
 
 
 def test_the_summary_states_means_agreement_and_correlation(printed: pd.DataFrame) -> None:
-    means, pairs, rank = summary(cells_of(printed, lambda paper: paper))
+    means, pairs, rank = pattern_sentences(cells_of(printed, lambda paper: paper))
     assert "standard 15.7 (paper 15.7); bottom 0.5 51.8 (paper 51.8); bottom 0.3 72.8 (paper 72.8)" in means
     assert "in 75 of 75 pairs" in pairs
     assert "of the 75 pairs whose 95 % intervals do not overlap, in 75" in pairs
@@ -265,7 +265,7 @@ def test_the_summary_is_the_same_for_cells_in_memory(cells: pd.DataFrame) -> Non
     # compute_cells gives texts, empty for a network without masks; a file gives numbers and NaN
     in_memory = cells.assign(keep_prob=cells["keep_prob"].astype(object).fillna("").astype(str))
     assert set(in_memory["keep_prob"]) == {"", "0.5", "0.3"}
-    assert summary(in_memory) == summary(cells)
+    assert pattern_sentences(in_memory) == pattern_sentences(cells)
 
 
 # Figures ---------------------------------------------------------------------------------------------------
@@ -318,14 +318,14 @@ def test_a_table_without_clean_column_or_of_one_row_is_drawn(few: pd.DataFrame, 
 
 def test_notes_stand_below_the_markdown_and_in_the_caption(cells: pd.DataFrame) -> None:
     notes = ["Half of it is clipped.", "50 % is quoted."]
-    text = markdown(cells, TITLE, PAPER, notes)
+    text = table_markdown(cells, TITLE, PAPER, notes)
     assert [line for line in text.splitlines() if line.startswith("*")][:2] == [f"* {note}" for note in notes]
-    assert "Half of it is clipped. 50 \\% is quoted." in latex(cells, TITLE, PAPER, notes)
+    assert "Half of it is clipped. 50 \\% is quoted." in table_latex(cells, TITLE, PAPER, notes)
 
 
 def test_a_column_without_any_number_is_named(cells: pd.DataFrame) -> None:
     column = cells["column"].iloc[0]
     empty = cells.assign(value=cells["value"].where(cells["column"] != column))
     said = f"No number could be had for {column};"
-    assert said in markdown(empty, TITLE, PAPER)
-    assert "No number could be had" not in markdown(cells, TITLE, PAPER)
+    assert said in table_markdown(empty, TITLE, PAPER)
+    assert "No number could be had" not in table_markdown(cells, TITLE, PAPER)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from lacuna.errors import LacunaError
 from lacuna.reporting.examples import Examples
-from lacuna.reporting.study.pairs import data_uri, deal, page
-from lacuna.study import study
+from lacuna.reporting.study.pairs import data_uri, deal, study_page
+from lacuna.study import make_page
 
 BOTH = made_on("standard", 1), made_on("defective", 2)
 
@@ -81,7 +81,7 @@ def test_a_grey_image_is_a_grey_png() -> None:
 
 
 def test_the_page_holds_everything_and_asks_no_network() -> None:
-    html = page(dealt(), "A title", "Scale demo.", "study-1", 1)
+    html = study_page(dealt(), "A title", "Scale demo.", "study-1", 1)
     assert data_of(html) == {"pairs": dealt(), "seed": 1, "name": "study-1"}
     assert "6 pairs, seed 1. Scale demo." in html
     assert "default-src 'none'" in html
@@ -90,7 +90,7 @@ def test_the_page_holds_everything_and_asks_no_network() -> None:
 
 def test_texts_cannot_end_the_data() -> None:
     pairs = [dealt()[0] | {"label": "</script><b>&"}]
-    html = page(pairs, "<i>", "&", "study", 0)
+    html = study_page(pairs, "<i>", "&", "study", 0)
     assert data_of(html)["pairs"] == pairs
     assert "<i>" not in html
 
@@ -116,7 +116,7 @@ def test_keys_choose_go_back_and_end_in_a_csv() -> None:
     pairs = dealt(pairs=3)
     pairs[0]["label"] = 'a "quoted", label'
     keys = ["ArrowLeft", "x", "ArrowLeft", "Backspace", "ArrowRight", "click right", "ArrowLeft"]
-    made = browse(page(pairs, "A title", "", "study-7", 7), keys)
+    made = browse(study_page(pairs, "A title", "", "study-7", 7), keys)
     shown = [line[0] for line in made["seen"]]
     assert shown[:6] == ["Pair 1 of 3", "Pair 2 of 3", "Pair 2 of 3", "Pair 3 of 3", "Pair 2 of 3", "Pair 3 of 3"]
     assert shown[6:] == ["All pairs are judged. Thank you!"] * 2
@@ -134,7 +134,7 @@ def test_keys_choose_go_back_and_end_in_a_csv() -> None:
 
 
 def test_choices_so_far_can_be_saved() -> None:
-    made = browse(page(dealt(), "A title", "", "study", 0), ["ArrowRight"])
+    made = browse(study_page(dealt(), "A title", "", "study", 0), ["ArrowRight"])
     assert made["saved"].count("\n") == 2
     assert not made["hidden"]
 
@@ -153,7 +153,7 @@ def artefact(tmp_path: Path, one: Examples, dataset: str = "cifar10", scale: str
 
 
 def test_the_command_reads_sets_and_states_scale_and_dataset(tmp_path: Path, root: Path) -> None:
-    html = study(*(artefact(tmp_path, one) for one in BOTH), CODE, 5, 4, root)
+    html = make_page(*(artefact(tmp_path, one) for one in BOTH), CODE, 5, 4, root)
     assert "5 pairs, seed 4. Scale demo, dataset cifar10: no reproduction" in html
     assert f"Attack {CODE}." in html
     assert data_of(html)["name"] == "study-cifar10-4"
@@ -163,4 +163,4 @@ def test_the_command_reads_sets_and_states_scale_and_dataset(tmp_path: Path, roo
 def test_sets_of_two_datasets_are_refused(tmp_path: Path, root: Path) -> None:
     paths = artefact(tmp_path, BOTH[0]), artefact(tmp_path, BOTH[1], "mnist")
     with pytest.raises(LacunaError, match="two scales or datasets"):
-        study(*paths, CODE, 5, 4, root)
+        make_page(*paths, CODE, 5, 4, root)

@@ -17,8 +17,8 @@ from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import outcomes_by_name, samples_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
-from lacuna.reporting.tables.claim_page import markdown as claims_markdown
-from lacuna.reporting.tables.tables import latex, markdown, wide
+from lacuna.reporting.tables.claim_page import claims_markdown
+from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -94,7 +94,7 @@ def _render(plan: Plan, table: str) -> None:
     paper, body = plan.lookup.tables[table]
     cells = pd.read_csv(plan.published.table(table)[-1])
     named = (cells, body["title"], plan.config.papers[paper]["title"], plan.lookup.notes(table))
-    texts = [wide(cells).to_csv(index=False, lineterminator="\n"), markdown(*named), latex(*named)]
+    texts = [wide_table(cells).to_csv(index=False, lineterminator="\n"), table_markdown(*named), table_latex(*named)]
     for path, text in zip(plan.published.table(table), texts, strict=False):
         write_text(path, text)
         write_text(f"tables/{Path(path).name}", text)

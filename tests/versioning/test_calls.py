@@ -74,14 +74,14 @@ def damaged(root: Path) -> None:
 )
 def test_why_nothing_could_be_added(here: Path, spoil: Callable[[Path], None], says: str) -> None:
     spoil(here)
-    sentence = refusal(lambda: calls.add(["results/a.txt"]))
+    sentence = refusal(lambda: calls.add_files(["results/a.txt"]))
     assert sentence.startswith("dvc add: ")
     assert says in sentence
     assert "ERROR" not in sentence
 
 
 def test_why_nothing_could_be_pushed(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    calls.add(["results/a.txt"])
+    calls.add_files(["results/a.txt"])
     done, said = calls.transfer("push", "results/a.txt")
     assert not done
     assert "no remote specified" in said
@@ -91,7 +91,7 @@ def test_why_nothing_could_be_pushed(here: Path, capfd: pytest.CaptureFixture[st
 
 
 def test_why_nothing_could_be_pulled_or_put_in_place(here: Path, tmp_path: Path) -> None:
-    calls.add(["results/a.txt"])
+    calls.add_files(["results/a.txt"])
     subprocess.run([sys.executable, "-m", "dvc", "remote", "add", "-q", "-d", "r", str(tmp_path / "gone")], check=True)
     Path("results/a.txt").unlink()
     for path in sorted(Path(".dvc/cache").rglob("*"), reverse=True):
@@ -99,11 +99,11 @@ def test_why_nothing_could_be_pulled_or_put_in_place(here: Path, tmp_path: Path)
     done, said = calls.transfer("pull", "results/a.txt")
     assert not done
     assert "results/a.txt" in said
-    assert "results/a.txt" in calls.checkout(["results/a.txt"])
+    assert "results/a.txt" in calls.check_out(["results/a.txt"])
 
 
 def test_a_push_that_succeeds_gives_its_count(here: Path, tmp_path: Path) -> None:
-    calls.add(["results/a.txt"])
+    calls.add_files(["results/a.txt"])
     subprocess.run(
         [sys.executable, "-m", "dvc", "remote", "add", "-q", "-d", "r", str(tmp_path / "remote")], check=True
     )
@@ -121,12 +121,12 @@ def test_a_push_that_succeeds_gives_its_count(here: Path, tmp_path: Path) -> Non
     ],
 )
 def test_why_snakemake_failed(here: Path, arguments: list[str], says: str) -> None:
-    assert says in refusal(lambda: calls.snakemake("demo", *arguments))
+    assert says in refusal(lambda: calls.run_snakemake("demo", *arguments))
 
 
 def test_why_the_configuration_was_refused(here: Path) -> None:
     Path("Snakefile").write_text(f'raise WorkflowError("the key is wrong")\n{SNAKEFILE}')
-    assert refusal(lambda: calls.snakemake("demo", "--cores", "1")) == "snakemake --cores: the key is wrong"
+    assert refusal(lambda: calls.run_snakemake("demo", "--cores", "1")) == "snakemake --cores: the key is wrong"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_why_the_configuration_was_refused(here: Path) -> None:
     ],
 )
 def test_the_reason_in_what_a_program_said(said: str, status: int, reason: str) -> None:
-    assert calls.why(said, status) == reason
+    assert calls.failure_reason(said, status) == reason
 
 
 def test_progress_is_shown_as_it_comes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

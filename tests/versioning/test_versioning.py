@@ -14,8 +14,8 @@ import yaml
 from lacuna.files.artefacts import Record, provenance_path, text_digest
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact, canonical
-from lacuna.versioning.aliases import COLLECTIONS, aliases
-from lacuna.versioning.verify import as_recorded, different, examine, other_code
+from lacuna.versioning.aliases import COLLECTIONS, alias_text
+from lacuna.versioning.findings import differences, examine, find_other_code, recorded_artefact
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -214,43 +214,43 @@ def test_versions_host_and_time_never_make_an_artefact_disagree(chain: list[Arte
 
 
 def test_other_code_is_reported_and_does_not_disagree(chain: list[Artefact]) -> None:
-    assert other_code(examine(chain)) == {}
+    assert find_other_code(examine(chain)) == {}
     Path("code.py").write_text("edited")
     assert states(chain) == AGREE
-    assert other_code(examine(chain)) == {"code.py": list(AGREE)}
+    assert find_other_code(examine(chain)) == {"code.py": list(AGREE)}
 
 
 def test_what_no_table_needs_is_checked_against_its_own_record(chain: list[Artefact]) -> None:
     stray = make("train", "stray.bin", {"seed": 9}, ("data.bin",))
-    assert as_recorded("stray.bin") == stray
+    assert recorded_artefact("stray.bin") == stray
     Path("stray.bin").write_text("tampered")
-    assert states([*chain, as_recorded("stray.bin")]) == AGREE | {"stray.bin": "disagrees"}
+    assert states([*chain, recorded_artefact("stray.bin")]) == AGREE | {"stray.bin": "disagrees"}
     provenance_path("stray.bin").write_text("{")
-    assert states([*chain, as_recorded("stray.bin")]) == AGREE | {"stray.bin": "disagrees"}
+    assert states([*chain, recorded_artefact("stray.bin")]) == AGREE | {"stray.bin": "disagrees"}
 
 
 def test_differences_of_settings_are_named_by_their_path() -> None:
     recorded = {"a": {"b": 1, "c": [1, 2]}, "d": None, "gone": "x" * 99}
     planned = {"a": {"b": 1.5, "c": [1, 2]}, "d": {"e": 1}}
-    shown = list(different(recorded, planned))
+    shown = list(differences(recorded, planned))
     assert shown == ["a.b is 1, not 1.5", 'd is null, not {"e": 1}', f'gone is "{"x" * 35}..., not null']
-    assert list(different(planned, planned)) == []
+    assert list(differences(planned, planned)) == []
 
 
 # Aliases ---------------------------------------------------------------------------------------------------
 
 
 def test_dvc_yaml_has_an_alias_for_each_table_of_the_configuration(root: Path, project: "Project") -> None:
-    written = aliases(Plan(project.load()))
+    written = alias_text(Plan(project.load()))
     assert (root / "dvc.yaml").read_text() == written, (
         "dvc.yaml does not agree with config/papers/*.yaml: run `make aliases` (python -m lacuna.versioning aliases)"
     )
 
 
 def test_a_table_added_to_the_configuration_changes_the_aliases(project: "Project") -> None:
-    before = aliases(Plan(project.load()))
+    before = alias_text(Plan(project.load()))
     project.edit("config/papers/defective.yaml", lambda c: c["tables"].update(table99=c["tables"]["table3"]))
-    after = aliases(Plan(project.load()))
+    after = alias_text(Plan(project.load()))
     assert before != after
     assert yaml.safe_load(after)["stages"].keys() - yaml.safe_load(before)["stages"].keys() == {"table99"}
 

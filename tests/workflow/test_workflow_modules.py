@@ -30,7 +30,7 @@ CONFIGURATION = {
     "config/needs",
     "config/shared",
     "config/tables",
-    "data/places",
+    "data/own_paths",
     "language/exhibits",
     "plan/plan",
 }  # what they decide is settings

@@ -60,7 +60,7 @@ def test_shuffled_times_of_sources_and_results_plan_nothing(finished: "Tree", se
     ("name", "expected"),
     [
         ("workflow/scripts/table.py", RENDERED),
-        ("src/lacuna/reporting/tables/tables.py", RENDERED),
+        ("src/lacuna/reporting/tables/render.py", RENDERED),
         ("src/lacuna/reporting/drawing/heatmap.py", DRAWN),
         ("src/lacuna/numbers/cells.py", COMPUTED),
         ("data/printed/defective.csv", COMPUTED),

@@ -1,4 +1,4 @@
-"""Rule adopt: a network of the user's own, checked and kept like a trained one."""
+"""Rule adopt: checks a network of the user's own, and keeps it like a trained one."""
 
 import json
 from pathlib import Path

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lacuna.audit.gather import gather, line
-from lacuna.audit.page import page
+from lacuna.audit.gather import gather, summary_line
+from lacuna.audit.page import render_page
 from lacuna.config.load import load
 from lacuna.files.artefacts import write_text
 from lacuna.jobs.job import job
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     report = gather(Plan(load(Path.cwd(), snakemake.config)), snakemake.config.get("baseline", ""))
-    texts = {"html": page(report), "json": json.dumps(report, indent=1, allow_nan=False) + "\n"}
+    texts = {"html": render_page(report), "json": json.dumps(report, indent=1, allow_nan=False) + "\n"}
     for ending, text in texts.items():
         write_text(f"reports/audit.{ending}", text)
-    say(f"{line(report)}; reports/audit.html")
+    say(f"{summary_line(report)}; reports/audit.html")
     if not report["summary"]["well"]:
         sys.exit(1)

@@ -12,7 +12,7 @@ from lacuna.files.artefacts import Record, write_frame, write_text
 from lacuna.files.contents import read_cells, read_printed
 from lacuna.jobs.job import job
 from lacuna.numbers.metrics import outcomes_by_name, read_lines, samples_of
-from lacuna.reporting.tables.claim_page import markdown
+from lacuna.reporting.tables.claim_page import claims_markdown
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -30,6 +30,6 @@ with job(snakemake) as say:
     verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))
     write_frame(snakemake.output.claims, verdicts, record)
     write_text(snakemake.output.comparisons, comparisons.to_csv(index=False, lineterminator="\n"))
-    write_text(snakemake.output.markdown, markdown(verdicts, settings["title"]))
+    write_text(snakemake.output.markdown, claims_markdown(verdicts, settings["title"]))
     counts = verdicts["verdict"].value_counts()
     say(f"claims of {snakemake.wildcards.paper}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))

@@ -1,4 +1,4 @@
-"""Rule train: trains one network; writes its checkpoint, masks and normalisation included, and its history."""
+"""Rule train: trains one network; writes its checkpoint, with masks and normalisation, and its history."""
 
 import json
 from pathlib import Path

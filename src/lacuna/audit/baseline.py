@@ -1,4 +1,4 @@
-"""Two runs cell by cell: what moved since a baseline, and whether the move is more than noise of the images."""
+"""Compares two runs cell by cell: which cells moved since a baseline, beyond the noise of the images."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lacuna.audit.files import plain
+from lacuna.audit.files import json_value
 from lacuna.claims.decisions import printed_numbers
 from lacuna.claims.verdicts import identities
 from lacuna.errors import LacunaError
@@ -18,42 +18,42 @@ from lacuna.language.codes import Origin
 from lacuna.numbers.metrics import PERCENT, round_digits, samples_of
 from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
 
-STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
+CELL_STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"
 NEEDED = ("exhibit", "row", "column", "value", "unit", "n", "dataset", "scale")
 
-Key = tuple[str, ...]
+CellKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A cell of a run: its line, the images that it counts (none without outcomes), and its test set's sha256."""
+class CountedCell:
+    """A cell of a run: its line, what it counts (nothing without outcomes), and the sha256 of its test set."""
 
     line: Mapping[str, Any]
     samples: Sequence[Sample] = ()
     images: str = ""
 
 
-def compare(ours: Iterable[str], where: str, scale: str) -> dict[str, Any]:
-    """The report's ``baseline``: our files of cells against those that ``where``, a file or a folder, holds.
+def compare_runs(ours: Iterable[str], where: str, scale: str) -> dict[str, Any]:
+    """The report's ``baseline``: our files of cells against the cells in ``where``, a file or a folder.
 
-    A cell moved if the interval of its difference, joint with those of all cells compared, does not hold 0. Where both
-    runs' outcomes are there and of the same test images, the difference is paired by image; else it is that of two
-    shares over n images each. Raises `LacunaError` where the baseline has no cells.
+    A cell moved if the interval of its difference, joint with those of all cells compared, does not hold 0. The
+    difference is paired by image where both runs' outcomes exist and are of the same test images. Else it is that of
+    two shares over n images each. Raises `LacunaError` where the baseline has no cells.
     """
     here, there = _read(ours), _read(_files(Path(where), scale))
     keys = list(dict.fromkeys([*here, *there]))
     lines = [_line(key, here.get(key), there.get(key)) for key in keys]
     _decide([(line, here[key], there[key]) for key, line in zip(keys, lines, strict=True) if line["state"] == ""])
     counts = Counter(line["state"] for line in lines)
-    return {"path": where, "states": {state: counts[state] for state in STATES}, "cells": lines}
+    return {"path": where, "states": {state: counts[state] for state in CELL_STATES}, "cells": lines}
 
 
 # Reading both runs -----------------------------------------------------------------------------------------
 
 
 def _files(where: Path, scale: str) -> list[str]:
-    """The files of cells that a baseline means: itself, those of a run's results, or published ones."""
+    """The files of cells in a baseline: the file itself, those of a run's results, or published ones."""
     if where.is_file():
         return [str(where)]
     results = (f"results/{scale}/*/cells/*.csv", f"{scale}/*/cells/*.csv", "*/cells/*.csv", "cells/*.csv")
@@ -64,9 +64,9 @@ def _files(where: Path, scale: str) -> list[str]:
     raise LacunaError(f"--config baseline: {where} has no cells of scale {scale}; allowed: {allowed}")
 
 
-def _read(paths: Iterable[str]) -> dict[Key, Counted]:
-    """Cells by what they are numbers of; a row that is printed twice counts once."""
-    cells: dict[Key, Counted] = {}
+def _read(paths: Iterable[str]) -> dict[CellKey, CountedCell]:
+    """The cells by what they are numbers of. A row that is printed twice counts once."""
+    cells: dict[CellKey, CountedCell] = {}
     for path in paths:
         frame = _frame(path)
         samples, images = _samples(path)
@@ -75,7 +75,7 @@ def _read(paths: Iterable[str]) -> dict[Key, Counted]:
                 value for name, value in identity.items() if name != "dataset"
             )
             named = {str(name): value for name, value in line.items()}
-            cells.setdefault(key, Counted(named, samples[i] if samples else (), images))
+            cells.setdefault(key, CountedCell(named, samples[i] if samples else (), images))
     return cells
 
 
@@ -90,7 +90,7 @@ def _frame(path: str) -> pd.DataFrame:
 
 
 def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
-    """What each cell of a file counts, and the sha256 of the test set; nothing where its outcomes are not there."""
+    """What each cell of a file counts, and the sha256 of the test set; nothing where outcomes are missing."""
     if not provenance_path(path).is_file():
         return (), ""
     recorded = stable_part(path)
@@ -112,30 +112,30 @@ def _inputs(path: str) -> Iterable[tuple[str, str]]:
 # Comparing -------------------------------------------------------------------------------------------------
 
 
-def _line(key: Key, ours: Counted | None, theirs: Counted | None) -> dict[str, Any]:
-    """One cell of both runs; its state is empty where an interval has to decide."""
-    one = (ours or theirs or Counted({})).line
-    line = {name: plain(one[name]) for name in ("exhibit", "row", "column", "unit")}
-    line |= {"target": plain(one.get("target")), "attack": plain(one.get("attack"))}
+def _line(key: CellKey, ours: CountedCell | None, theirs: CountedCell | None) -> dict[str, Any]:
+    """One cell of both runs. Its state is empty where an interval has to decide."""
+    one = (ours or theirs or CountedCell({})).line
+    line = {name: json_value(one[name]) for name in ("exhibit", "row", "column", "unit")}
+    line |= {"target": json_value(one.get("target")), "attack": json_value(one.get("attack"))}
     for name, counted in (("ours", ours), ("theirs", theirs)):
-        line |= {name: plain(counted.line["value"]) if counted else None}
+        line |= {name: json_value(counted.line["value"]) if counted else None}
         line |= {f"{name}_n": int(counted.line["n"]) if counted else None}
     return line | {"difference": None, "low": None, "high": None, "paired": False, "state": _state(ours, theirs)}
 
 
-def _state(ours: Counted | None, theirs: Counted | None) -> str:
+def _state(ours: CountedCell | None, theirs: CountedCell | None) -> str:
     if ours is None or theirs is None:
         return "only here" if ours else "only in the baseline"
     if ours.line["dataset"] != theirs.line["dataset"] or ours.line["unit"] != theirs.line["unit"]:
         return "not comparable"
-    one, other = ((plain(side.line["value"]), side.line["n"]) for side in (ours, theirs))
+    one, other = ((json_value(side.line["value"]), side.line["n"]) for side in (ours, theirs))
     if one == other:
         return "same"
     return "no interval" if None in (one[0], other[0]) else ""
 
 
-def _decide(compared: Sequence[tuple[dict[str, Any], Counted, Counted]]) -> None:
-    """Fills in difference, joint interval and state of the lines that are open."""
+def _decide(compared: Sequence[tuple[dict[str, Any], CountedCell, CountedCell]]) -> None:
+    """Fills in the difference, joint interval and state of lines whose state is empty."""
     if not compared:
         return
     sides = [(ours, theirs) for _, ours, theirs in compared]
@@ -154,20 +154,20 @@ def _decide(compared: Sequence[tuple[dict[str, Any], Counted, Counted]]) -> None
         line |= {"low": round_digits(low[i]) if known else None, "high": round_digits(high[i]) if known else None}
 
 
-def _matched(ours: Counted, theirs: Counted) -> bool:
+def _matched(ours: CountedCell, theirs: CountedCell) -> bool:
     return bool(ours.samples) and len(ours.samples) == len(theirs.samples) and ours.images == theirs.images
 
 
-def _together(sides: Sequence[tuple[Counted, Counted]]) -> Array:
-    """Replicates of differences, paired by image; all have one number of training seeds."""
+def _together(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
+    """Replicates of differences, paired by image. All cells have the same number of training seeds."""
     ours, theirs = np.split(replicates([pair[side].samples for side in (0, 1) for pair in sides]), 2)
     scale = [100 if pair[0].line["unit"] == PERCENT else 1 for pair in sides]
     difference: Array = (ours - theirs) * np.array(scale)[:, None]
     return difference
 
 
-def _apart(sides: Sequence[tuple[Counted, Counted]]) -> Array:
-    """Replicates of differences of shares over n images each, as if no image were shared; NaN for what is no share."""
+def _apart(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
+    """Replicates of differences of shares over n images each, as if no image were shared; NaN for other units."""
     draws = []
     for side in (0, 1):
         lines = pd.DataFrame([pair[side].line for pair in sides], columns=["value", "unit", "n"])

@@ -1,14 +1,14 @@
-"""The whole report as plain data: what audit.json holds, as workflow/schemas/audit.schema.yaml describes it."""
+"""Gathers the whole report as plain data, the content of audit.json (workflow/schemas/audit.schema.yaml)."""
 
 import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lacuna.audit.baseline import compare
-from lacuna.audit.exhibits import figure, table
-from lacuna.audit.files import PROBLEMS, Files
-from lacuna.audit.judgements import claims
+from lacuna.audit.baseline import compare_runs
+from lacuna.audit.claim_reports import report_claims
+from lacuna.audit.exhibit_reports import report_figure, report_table
+from lacuna.audit.files import PROBLEMS, FileFindings
 from lacuna.claims.decisions import CONTRADICTED
 from lacuna.claims.verdicts import HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
 from lacuna.files.artefacts import Record
@@ -16,20 +16,20 @@ from lacuna.plan.plan import Plan
 
 FORMAT = 1  # of audit.json; another number where a reader of the old one would misread it
 VERDICTS = (SUPPORTED, HOLDS_HERE, INCONCLUSIVE, CONTRADICTED, NOT_APPLICABLE, NOT_RUN)
-STATES = ("built", *PROBLEMS, "not built")
+EXHIBIT_STATES = ("built", *PROBLEMS, "not built")
 
 
 def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
-    """Everything that is there for the plan's scale, read from the working directory; nothing is built.
+    """All that exists for the plan's scale, from the working directory; nothing is built.
 
-    ``baseline`` is another run to compare with (`lacuna.audit.baseline.compare`).
+    ``baseline`` is another run to compare with (`lacuna.audit.baseline.compare_runs`).
     """
-    files = Files(plan)
-    exhibits = [table(plan, name, files) for name in plan.lookup.tables] + [
-        figure(plan, name, files) for name in plan.lookup.figures
+    files = FileFindings(plan)
+    exhibits = [report_table(plan, name, files) for name in plan.lookup.tables] + [
+        report_figure(plan, name, files) for name in plan.lookup.figures
     ]
     cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
-    papers = [claims(plan, paper, files, cells) for paper in plan.lookup.claimed]
+    papers = [report_claims(plan, paper, files, cells) for paper in plan.lookup.claimed]
     behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])
     problems = _problems([*exhibits, *papers])
     shown = [plan.published.table(exhibit["id"])[-1] for exhibit in exhibits if exhibit["cells"]]
@@ -44,7 +44,7 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
         "exhibits": exhibits,
         "papers": papers,
         "files": described,
-        "baseline": compare(shown, baseline, plan.config.scale) if baseline else None,
+        "baseline": compare_runs(shown, baseline, plan.config.scale) if baseline else None,
     }
 
 
@@ -55,7 +55,7 @@ def _made() -> dict[str, Any]:
 
 
 def _problems(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each problem once, with the exhibits or papers that it is behind; the worst first."""
+    """Each problem once, with the exhibits or papers that it concerns; the worst problem first."""
     found: dict[tuple[str, ...], dict[str, Any]] = {}
     for part in parts:
         for problem in part["problems"]:
@@ -73,7 +73,7 @@ def _summary(
     verdicts = Counter(claim["verdict"] for paper in papers for claim in paper["claims"])
     counts = {state: len({p["path"] for p in problems if p["state"] == state}) for state in PROBLEMS}
     return {
-        "exhibits": {state: sum(e["state"] == state for e in exhibits) for state in STATES},
+        "exhibits": {state: sum(e["state"] == state for e in exhibits) for state in EXHIBIT_STATES},
         "cells": sum(len(exhibit["cells"]) for exhibit in exhibits),
         "files": sum(file["state"] != "missing" for file in files),
         "bytes": sum(file["size"] for file in files),
@@ -84,7 +84,7 @@ def _summary(
     }
 
 
-def line(report: Mapping[str, Any]) -> str:
+def summary_line(report: Mapping[str, Any]) -> str:
     """The report in one line."""
     summary = report["summary"]
     exhibits = summary["exhibits"]

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else: styles, script and figures are inside."""
+"""Renders the report as one HTML page that needs nothing else: styles, script and figures are inside."""
 
 import base64
 import json
@@ -9,35 +9,35 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lacuna.audit.gather import VERDICTS, line
+from lacuna.audit.gather import VERDICTS, summary_line
 from lacuna.jobs.progress import clock
 from lacuna.numbers.metrics import PERCENT
-from lacuna.reporting.tables.tables import UNITS, number
-from lacuna.trace import short
+from lacuna.reporting.tables.render import UNIT_WORDS, format_number
+from lacuna.trace import shorten_settings
 
-LEVELS = 10  # shades of the heat map, from 0
-SHOWN = {  # what the page has a place for; further columns of the cells stand beside them as they are
+SHADES = 10  # the darkest shade of the heat map; the lightest is 0
+SHOWN = {  # the columns that the page has a place for; further columns of cells stand beside them as they are
     *("id", "row", "column", "target", "keep_prob", "variant", "source", "attack", "metric", "value", "unit", "n"),
     *("ci_low", "ci_high", "printed", "difference", "seeds", "seed_low", "seed_high", "provenance", "files", "claims"),
 }
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """The page of a report (`lacuna.audit.gather.gather`); figures are read from the working directory."""
+def render_page(report: Mapping[str, Any]) -> str:
+    """The page of a report (`lacuna.audit.gather.gather`). Figures are read from the working directory."""
     places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
     built = [exhibit for exhibit in report["exhibits"] if exhibit["cells"]]
     tables = [{**one, "rows": _rows(one["cells"]), "companions": _companions(one["cells"])} for one in built]
-    shown = {"tables": tables, "places": places, "line": line(report), "verdicts": VERDICTS}
+    shown = {"tables": tables, "places": places, "line": summary_line(report), "verdicts": VERDICTS}
     return _PAGES.get_template("audit.html.j2").render(report=report, **shown)
 
 
 def _companions(cells: list[dict[str, Any]]) -> list[str]:
-    """Columns of the cells that hold something and have no place of their own."""
+    """Columns of the cells that are not empty and have no place of their own on the page."""
     return [name for name in cells[0] if name not in SHOWN and any(cell[name] is not None for cell in cells)]
 
 
 def _rows(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cells by row, as printed; each with the shades of the paper's number and of ours."""
+    """The cells by row, as the paper prints them, each with the shades of the paper's number and of ours."""
     scales = {unit: _range([c for c in cells if c["unit"] == unit]) for unit in {cell["unit"] for cell in cells}}
     columns = list(dict.fromkeys(cell["column"] for cell in cells))
     rows: dict[tuple[Any, Any], dict[str, Any]] = {}
@@ -51,7 +51,7 @@ def _rows(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _range(cells: list[dict[str, Any]]) -> tuple[float, float]:
-    """What the lightest and the darkest shade stand for: 0 and 100 percent, else the smallest and largest number."""
+    """The numbers of the lightest and the darkest shade: 0 and 100 percent, else the smallest and largest number."""
     if cells[0]["unit"] == PERCENT:
         return 0.0, 100.0
     values = [cell[key] for cell in cells for key in ("value", "printed") if cell[key] is not None]
@@ -61,16 +61,16 @@ def _range(cells: list[dict[str, Any]]) -> tuple[float, float]:
 def _level(value: float | None, low: float, high: float) -> int | None:
     if value is None or not math.isfinite(value) or high <= low:
         return None
-    return round(LEVELS * min(1, max(0, (value - low) / (high - low))))
+    return round(SHADES * min(1, max(0, (value - low) / (high - low))))
 
 
 def _svg(path: str) -> str:
-    """A figure as a data URI, apart from the page: two figures may use the same ids."""
+    """A figure as a data URI. It stands apart from the page, since two figures may use the same ids."""
     return "data:image/svg+xml;base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return json.dumps(short(dict(settings)), sort_keys=True, indent=1, ensure_ascii=False)
+    return json.dumps(shorten_settings(dict(settings)), sort_keys=True, indent=1, ensure_ascii=False)
 
 
 def _size(size: float) -> str:
@@ -79,7 +79,7 @@ def _size(size: float) -> str:
 
 
 def _unit(unit: str) -> str:
-    return UNITS.get(unit, unit)
+    return UNIT_WORDS.get(unit, unit)
 
 
 _PAGES = Environment(
@@ -89,4 +89,11 @@ _PAGES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_PAGES.filters |= {"number": number, "svg": _svg, "settings": _settings, "size": _size, "unit": _unit, "clock": clock}
+_PAGES.filters |= {
+    "number": format_number,
+    "svg": _svg,
+    "settings": _settings,
+    "size": _size,
+    "unit": _unit,
+    "clock": clock,
+}

@@ -6,7 +6,7 @@ from typing import Any
 
 from lacuna.config.parts import known
 from lacuna.data.classes import class_count, class_names
-from lacuna.data.places import OWN_KINDS
+from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
 
 Entry = Mapping[str, Any]

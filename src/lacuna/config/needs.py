@@ -1,7 +1,7 @@
 """What tables and figures need of the dataset that plays their role at a scale: a foreground, enough test images."""
 
 from lacuna.config.parts import Paper
-from lacuna.data.places import OWN_KINDS
+from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import method_of
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from lacuna.errors import LacunaError
 
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
-MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
+IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
+EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def image_files(folder: Path) -> list[Path]:
         raise LacunaError(f"{folder} is not a folder; there must be one per class, named as in config/datasets.yaml")
     paths, met = sorted(path for path in folder.iterdir() if not path.name.startswith(".")), dict[str, Path]()
     for path in paths:
-        if path.suffix.lower() not in ENDINGS:
-            raise LacunaError(f"{path} is not an image; allowed endings: {', '.join(sorted(ENDINGS))}")
+        if path.suffix.lower() not in IMAGE_ENDINGS:
+            raise LacunaError(f"{path} is not an image; allowed endings: {', '.join(sorted(IMAGE_ENDINGS))}")
         if (other := met.setdefault(_plain(path.stem).casefold(), path)) != path:
             raise LacunaError(f"{path} has the name of {other.name} but for ending or case; rename or remove one")
     if not paths:
@@ -94,7 +94,7 @@ def find_images(folder: Path, names: Iterable[str]) -> list[Path]:
             place = _class_folder(folder, parent) if parent else folder
             known[parent] = {_plain(path.stem): path for path in image_files(place)}
         if _plain(stem) not in known[parent]:
-            endings = ", ".join(sorted(ENDINGS))
+            endings = ", ".join(sorted(IMAGE_ENDINGS))
             raise LacunaError(f"{folder} has no image named {name}; allowed endings: {endings}")
         found.append(known[parent][_plain(stem)])
     return found
@@ -128,7 +128,7 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
 
 
 def _refuse_loss(path: Path, file: Image.Image) -> None:
-    if file.mode not in MODES:
+    if file.mode not in EIGHT_BIT_MODES:
         raise LacunaError(f"{path} has more than 8 bits per channel (mode {file.mode}); save it with 8")
     if getattr(file, "n_frames", 1) > 1:
         raise LacunaError(f"{path} has {getattr(file, 'n_frames', 1)} frames; save one of them as an image")

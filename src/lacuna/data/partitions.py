@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lacuna.data.folder import ENDINGS, ImageFile, find_images
-from lacuna.data.places import partitions_path
+from lacuna.data.folder import IMAGE_ENDINGS, ImageFile, find_images
+from lacuna.data.own_paths import partitions_path
 from lacuna.errors import LacunaError
 
 
@@ -56,7 +56,7 @@ def _lines(path: Path, columns: Mapping[str, str]) -> list[_Line]:
 def _values(line: Mapping[str, str | None], columns: list[str]) -> tuple[str, str, str]:
     image, label, split = ((line[name] or "").strip() for name in columns)
     path = Path(image)  # an ending may be missing, and foregrounds may have another
-    return str(path.with_suffix("")) if path.suffix.lower() in ENDINGS else str(path), label, split
+    return str(path.with_suffix("")) if path.suffix.lower() in IMAGE_ENDINGS else str(path), label, split
 
 
 def _refuse_lines(path: Path, lines: list[_Line], classes: list[str]) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacuna.data.brought import order_digest, own_files
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registry_lines
 from lacuna.data.folder import ImageFile, read_image
+from lacuna.data.own_files import order_digest, own_files
+from lacuna.data.own_paths import OWN_KINDS, partitions_path
 from lacuna.data.photographs import photograph_digests, read_photographs
-from lacuna.data.places import OWN_KINDS, partitions_path
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256
 

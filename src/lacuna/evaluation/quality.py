@@ -31,7 +31,7 @@ BATCH = 32
 JPEG_QUALITY = 75  # of file sizes; Pillow's default, 4:2:0
 PATCH = 16  # side of the patch whose colours are counted
 SHEET = 64  # least number of images in a contact sheet: the file of one small image is mostly header
-Measure = Callable[[Tensor, Tensor], Tensor]
+MeasureFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def measure_quality(name: str, clean: Tensor, adversarial: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def _metric(metric: str, device: str) -> Any:
         return f"pyiqa gave {type(error).__name__} ({' '.join(str(error).split())[:120]})"
 
 
-def _pyiqa(name: str) -> Measure:
+def _pyiqa(name: str) -> MeasureFunction:
     return lambda clean, adversarial: similarity(name, as_pixels(clean), as_pixels(adversarial))
 
 
@@ -136,11 +136,11 @@ def count_colours(images: Tensor) -> Tensor:
     return torch.tensor([len(image.unique(dim=0)) for image in pixels], dtype=torch.float64)
 
 
-def _ratio(kind: str) -> Measure:
+def _ratio(kind: str) -> MeasureFunction:
     return lambda clean, adversarial: file_sizes(adversarial, kind) / file_sizes(clean, kind)
 
 
-def _sheet_ratio(kind: str) -> Measure:
+def _sheet_ratio(kind: str) -> MeasureFunction:
     """Size of the contact sheet of all images over the size of the clean one: the same value for every image."""
 
     def ratio(clean: Tensor, adversarial: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def _sheet_ratio(kind: str) -> Measure:
     return ratio
 
 
-QUALITY_MEASURES: dict[str, Measure] = {
+QUALITY_MEASURES: dict[str, MeasureFunction] = {
     **{name: _pyiqa(name) for name in PYIQA},
     "png_bytes": lambda clean, adversarial: file_sizes(adversarial, "png"),
     "jpeg_bytes": lambda clean, adversarial: file_sizes(adversarial, "jpeg"),

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lacuna.data.brought import own_files
 from lacuna.data.folder import find_images, image_files, read_image
-from lacuna.data.places import OWN_KINDS
+from lacuna.data.own_files import own_files
+from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation

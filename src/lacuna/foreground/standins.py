@@ -15,7 +15,7 @@ def as_density(saliency: Tensor, size: tuple[int, int]) -> Tensor:
     return resized / resized.sum((1, 2), keepdim=True)
 
 
-def gaussian(sigma: float, radius: int) -> Tensor:
+def gaussian_weights(sigma: float, radius: int) -> Tensor:
     """Weights float64 (2 radius + 1,) of a Gaussian at -radius ... radius; they sum to 1."""
     places = torch.arange(-radius, radius + 1, dtype=torch.float64)
     weights = torch.exp(-(places**2) / (2 * sigma**2))
@@ -55,7 +55,7 @@ class SpectralResidual(nn.Module):
         super().__init__()
         self.register_buffer("colours", torch.tensor(GREY, dtype=torch.float64))
         self.register_buffer("mean", smoothing_matrix(torch.full((3,), 1 / 3, dtype=torch.float64)))
-        self.register_buffer("bell", smoothing_matrix(gaussian(8, 2)))
+        self.register_buffer("bell", smoothing_matrix(gaussian_weights(8, 2)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""
@@ -84,7 +84,7 @@ class CentreSurround(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for sigma in {sigma for scale in self.SCALES for sigma in scale}:
-            self.register_buffer(f"blur{sigma}", smoothing_matrix(gaussian(sigma, 3 * sigma)))
+            self.register_buffer(f"blur{sigma}", smoothing_matrix(gaussian_weights(sigma, 3 * sigma)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Density (B, H, W) of images (B, C, H, W) in [0, 1]."""

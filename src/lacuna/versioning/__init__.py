@@ -1,1 +1,1 @@
-"""Data and checkpoints versioned with DVC: checked against the plan, added, pushed, pulled, taken as made."""
+"""Versions data and checkpoints with DVC: checks them against the plan, adds, pushes, pulls, takes them as made."""

@@ -6,8 +6,8 @@ import sys
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import write_text
 from lacuna.jobs.progress import say_to_stderr
-from lacuna.versioning.aliases import aliases
-from lacuna.versioning.store import Store, scales_with
+from lacuna.versioning.aliases import alias_text
+from lacuna.versioning.store import Store, find_scales
 
 COMMANDS = {
     "track": "check what was made and add what agrees with the configuration to DVC (every scale unless one is given)",
@@ -20,7 +20,7 @@ COMMANDS = {
 
 
 def main() -> bool:
-    """Runs one command in the working directory, which must be the checkout's root; whether all is well."""
+    """Runs one command in the working directory, which must be the checkout's root. Returns whether all is well."""
     parser = argparse.ArgumentParser(prog="python -m lacuna.versioning")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in COMMANDS.items():
@@ -30,16 +30,16 @@ def main() -> bool:
     chosen = parser.parse_args()
     stores = [Store(scale, chosen.table, say_to_stderr) for scale in _scales(chosen.command, chosen.scale)]
     if chosen.command == "aliases":
-        write_text("dvc.yaml", aliases(stores[0].plan))
+        write_text("dvc.yaml", alias_text(stores[0].plan))
         return True
     outcomes = [getattr(store, chosen.command)() for store in stores]
     return all(outcomes)
 
 
 def _scales(command: str, scale: str | None) -> list[str | None]:
-    """The scale that was given; else for track and push all that have something, for the rest the configuration's."""
+    """The scale that was given. Else all that have files for track and push, and the configuration's for the rest."""
     ending = {"track": ".prov.json", "push": ".dvc"}.get(command)
-    here = scales_with(ending) if ending and scale is None else []
+    here = find_scales(ending) if ending and scale is None else []
     return [*here] or [scale]
 
 

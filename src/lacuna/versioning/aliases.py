@@ -1,4 +1,4 @@
-"""dvc.yaml from the configuration: `dvc repro table3` and its like, which verify and then call Snakemake."""
+"""Writes dvc.yaml from the configuration: `dvc repro table3` and its like, which verify and then call Snakemake."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ HEADER = """\
 COLLECTIONS = ("data", "models", "adversarial", "tables", "figures")
 
 
-def aliases(plan: Plan) -> str:
-    """Text of dvc.yaml: a stage for each collecting target and for each table."""
+def alias_text(plan: Plan) -> str:
+    """The text of dvc.yaml: a stage for each target that collects, and for each table."""
     stages = {name: _stage("", name) for name in COLLECTIONS} | {name: _table(name) for name in plan.lookup.tables}
     return HEADER + yaml.safe_dump({"stages": stages}, sort_keys=False, width=120)
 

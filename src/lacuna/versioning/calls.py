@@ -16,8 +16,8 @@ LONGEST = 400  # characters of a reason
 RENDERING = ("table", "publish_table", "figure", "publish_figure")
 
 
-def dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """One call of DVC, whatever its exit status, with all that it says."""
+def run_dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Calls DVC; gives its exit status and all that it says."""
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
 
 
@@ -34,7 +34,7 @@ def transfer(*arguments: str) -> tuple[bool, str]:
         said = beside.submit(_passed_on, process.stderr.fileno())
         count = process.stdout.read().decode(errors="replace").splitlines()[-1:]
         done = process.wait() == 0
-        return done, "".join(count) if done else why(said.result(), process.returncode)
+        return done, "".join(count) if done else failure_reason(said.result(), process.returncode)
 
 
 def _passed_on(stream: int) -> str:
@@ -48,32 +48,32 @@ def _passed_on(stream: int) -> str:
     return said
 
 
-def add(files: list[str]) -> None:
+def add_files(files: list[str]) -> None:
     """Adds files to DVC in one call. Raises `LacunaError` with DVC's own words where it failed."""
-    done = dvc("add", *files)  # with --quiet it does not say why it failed
+    done = run_dvc("add", *files)  # with --quiet it does not say why it failed
     if done.returncode != 0:
-        raise LacunaError(f"dvc add: {why(done.stderr, done.returncode)}")
+        raise LacunaError(f"dvc add: {failure_reason(done.stderr, done.returncode)}")
 
 
-def checkout(files: list[str]) -> str:
+def check_out(files: list[str]) -> str:
     """Puts tracked files from the cache where they belong; why that failed in DVC's words, empty where it did not."""
-    done = dvc("checkout", *files)
-    return "" if done.returncode == 0 else why(done.stderr, done.returncode)
+    done = run_dvc("checkout", *files)
+    return "" if done.returncode == 0 else failure_reason(done.stderr, done.returncode)
 
 
-def snakemake(scale: str, *arguments: str) -> str:
-    """What Snakemake said on stdout at a scale. Raises `LacunaError` where it failed."""
+def run_snakemake(scale: str, *arguments: str) -> str:
+    """Calls Snakemake at a scale; gives what it said on stdout. Raises `LacunaError` where it failed."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     place = command.index("--") if "--" in command else len(command)
     done = subprocess.run(
         [*command[:place], "--config", f"scale={scale}", *command[place:]], capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise LacunaError(f"snakemake {arguments[0]}: {why(done.stderr, done.returncode)}")
+        raise LacunaError(f"snakemake {arguments[0]}: {failure_reason(done.stderr, done.returncode)}")
     return done.stdout
 
 
-def why(said: str, status: int) -> str:
+def failure_reason(said: str, status: int) -> str:
     """The reason for a failure in one sentence, from what a program said on stderr.
 
     That is what stands after this project's mark of an error, or to the end after DVC's, else after the name of an
@@ -96,33 +96,34 @@ def _shortened(text: str) -> str:
     return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."
 
 
-def refused(targets: Iterable[str]) -> set[str]:
-    """Targets that DVC leaves alone because the file here is neither its tracked version nor in the cache."""
-    said = dvc("checkout", *targets).stderr  # with --quiet it does not name them
+def find_refused(targets: Iterable[str]) -> set[str]:
+    """Targets that DVC leaves alone, because the file here is neither the tracked version nor in the cache."""
+    said = run_dvc("checkout", *targets).stderr  # with --quiet it does not name them
     lines = {line.strip() for line in said.splitlines()}
     return {target for target in targets if os.path.abspath(target) in lines}
 
 
-def touch(scale: str, agreeing: list[str], absent: list[str]) -> None:
+def mark_made(scale: str, agreeing: list[str], absent: list[str]) -> None:
     """Makes Snakemake take files as made by the present plan: times, settings, inputs and their checksums.
 
-    ``--forceall``, because without it only what looks out of date is recorded, and a later edit of the settings of
-    anything else would go unnoticed. It also records the absent files above the agreeing ones; that is taken back.
+    Without ``--forceall`` Snakemake would record only files that look out of date. A later edit of the settings of
+    other files would then go unnoticed. ``--forceall`` also records the ``absent`` files above the ``agreeing`` ones;
+    that is taken back.
     """
     if not agreeing:
         return
-    snakemake(scale, "--touch", "--forceall", "--", *agreeing)
+    run_snakemake(scale, "--touch", "--forceall", "--", *agreeing)
     if absent:
-        snakemake(scale, "--cleanup-metadata", *absent)
+        run_snakemake(scale, "--cleanup-metadata", *absent)
 
 
-def render(scale: str, files: list[str]) -> None:
-    """Tables and figures from the cells that are there; nothing else may run."""
+def render_files(scale: str, files: list[str]) -> None:
+    """Renders tables and figures from the cells that exist; nothing else may run."""
     if files:
-        snakemake(scale, "--allowed-rules", *RENDERING, "--", *files)
+        run_snakemake(scale, "--allowed-rules", *RENDERING, "--", *files)
 
 
-def pending(scale: str, files: list[str]) -> set[str]:
-    """The files among what these need that Snakemake is going to make (again) by itself."""
-    lines = [line.split("\t") for line in snakemake(scale, "--summary", *files).splitlines()]
+def find_pending(scale: str, files: list[str]) -> set[str]:
+    """The files that Snakemake is going to make by itself, among all that ``files`` need."""
+    lines = [line.split("\t") for line in run_snakemake(scale, "--summary", *files).splitlines()]
     return {line[0] for line in lines if line[-1] == "update pending"}

@@ -1,4 +1,4 @@
-"""What ``make track``, ``push``, ``pull`` and ``verify`` do, for one scale of the configuration."""
+"""The commands ``make track``, ``push``, ``pull`` and ``verify``, for one scale of the configuration."""
 
 import subprocess
 from collections.abc import Collection, Iterable
@@ -11,7 +11,7 @@ from lacuna.jobs.progress import Say
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
-from lacuna.versioning.verify import Finding, as_recorded, examine, other_code
+from lacuna.versioning.findings import Finding, examine, find_other_code, recorded_artefact
 
 
 class Store:
@@ -30,26 +30,26 @@ class Store:
 
     # What is where -----------------------------------------------------------------------------------------
 
-    def tracked(self) -> list[str]:
+    def tracked_files(self) -> list[str]:
         """Files (artefacts and their provenance) that have a ``.dvc`` file, of the scale or of the table."""
         if self.table is None:
             return [str(path).removesuffix(".dvc") for path in find_files(Path("results", self.scale), ".dvc")]
-        return [file for artefact in self.planned for file in pair(artefact.path) if Path(f"{file}.dvc").exists()]
+        return [file for artefact in self.planned for file in file_pair(artefact.path) if Path(f"{file}.dvc").exists()]
 
-    def others(self) -> list[Artefact]:
-        """What lies here with provenance though no table needs it, in order of the flow; none if a table was named."""
+    def other_artefacts(self) -> list[Artefact]:
+        """Files with provenance that no table needs, in the order of the flow; none where a table was named."""
         if self.table is not None:
             return []
         known = {artefact.path for artefact in self.planned}
         here = (str(path).removesuffix(".prov.json") for path in Path("results", self.scale).glob("*/*/**/*.prov.json"))
-        return [as_recorded(path) for path in sorted(set(here) - known, key=self._place)]
+        return [recorded_artefact(path) for path in sorted(set(here) - known, key=self._place)]
 
     def examine(self) -> list[Finding]:
-        """A finding for everything that the plan wants or that lies here."""
-        return examine([*self.planned, *self.others()])
+        """A finding on every file that the plan wants or that lies here."""
+        return examine([*self.planned, *self.other_artefacts()])
 
     def _place(self, path: str) -> tuple[int, str]:
-        """Order of the flow; what no stage makes comes last."""
+        """A key that sorts files in the order of the flow. A file that no stage makes comes last."""
         try:
             return [*self.plan.stages].index(self.plan.paths.parse(path).stage), path
         except KeyError:
@@ -58,13 +58,13 @@ class Store:
     # Commands: each says what it did and returns whether all is well ----------------------------------------
 
     def track(self) -> bool:
-        """Adds every artefact that agrees with the plan to DVC, in one call; names and leaves what does not."""
+        """Adds all artefacts that agree with the plan to DVC, in one call. Names the others, and leaves them."""
         findings = self.examine()
         good = [finding for finding in findings if finding.state == "agrees"]
-        files = [file for finding in good for file in pair(finding.path)]
+        files = [file for finding in good for file in file_pair(finding.path)]
         before = _contents(files)
         if files:
-            calls.add(files)
+            calls.add_files(files)
         changed = sum(text != before[file] for file, text in _contents(files).items())
         self._report("tracked", good)
         self.say(f"  {changed} of {len(files)} .dvc files are new or changed")
@@ -72,16 +72,16 @@ class Store:
         return self._name(findings)
 
     def push(self) -> bool:
-        """Sends what the ``.dvc`` files name to the remote."""
-        files = self._tracked_or_stop()
+        """Sends the files that ``.dvc`` files name to the remote."""
+        files = self._require_tracked()
         done, said = calls.transfer("push", *files)
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT pushed: {said}'}")
         self._uncommitted()
         return done
 
     def pull(self) -> bool:
-        """Fetches what is tracked, checks it, and makes Snakemake take what agrees, and only that, as made."""
-        files = self._tracked_or_stop()
+        """Fetches the tracked files, checks them, and makes Snakemake take those that agree, and no others, as made."""
+        files = self._require_tracked()
         complete = self._fetch(files)
         findings = self.examine()
         good = [finding for finding in findings if finding.state == "agrees"]
@@ -91,15 +91,15 @@ class Store:
         return well and complete
 
     def verify(self) -> bool:
-        """Checks what lies here against the plan, and names what is tracked but absent."""
+        """Checks the files that lie here against the plan, and names tracked files that are absent."""
         findings = self.examine()
         self._report("agree with the configuration", [finding for finding in findings if finding.state == "agrees"])
-        return self._name(findings, set(self.tracked()))
+        return self._name(findings, set(self.tracked_files()))
 
     def guard(self) -> bool:
-        """Stops before Snakemake would build on a file that does not agree; what it will make again may pass."""
+        """Names the files that do not agree and that Snakemake would build on. Files that it makes again may pass."""
         wrong = [finding for finding in examine(self.planned) if finding.state == "disagrees"]
-        again = calls.pending(self.scale, [finding.path for finding in wrong]) if wrong else set()
+        again = calls.find_pending(self.scale, [finding.path for finding in wrong]) if wrong else set()
         kept = [finding for finding in wrong if finding.path not in again]
         for finding in kept:
             self.say(f"error: {finding.why}")
@@ -107,23 +107,23 @@ class Store:
 
     # Steps -------------------------------------------------------------------------------------------------
 
-    def _tracked_or_stop(self) -> list[str]:
-        if files := self.tracked():
+    def _require_tracked(self) -> list[str]:
+        if files := self.tracked_files():
             return files
         raise LacunaError(f"{self._what()}: nothing is tracked, there are no .dvc files; `make track` writes them")
 
     def _fetch(self, files: list[str]) -> bool:
-        """``dvc pull``. One file that DVC refuses to replace stops it for all, so the others are asked for again."""
+        """Calls ``dvc pull``. Where DVC refuses to replace a file it stops for all; the others are asked for again."""
         done, said = calls.transfer("pull", *files)
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT all pulled: {said}'}")
         if done:
             return True
-        own = calls.refused(files)
+        own = calls.find_refused(files)
         for path in sorted({path.removesuffix(".prov.json") for path in own}):
             self.say(f"kept: {path} differs from the tracked version; delete it and its .prov.json to pull that one")
-            own |= set(pair(path))
+            own |= set(file_pair(path))
         rest = [file for file in files if file not in own]
-        if left := calls.checkout(rest):
+        if left := calls.check_out(rest):
             self.say(f"{self._what()}: NOT all put in place: {left}")
         return not left
 
@@ -134,13 +134,13 @@ class Store:
         absent = [f.path for f in findings if f.state == "absent" and f.sound]
         # The weights of a network of the author's own need not be here; then its checkpoint is a source to Snakemake.
         made = [a.path for a in good if all(name in planned or Path(name).exists() for name in a.inputs)]
-        calls.touch(self.scale, made, [file for path in absent for file in pair(path)])
+        calls.mark_made(self.scale, made, [file for path in absent for file in file_pair(path)])
         rendered = self._renderings(set(agreeing))
-        calls.render(self.scale, rendered)
+        calls.render_files(self.scale, rendered)
         self.say(f"Snakemake takes {len(agreeing)} artefacts as made; rendered: {', '.join(rendered) or 'nothing'}")
 
     def _renderings(self, agreeing: set[str]) -> list[str]:
-        """Tables whose cells agree, and the figures that show them. They are not stored: cells give them in seconds."""
+        """Tables whose cells agree, and the figures that show them. They are not stored; they take seconds."""
         plan = self.plan
         tables = [table for table in plan.lookup.tables if plan.published.table(table)[-1] in agreeing]
         shown = {figure: set(plan.inventory.made_from(figure)) for figure in plan.lookup.figures}
@@ -153,11 +153,11 @@ class Store:
     def _report(self, what: str, findings: list[Finding]) -> None:
         size = sum(finding.size for finding in findings)
         self.say(f"{self._what()}: {len(findings)} artefacts, {size / 1e6:.1f} MB, {what}")
-        for module, made in sorted(other_code(findings).items()):
+        for module, made in sorted(find_other_code(findings).items()):
             self.say(f"  note: {len(made)} of them were made by another version of {module}")
 
     def _name(self, findings: list[Finding], tracked: Collection[str] = ()) -> bool:
-        """One sentence for each file that is wrong or that should be here, counts of the rest; True if all is well."""
+        """Says one sentence on each file that is wrong or should be here, and counts the rest; True if all is well."""
         wrong = [finding for finding in findings if finding.state == "disagrees"]
         gone = [f for f in findings if f.state == "absent" and f.path in tracked]
         for finding in wrong:
@@ -177,12 +177,12 @@ class Store:
             self.say(f"  {len(changed)} .dvc files are not committed: git add results && git commit")
 
 
-def pair(path: str) -> tuple[str, str]:
+def file_pair(path: str) -> tuple[str, str]:
     """An artefact and its provenance."""
     return path, str(provenance_path(path))
 
 
-def scales_with(ending: str) -> list[str]:
+def find_scales(ending: str) -> list[str]:
     """Scales of the configuration that have a file with this ending below results/."""
     names = sorted(path.stem for path in Path("config/scales").glob("*.yaml"))
     return [name for name in names if find_files(Path("results", name), ending)]

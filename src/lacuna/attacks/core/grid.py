@@ -12,7 +12,7 @@ from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
-from lacuna.data.brought import file_names
+from lacuna.data.own_files import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.files.artefacts import stable_part

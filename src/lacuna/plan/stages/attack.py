@@ -22,7 +22,7 @@ class Attack(Stage):
     modules = (
         "numerics/device",
         "attacks",
-        "data/brought",
+        "data/own_files",
         "data/folder",
         "data/partitions",
         "evaluation/predictions",

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lacuna.data.places import find_missing
+from lacuna.data.own_paths import find_missing
 from lacuna.plan.stage import Inputs, Stage
 
 

@@ -23,10 +23,10 @@ class Table(Stage):
         "language/architectures",
         "language/declared",
         "language/models",
-        "reporting/tables/checked",
+        "reporting/tables/flagged",
         "reporting/tables/marks",
         "reporting/tables/pattern",
-        "reporting/tables/tables",
+        "reporting/tables/render",
         "numbers/flags",
         "numbers/statistics",
     )

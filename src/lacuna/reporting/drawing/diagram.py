@@ -9,7 +9,7 @@ from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
 from lacuna.reporting.drawing.core.pen import INK, LINE, Pen, Point
 from lacuna.reporting.drawing.core.style import PAGE_WIDTH, finish, note_height, styled
 from lacuna.reporting.drawing.core.wiring import MAIN, MASKED, draw_unit, lane_width
-from lacuna.reporting.structure import Architecture, Block, architecture
+from lacuna.reporting.structure import Block, Structure, read_structure
 
 GUTTER = 0.2  # between columns
 TOP = 0.44  # of the first box below a column's heading
@@ -25,11 +25,11 @@ def draw(settings: Settings, files: Files) -> Figure:
     network = new_network(asked, torch.zeros(1), torch.ones(1))
     width = f", width {asked['width']} of the paper's" if "width" in asked else ""
     note = f"Network {asked['model']}{width}.\n{note_for(settings)}"
-    return diagram(architecture(network, tuple(asked["image"])), settings["title"], note)
+    return diagram(read_structure(network, tuple(asked["image"])), settings["title"], note)
 
 
 @styled
-def diagram(network: Architecture, title: str, note: str) -> Figure:
+def diagram(network: Structure, title: str, note: str) -> Figure:
     """One column per block, from top to bottom, the head below the last; equal units drawn once with their number.
 
     A box lists its operations in the order they run. Those with a mask are coloured and say which share of the
@@ -54,7 +54,7 @@ def diagram(network: Architecture, title: str, note: str) -> Figure:
     return finish(figure, title, note)
 
 
-def legend_text(network: Architecture) -> str:
+def legend_text(network: Structure) -> str:
     """How many layers are masked, and the share of their neurons that is kept."""
     layers = sum(len(op.masks) for op in network.masks)
     kept, neurons = sum(op.kept for op in network.masks), sum(op.neurons for op in network.masks)
@@ -65,7 +65,7 @@ def _width(block: Block) -> float:
     return MAIN + max(lane_width(unit) for unit in block.units) + GUTTER
 
 
-def _column(pen: Pen, x: float, block: Block, leaving: Point | None, network: Architecture) -> Point:
+def _column(pen: Pen, x: float, block: Block, leaving: Point | None, network: Structure) -> Point:
     """Draws a block from x on; returns where the main path leaves it. It comes from ``leaving``, or is the image."""
     middle, y = x + MAIN / 2, TOP
     pen.text((x, LINE / 2), f"Block {block.number}", ha="left", weight="bold", fontsize=10)

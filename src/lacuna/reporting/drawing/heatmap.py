@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.style import finish, page, styled
-from lacuna.reporting.tables.marks import flags_of, marks_of
+from lacuna.reporting.tables.marks import cell_marks, flag_letters
 
 WIDTH, LINE = 9.5, 0.32  # inches; of the page, of a row
 HEADS = 1.0  # inches for the names of columns
@@ -31,7 +31,7 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     numbers with one are bold.
     """
     rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
-    flags = flags_of(cells)
+    flags = flag_letters(cells)
     figure = page(WIDTH, 1.6 + (LINE * len(rows) + HEADS) * max(1, len(set(panels.values()))))
     axes = _in_panels(figure, cells, panels, rows, flags) if panels else _beside_printed(figure, cells, rows)
     metrics = [metric for metric in dict.fromkeys(cells["metric"]) if metric != "test_accuracy"]
@@ -96,5 +96,5 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
 
 def _texts(cells: pd.DataFrame, column: str, flags: Mapping[str, str]) -> list[str]:
     """What stands in each cell: its number, and the letters of its flags."""
-    pairs = zip(cells[column].astype(float), marks_of(cells, flags), strict=True)
+    pairs = zip(cells[column].astype(float), cell_marks(cells, flags), strict=True)
     return [f"{number:.1f} {marks}".strip() for number, marks in pairs]

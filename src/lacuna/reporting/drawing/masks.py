@@ -13,7 +13,7 @@ from lacuna.errors import LacunaError
 from lacuna.models.networks import trained_network
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
 from lacuna.reporting.drawing.core.style import FONT_SIZE, ORANGE, PAGE_WIDTH, bare, finish, page, styled, with_legend
-from lacuna.reporting.structure import architecture
+from lacuna.reporting.structure import read_structure
 
 CHANNELS = 6  # tiles per row
 KINDS: dict[str, ColorType] = {
@@ -29,7 +29,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     tensors = dict(network.named_buffers())
     layers = {
         f"Block {block.number}, {block.masked[0].partition('.')[2]}": tensors[f"{block.masked[0]}.mask"][0].numpy()
-        for block in architecture(network, tuple(settings["network"]["image"])).blocks
+        for block in read_structure(network, tuple(settings["network"]["image"])).blocks
         if block.masked
     }
     if not layers:

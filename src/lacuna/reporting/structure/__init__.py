@@ -1,7 +1,7 @@
-"""The structure of a network as it really runs, for diagrams: traced with torch.fx, not written down by hand."""
+"""The structure of a network as it really runs, for diagrams. torch.fx traces it; nothing is written by hand."""
 
-from lacuna.reporting.structure.architecture import Architecture, Block, architecture
+from lacuna.reporting.structure.network import Block, Structure, read_structure
 from lacuna.reporting.structure.operations import Op
 from lacuna.reporting.structure.units import Step, Unit
 
-__all__ = ["Architecture", "Block", "Op", "Step", "Unit", "architecture"]
+__all__ = ["Block", "Op", "Step", "Structure", "Unit", "read_structure"]

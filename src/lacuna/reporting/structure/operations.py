@@ -1,4 +1,4 @@
-"""One operation of a traced network, with the words a diagram uses for it."""
+"""One operation of a traced network, in the words of a diagram."""
 
 import operator
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ SYMBOLS: dict[object, str] = {
     torch.mul: TIMES,
     torch.cat: "concat",
 }
-METHODS = {"mean": "global average", "relu": "ReLU", "sigmoid": "sigmoid"}
+METHOD_WORDS = {"mean": "global average", "relu": "ReLU", "sigmoid": "sigmoid"}
 WORDS = {nn.BatchNorm2d: "BN", nn.ReLU: "ReLU", Normalise: "normalise", nn.Flatten: "flatten"}
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operation, or equal ones of several collapsed units.
+    """One operation, or equal operations of several collapsed units.
 
-    ``name`` has ``{}`` where the output channels stand; ``channels`` and ``masks`` (names of masked layers) have
-    one entry per collapsed operation; ``kept`` of ``neurons`` are live. ``opens`` says whether a new box begins here.
+    ``name`` has ``{}`` where the output channels stand. ``channels`` and ``masks`` (names of masked layers) have one
+    entry per collapsed operation. ``kept`` of ``neurons`` are live. ``opens`` says whether a new box begins here.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Op:
     neurons: int = 0
 
     @classmethod
-    def merged(cls, same: "Sequence[Op]") -> "Op":
-        """The same operation of several units as one."""
+    def merge(cls, same: "Sequence[Op]") -> "Op":
+        """Makes one operation of the same operation of several units."""
         return cls(
             same[0].name,
             same[0].opens,
@@ -63,15 +63,15 @@ class Op:
 
     @property
     def text(self) -> str:
-        """What a diagram says: ``3x3 conv 64 /2``, ``mask 50.0 %`` (the share of neurons kept)."""
+        """The text of a diagram: ``3x3 conv 64 /2``, ``mask 50.0 %`` (the share of neurons that are kept)."""
         if self.masks:
             return f"mask {100 * self.kept / self.neurons:.1f} %"
         low, high = min(self.channels, default=0), max(self.channels, default=0)
         return self.name.format(low if low == high else f"{low}-{high}")
 
 
-def skipped(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    """Whether an operation computes nothing, so that a diagram leaves it out."""
+def is_skipped(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether a diagram leaves an operation out, since it computes nothing."""
     if node.op == "call_module":
         return isinstance(modules[str(node.target)], nn.Identity)
     return node.op not in {"call_function", "call_method"} or operation(node, modules).name in SKIPPED
@@ -82,7 +82,7 @@ def operation(node: fx.Node, modules: dict[str, nn.Module]) -> Op:
     if node.op == "call_module":
         return _layer(modules[str(node.target)], str(node.target))
     if node.op == "call_method":
-        name = METHODS.get(str(node.target), str(node.target))
+        name = METHOD_WORDS.get(str(node.target), str(node.target))
         return Op(name, opens=name == "global average")
     if node.target in (F.avg_pool2d, F.max_pool2d):
         size = node.kwargs.get("kernel_size", node.args[1] if len(node.args) > 1 else "")
@@ -107,6 +107,6 @@ def _layer(module: nn.Module, name: str) -> Op:
     return Op(WORDS.get(type(module), type(module).__name__))
 
 
-def symbol(node: fx.Node) -> str:
-    """The sign of a join of two paths; empty for other operations."""
+def join_symbol(node: fx.Node) -> str:
+    """The sign of an operation that joins two paths; empty for other operations."""
     return SYMBOLS.get(node.target, "") if node.op == "call_function" else ""

@@ -18,11 +18,11 @@ _PAGES = Environment(loader=PackageLoader("lacuna.reporting.study", ""), autoesc
 def deal(
     standard: Examples, defective: Examples, classes: Sequence[str], pairs: int, seed: int
 ) -> list[dict[str, Any]]:
-    """``pairs`` random pairs of adversarial examples of the same image, each fooling its source, sides random.
+    """Deals ``pairs`` random pairs of adversarial examples, with random sides.
 
-    A pair has image (its id), label (the true one), left and right; a side has source, predicted (its source's label)
-    and uri (the image as a data URI). The same seed deals the same pairs. Raises `LacunaError` where too few images
-    fool both sources.
+    Both examples of a pair are of one image, and each fools its source. A pair has image (the id), label (the true
+    one), left and right. A side has source, predicted (the source's label) and uri (the image as a data URI). The same
+    seed deals the same pairs. Raises `LacunaError` where too few images fool both sources.
     """
     truth, others = standard.fooled(), defective.fooled()
     common = [image for image in truth if image in others]
@@ -43,13 +43,13 @@ def _side(one: Examples, image: int, classes: Sequence[str]) -> dict[str, str]:
 
 
 def data_uri(image: np.ndarray) -> str:
-    """An image uint8 (C, H, W), C 1 or 3, as a PNG inside a data URI."""
+    """An image uint8 (C, H, W), with one channel or three, as a PNG in a data URI."""
     buffer = io.BytesIO()
     pixels = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def page(pairs: Sequence[dict[str, Any]], title: str, note: str, name: str, seed: int) -> str:
-    """One self-contained HTML page: no network, usable by keyboard, choices offered as ``<name>.csv``."""
+def study_page(pairs: Sequence[dict[str, Any]], title: str, note: str, name: str, seed: int) -> str:
+    """One self-contained HTML page. It needs no network, works by keyboard, and offers the choices as a CSV file."""
     return _PAGES.get_template("study.html.j2").render(pairs=pairs, title=title, note=note, name=name, seed=seed)

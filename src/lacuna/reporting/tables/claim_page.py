@@ -30,8 +30,8 @@ margin on one side.
 """)
 
 
-def markdown(claims: pd.DataFrame, paper: str) -> str:
-    """The claims for people; ``claims`` has the columns of `lacuna.claims.verdicts.CLAIM_COLUMNS`."""
+def claims_markdown(claims: pd.DataFrame, paper: str) -> str:
+    """The page for people. ``claims`` has the columns `lacuna.claims.verdicts.CLAIM_COLUMNS`."""
     frame = claims.fillna({"note": "", "cells": "", "dataset": "", "scale": ""})
     return _MARKDOWN.render(
         paper=paper,
@@ -45,14 +45,17 @@ def markdown(claims: pd.DataFrame, paper: str) -> str:
 
 
 def _listed(texts: pd.Series) -> str:
+    """The parts of all texts, each part once."""
     return ", ".join(dict.fromkeys(part for text in texts if text for part in text.split(", ")))
 
 
 def _tally(verdicts: pd.Series) -> str:
+    """How often each verdict stands: ``12 supported, 3 inconclusive``."""
     return ", ".join(f"{count} {verdict}" for verdict, count in verdicts.value_counts(sort=False).items())
 
 
 def _row(line: Mapping[Any, Any]) -> list[str]:
+    """The texts of one claim's row."""
     compared = line["comparisons"] > 0
     verdict = f"**{line['verdict']}**" + (f": {line['note']}" if line["note"] else "")
     texts = [

@@ -1,4 +1,4 @@
-"""How the pattern of a table compares with the paper's, where the numbers themselves cannot be compared."""
+"""Compares the pattern of a table with the paper's, where the numbers themselves cannot be compared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ PLURALS = {"accuracy": "accuracies", "rate": "rates", "score": "scores"}
 
 @dataclass(frozen=True)
 class Pattern:
-    """Agreement with the printed table.
+    """How far the pattern of a table agrees with that of the printed table.
 
-    ``pairs`` compare two rows of one architecture in one column; ``agree`` counts those that differ in the
-    paper's direction, ``clear`` those whose 95 % intervals do not overlap, ``clear_agree`` both.
+    ``pairs`` counts pairs of rows of one architecture in one column. ``agree`` counts the pairs that differ in the
+    paper's direction, ``clear`` those whose 95 % intervals do not overlap, ``clear_agree`` those that do both.
     """
 
     cells: int
@@ -29,8 +29,8 @@ class Pattern:
     clear_agree: int
 
 
-def compare(cells: pd.DataFrame) -> Pattern | None:
-    """The pattern over all but clean cells that have a printed value; None where there are none."""
+def compare_with_paper(cells: pd.DataFrame) -> Pattern | None:
+    """The pattern over all cells under attack that have a printed value; None where there are none."""
     rated = _attacked(cells)
     rated = rated[rated["printed"].notna() & rated["value"].notna()]
     if rated.empty:
@@ -52,29 +52,29 @@ def compare(cells: pd.DataFrame) -> Pattern | None:
 
 
 def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of every metric but the clean test accuracy."""
+    """The cells of all metrics but the clean test accuracy."""
     return cells[cells["metric"] != "test_accuracy"]
 
 
-def plural(metric: str) -> str:
-    """A metric in words: ``defense rates``."""
+def plural_metric(metric: str) -> str:
+    """The plural of a metric in words: ``defense rates``."""
     words = metric.split("_")
     return " ".join([*words[:-1], PLURALS.get(words[-1], words[-1])])
 
 
-def span(counts: pd.Series) -> str:
-    """``71 to 100``, or one number."""
+def count_range(counts: pd.Series) -> str:
+    """The range of the counts, ``71 to 100``, or their one number."""
     return " to ".join(dict.fromkeys(f"{count:.0f}" for count in (counts.min(), counts.max())))
 
 
 def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
-    """Whether two cells differ in the paper's direction, and whether their intervals are apart."""
+    """Whether two cells differ in the paper's direction, and whether their intervals do not overlap."""
     same = (a["value"] - b["value"]) * (a["printed"] - b["printed"]) > 0
     return same, a["ci_low"] > b["ci_high"] or b["ci_low"] > a["ci_high"]
 
 
 def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
-    """Mean metric, ours and printed, per variant and keep probability, over cells that have both."""
+    """Mean of our and of the printed numbers, per variant and keep probability, over cells that have both."""
     rated = _attacked(cells)
     rated = rated[rated["printed"].notna() & rated["value"].notna()].copy()
     keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) or p == "" else f" {p}")
@@ -82,14 +82,14 @@ def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
     return rated.groupby("network", sort=False)[["value", "printed"]].mean()
 
 
-def summary(cells: pd.DataFrame) -> list[str]:
+def pattern_sentences(cells: pd.DataFrame) -> list[str]:
     """Two or three sentences on the pattern, for a terminal and for the Markdown table."""
-    pattern = compare(cells)
+    pattern = compare_with_paper(cells)
     if pattern is None:
         return ["No cell has a printed value to compare with."]
     attacked = _attacked(cells)
     metrics = list(dict.fromkeys(attacked["metric"]))
-    kinds = ", ".join(plural(metric) for metric in metrics)
+    kinds = ", ".join(plural_metric(metric) for metric in metrics)
     form, unit = (".1e", "") if set(attacked["unit"]) == {DISTANCE} else (".1f", " in percent")
     means = "; ".join(
         f"{name} {row.value:{form}} (paper {row.printed:{form}})" for name, row in means_by_variant(cells).iterrows()

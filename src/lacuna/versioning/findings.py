@@ -1,4 +1,4 @@
-"""Whether what lies below results/ is what the plan wants: bytes, settings and inputs, from its provenance."""
+"""Examines whether files below results/ are what the plan wants: bytes, settings and inputs, by their provenance."""
 
 import json
 import os
@@ -11,21 +11,27 @@ from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.artefacts import provenance_path, sha256, stable_part, text_digest, verify
 from lacuna.plan.stage import Artefact, canonical
 
-State = Literal["agrees", "absent", "disagrees", "unconfirmed"]
+FileState = Literal["agrees", "absent", "disagrees", "unconfirmed"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found where an artefact of the plan should lie.
+    """What was found where an artefact of the plan should lie. ``why`` is one sentence on what is wrong.
 
-    ``disagrees``: bytes, settings or inputs are not the plan's; ``why`` is one sentence. ``unconfirmed``: its own
-    record agrees, but something that it was made from, or that was made with it, does not. ``absent``: the file is
-    not there. ``tampered``: it disagrees because the file or its record was changed after it was made. ``sound``: what
-    was made from it can be trusted, also where the file is absent and only its provenance is there.
+    ``state`` is one of
+
+    * agrees: bytes, settings and inputs are the plan's;
+    * disagrees: bytes, settings or inputs are not the plan's. ``tampered`` says that the file or its record was changed
+      after it was made;
+    * unconfirmed: its own record agrees, but not that of a file that it was made from or made with;
+    * absent: the file is not there.
+
+    ``sound`` says that files made from it can be trusted. That may be so where the file is absent and only its
+    provenance is there.
     """
 
     artefact: Artefact
-    state: State
+    state: FileState
     why: str = ""
     tampered: bool = False
     sound: bool = False
@@ -43,7 +49,7 @@ class Finding:
 
 
 def examine(artefacts: Iterable[Artefact]) -> list[Finding]:
-    """A finding for each artefact; each must stand after its inputs. Reads every file once."""
+    """A finding on each artefact. Artefacts must stand after their inputs. Every file is read once."""
     found: dict[str, Finding] = {}
     others: dict[str, str | None] = {}
     for artefact in artefacts:
@@ -52,7 +58,7 @@ def examine(artefacts: Iterable[Artefact]) -> list[Finding]:
 
 
 def _by_job(findings: Collection[Finding]) -> list[Finding]:
-    """The findings, but what one job makes is confirmed together: Snakemake takes a whole job as done, or nothing."""
+    """The findings, in which all files of one job agree or none: Snakemake takes a job as done only as a whole."""
     spoilt = {_job(finding.artefact) for finding in findings if finding.state != "agrees"}
     return [
         replace(finding, state="unconfirmed")
@@ -63,7 +69,7 @@ def _by_job(findings: Collection[Finding]) -> list[Finding]:
 
 
 def _job(artefact: Artefact) -> tuple[str, str, tuple[str, ...]]:
-    """What tells jobs apart: two files with the same rule, settings and inputs are of one, such as both splits."""
+    """What tells jobs apart. Files with the same rule, settings and inputs are of one job, such as both splits."""
     return artefact.stage, artefact.settings, artefact.inputs
 
 
@@ -80,7 +86,7 @@ def _examine(artefact: Artefact, found: Mapping[str, Finding], others: dict[str,
         tampered = present and isinstance(error, TamperedError)
         return Finding(artefact, "disagrees" if present else "absent", str(error), tampered)
     sound = all(found[name].sound for name in artefact.inputs if name in found)
-    state: State = "absent" if not present else "agrees" if sound else "unconfirmed"
+    state: FileState = "absent" if not present else "agrees" if sound else "unconfirmed"
     return Finding(artefact, state, sound=sound, recorded=recorded)
 
 
@@ -96,7 +102,7 @@ def _compare(
     if recorded.get("settings_digest") != text_digest(canonical(recorded.get("settings"))):
         raise TamperedError(f"{provenance_path(path)} has other settings than it has the digest of; delete both")
     if recorded.get("settings_digest") != text_digest(artefact.settings):
-        keys = ", ".join(list(different(recorded.get("settings"), json.loads(artefact.settings)))[:3])
+        keys = ", ".join(list(differences(recorded.get("settings"), json.loads(artefact.settings)))[:3])
         raise LacunaError(f"{path} was made with other settings than the configuration's: {keys or 'their digest'}")
     if strange := sorted(inputs.keys() ^ set(artefact.inputs)):
         raise LacunaError(f"{path} was made from other files than the configuration says: {strange[0]}")
@@ -108,7 +114,7 @@ def _compare(
 
 
 def _digest(name: str, found: Mapping[str, Finding], others: dict[str, str | None]) -> str | None:
-    """sha256 of an input: as recorded if the plan makes it, else of the file; None where that cannot be known."""
+    """sha256 of an input: the recorded one if the plan makes it, else that of the file; None where it is not known."""
     if name in found:
         return found[name].recorded.get("sha256")
     if name not in others:
@@ -116,18 +122,18 @@ def _digest(name: str, found: Mapping[str, Finding], others: dict[str, str | Non
     return others[name]
 
 
-def different(recorded: Any, planned: Any, key: str = "") -> Iterator[str]:
-    """Where two settings differ, as ``recipe.epochs is 4, not 2``: the recorded value first, the plan's second."""
+def differences(recorded: Any, planned: Any, key: str = "") -> Iterator[str]:
+    """Where two settings differ, as ``recipe.epochs is 4, not 2``: the recorded value first, then the plan's."""
     if isinstance(recorded, dict) and isinstance(planned, dict):
         for name in sorted(recorded.keys() | planned.keys()):
-            yield from different(recorded.get(name), planned.get(name), f"{key}.{name}" if key else name)
+            yield from differences(recorded.get(name), planned.get(name), f"{key}.{name}" if key else name)
     elif recorded != planned:
         shown = [text if len(text) < 40 else f"{text[:36]}..." for text in map(json.dumps, (recorded, planned))]
         yield f"{key} is {shown[0]}, not {shown[1]}"
 
 
-def as_recorded(path: str) -> Artefact:
-    """An artefact that no table needs, as its own provenance describes it, so that only bytes and inputs can differ."""
+def recorded_artefact(path: str) -> Artefact:
+    """An artefact that no table needs, as its own provenance describes it. Only its bytes and inputs can be wrong."""
     try:
         recorded = stable_part(path)
     except LacunaError:  # which `examine` meets again and reports
@@ -136,8 +142,8 @@ def as_recorded(path: str) -> Artefact:
     return Artefact(str(recorded.get("stage")), path, canonical(recorded.get("settings")), inputs)
 
 
-def other_code(findings: Iterable[Finding]) -> dict[str, list[str]]:
-    """Artefacts that agree but were made by another version of some module: their paths, by module."""
+def find_other_code(findings: Iterable[Finding]) -> dict[str, list[str]]:
+    """The paths, by module, of artefacts that agree but were made by another version of the module."""
     here: dict[str, str | None] = {}
     made: dict[str, list[str]] = {}
     for finding in findings:

@@ -1,4 +1,4 @@
-"""The claims of each paper as the report shows them: verdict, and the comparisons and cells behind it."""
+"""Reports the claims of a paper: verdicts, and the comparisons and cells behind them."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,35 +7,42 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.audit.files import Files, behind_claims, not_copied, not_rendered, plain, worst
+from lacuna.audit.files import (
+    FileFindings,
+    claims_artefacts,
+    copy_problems,
+    json_value,
+    rendering_problems,
+    worst_state,
+)
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, NOT_APPLICABLE, NOT_RUN
 from lacuna.files.artefacts import CSV_OPTIONS, read_frame
 from lacuna.plan.plan import Plan
-from lacuna.reporting.tables.claim_page import markdown
+from lacuna.reporting.tables.claim_page import claims_markdown
 
 COUNTS = ("comparisons", "hold", "clear_hold", "clear_against")
 
 
-def claims(plan: Plan, paper: str, files: Files, cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A paper's claims; without verdicts where they were not judged. Links the cells of the report with them."""
+def report_claims(plan: Plan, paper: str, files: FileFindings, cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A paper's claims; without verdicts where they were not judged. Links the claims with ``cells`` of the report."""
     title = plan.config.papers[paper]["title"]
     entry = {"paper": paper, "title": title, "target": f"tables/{paper}-claims.csv", "state": "not built"}
     path, _, comparisons = plan.published.claims(paper)
     if not files.here(path) or files.state(path) in ("tampered", "missing"):
         problems = files.problems([path]) if files.here(path) else []
-        state = worst(problems) if problems else "not built"
+        state = worst_state(problems) if problems else "not built"
         return entry | {"state": state, "problems": problems, "files": [], "claims": _open(paper)}
-    behind = [artefact.path for artefact in behind_claims(plan, paper)]
+    behind = [artefact.path for artefact in claims_artefacts(plan, paper)]
     frame, pairs = read_frame(path), _pairs(comparisons)
     made = [_claim(line, pairs) for line in frame.reindex(columns=CLAIM_COLUMNS).to_dict("records")]
     _link(made, cells)
     problems = [*files.problems(behind), *_changed(comparisons, made), *_rendered(plan, paper, frame)]
-    return entry | {"state": worst(problems), "problems": problems, "files": behind, "claims": made}
+    return entry | {"state": worst_state(problems), "problems": problems, "files": behind, "claims": made}
 
 
 def _open(paper: str) -> list[dict[str, Any]]:
-    """Claims on which there is no verdict."""
+    """The claims of a paper that were not judged."""
     nothing: dict[str, Any] = dict.fromkeys(CLAIM_COLUMNS) | dict.fromkeys(COUNTS, 0) | {"pairs": []}
     return [
         nothing
@@ -46,7 +53,7 @@ def _open(paper: str) -> list[dict[str, Any]]:
 
 
 def _pairs(path: str) -> pd.DataFrame:
-    """The comparisons; none where the file is not there or not readable, which the counts then show."""
+    """The comparisons; none where the file is missing or not readable, which the counts then show."""
     try:
         return pd.read_csv(path, **CSV_OPTIONS).reindex(columns=COMPARISON_COLUMNS)
     except (OSError, ValueError):
@@ -55,11 +62,11 @@ def _pairs(path: str) -> pd.DataFrame:
 
 def _claim(line: Mapping[Any, Any], pairs: pd.DataFrame) -> dict[str, Any]:
     mine = pairs[pairs["claim"] == line["id"]].drop(columns="claim").to_dict("records")
-    return {**plain(dict(line)), "pairs": [plain(pair) | {"cells": [None, None]} for pair in mine]}
+    return {**json_value(dict(line)), "pairs": [json_value(pair) | {"cells": [None, None]} for pair in mine]}
 
 
 def _link(made: Sequence[Mapping[str, Any]], cells: Iterable[Mapping[str, Any]]) -> None:
-    """Puts the cells' ids into the comparisons, and the claims' ids into the cells; both are known by the same name."""
+    """Puts the ids of cells into comparisons, and the ids of claims into cells, by the names that both have."""
     named = {
         f"{c['id'].rpartition('-')[0]} {c['target'] or ''} [{c['row']} | {c['column']}]": c for c in reversed([*cells])
     }
@@ -74,7 +81,7 @@ def _link(made: Sequence[Mapping[str, Any]], cells: Iterable[Mapping[str, Any]])
 
 
 def _changed(path: str, made: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The comparisons have no record; their counts must be those that the verdicts were reached with."""
+    """Problems of the file of comparisons. It has no record, but its counts must be those in the verdicts."""
     wrong = [claim["id"] for claim in made if _counted(claim["pairs"]) != tuple(claim[key] for key in COUNTS)]
     if not wrong:
         return []
@@ -93,5 +100,5 @@ def _rendered(plan: Plan, paper: str, frame: pd.DataFrame) -> list[dict[str, str
     copies = {f"tables/{paper}-claims{ending}": file for ending, file in files.items()}
     here = Path(f"tables/{paper}-claims.md")
     published = here.is_file() and f"Scale **{plan.config.scale}**" in here.read_text(encoding="utf-8")
-    problems = not_rendered({files[".md"]: markdown(frame, plan.config.papers[paper]["title"])})
-    return problems + (not_copied(copies) if published else [])
+    problems = rendering_problems({files[".md"]: claims_markdown(frame, plan.config.papers[paper]["title"])})
+    return problems + (copy_problems(copies) if published else [])

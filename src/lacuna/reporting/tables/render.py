@@ -1,4 +1,4 @@
-"""A table as CSV, Markdown and LaTeX, from its cells."""
+"""Renders a table from its cells: CSV, Markdown and LaTeX."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,10 +6,10 @@ import pandas as pd
 from jinja2 import Environment
 
 from lacuna.numbers.metrics import DISTANCE, PERCENT
-from lacuna.reporting.tables import checked
-from lacuna.reporting.tables.pattern import plural, span, summary
+from lacuna.reporting.tables import flagged
+from lacuna.reporting.tables.pattern import count_range, pattern_sentences, plural_metric
 
-UNITS = {
+UNIT_WORDS = {
     PERCENT: "percent",
     DISTANCE: "squared l2 distance per value (median over images)",
     "score": "score (mean over images)",
@@ -65,31 +65,31 @@ _LATEX_ESCAPES = str.maketrans(
 )
 
 
-def wide(cells: pd.DataFrame) -> pd.DataFrame:
-    """Rows and columns as the paper prints them; first columns target, row, last dataset, scale.
+def wide_table(cells: pd.DataFrame) -> pd.DataFrame:
+    """Rows and columns as the paper prints them. The first columns are target and row, the last dataset and scale.
 
-    Percentages with two decimals, distances in scientific notation, other units as they need. Empty: the target of a
-    table that names none, a value over no image, and a row without that column.
+    Percentages have two decimals, distances are in scientific notation, other units have the digits that they need.
+    Empty are the target of a table that names none, a value over no image, and a place that the row does not have.
     """
     frame = _pivot(cells, _texts(cells, "value"), missing="")
     return frame.assign(dataset=cells["dataset"].iloc[0], scale=cells["scale"].iloc[0])
 
 
-def number(value: float | None, unit: str = PERCENT, sign: str = "") -> str:
-    """A value as the papers print it, by its unit; empty where there is none. ``sign`` is ``+`` for differences."""
+def format_number(value: float | None, unit: str = PERCENT, sign: str = "") -> str:
+    """A value as the papers print it, by its unit; empty where it is missing. ``sign`` is ``+`` for differences."""
     return "" if value is None or pd.isna(value) else format(value, f"{sign}{_FORMATS.get(unit, '.2f')}")
 
 
 def _texts(cells: pd.DataFrame, column: str, sign: str = "") -> pd.Series:
-    values = [number(value, unit, sign) for value, unit in zip(cells[column], cells["unit"], strict=True)]
+    values = [format_number(value, unit, sign) for value, unit in zip(cells[column], cells["unit"], strict=True)]
     return pd.Series(values, index=cells.index, dtype=object)
 
 
 def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
-    """One text per cell, in the order of first appearance of rows and columns, with columns target and row first.
+    """One text per cell, with rows and columns in the order of their first cells; the columns target and row first.
 
-    A cell that stands twice (a row printed twice) is shown once; ``missing`` stands where a row lacks a column. Where
-    columns have targets of their own a row names all of its targets.
+    A cell that stands twice, in a row that the paper prints twice, is shown once. ``missing`` stands where a row lacks
+    a column. Where columns have targets of their own, a row names all of its targets.
     """
     places = cells[["target", "row", "column"]].astype(object).fillna("").assign(text=texts)
     places = places.drop_duplicates(["target", "row", "column"])
@@ -105,12 +105,15 @@ def _each_once(targets: "pd.Series[str]") -> str:
     return ", ".join(dict.fromkeys(filter(None, targets)))
 
 
-def markdown(
+def table_markdown(
     cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
 ) -> str:
-    """The table for people: paper | ours | difference, notes, and what its pattern says; with flags, in ``panels``."""
+    """The table for people: paper | ours | difference, with notes and sentences on its pattern below.
+
+    A table with flags has its columns in ``panels`` (`flagged_markdown`).
+    """
     if "flags" in cells:
-        return checked.markdown(cells, title, paper, notes, panels or {})
+        return flagged.flagged_markdown(cells, title, paper, notes, panels or {})
     first, printed = cells.iloc[0], cells["printed"].notna()
     frame = _pivot(cells, _three(cells) if printed.any() else _texts(cells, "value"), missing="-")
     comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
@@ -126,18 +129,18 @@ def markdown(
         comparable=comparable if printed.any() else first["scale"] == "paper",
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
-        notes=[*notes, *_empty(cells), *summary(cells), _counts(cells)],
+        notes=[*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)],
     )
 
 
 def _three(cells: pd.DataFrame) -> pd.Series:
-    """Paper, ours and difference in one text per cell."""
+    """One text per cell: the paper's number, ours and their difference."""
     paper, ours = _texts(cells, "printed").replace("", "-"), _texts(cells, "value")
     return paper + " \\| " + ours + " \\| " + _texts(cells, "difference", "+").replace("", "-")
 
 
 def _empty(cells: pd.DataFrame) -> list[str]:
-    """A sentence on columns without any number, such as a measure whose weights cannot be had."""
+    """A sentence on the columns that have no number, such as a measure whose weights cannot be had."""
     counted = cells.groupby("column", sort=False)["value"].count()
     if not (without := list(counted.index[counted == 0])):
         return []
@@ -145,9 +148,10 @@ def _empty(cells: pd.DataFrame) -> list[str]:
 
 
 def _counts(cells: pd.DataFrame) -> str:
+    """A sentence on the numbers of images and trainings, and on what the file of cells has."""
     attacked = cells[cells["metric"] != "test_accuracy"]
-    n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural(metric) for metric in attacked["metric"]))
-    counts = f"{kinds.capitalize()} are over {span(n)} images each; " if len(n) else ""
+    n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural_metric(metric) for metric in attacked["metric"]))
+    counts = f"{kinds.capitalize()} are over {count_range(n)} images each; " if len(n) else ""
     seeds = cells["seeds"].max()
     wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and not seeds > 1 else ""
     means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
@@ -156,24 +160,24 @@ def _counts(cells: pd.DataFrame) -> str:
 
 
 def _units(cells: pd.DataFrame) -> str:
-    """The units of a table in words."""
-    return ", ".join(dict.fromkeys(UNITS[unit] for unit in cells["unit"]))
+    """The units of a table's numbers, in words."""
+    return ", ".join(dict.fromkeys(UNIT_WORDS[unit] for unit in cells["unit"]))
 
 
-def latex(
+def table_latex(
     cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
 ) -> str:
-    """The table for a paper, with booktabs rules; scale, dataset and notes stand in the caption."""
+    """The table for a paper, with booktabs rules. Scale, dataset and notes stand in the caption."""
     if "flags" in cells:
-        return checked.latex(cells, title, paper, notes, panels or {}, escape)
+        return flagged.flagged_latex(cells, title, paper, notes, panels or {}, escape_latex)
     frame = _pivot(cells, _texts(cells, "value"), missing="-")
     first = cells.iloc[0]
     about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
     caption = " ".join([about, *notes])
-    rows = [[escape(text) for text in row] for row in frame.to_numpy().tolist()]
-    return _LATEX.render(caption=escape(caption), head=[escape(name) for name in frame.columns], rows=rows)
+    rows = [[escape_latex(text) for text in row] for row in frame.to_numpy().tolist()]
+    return _LATEX.render(caption=escape_latex(caption), head=[escape_latex(name) for name in frame.columns], rows=rows)
 
 
-def escape(text: str) -> str:
-    """A text for LaTeX, special characters escaped."""
+def escape_latex(text: str) -> str:
+    """A text for LaTeX, in which special characters are escaped."""
     return str(text).translate(_LATEX_ESCAPES)

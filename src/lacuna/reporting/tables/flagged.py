@@ -1,4 +1,4 @@
-"""A table with flags as Markdown and LaTeX: one part per panel, and what each mark means."""
+"""A table with flags as Markdown and LaTeX: one part per panel, and the meaning of each mark."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import pandas as pd
 from jinja2 import Environment
 
 from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS, MCNEMAR_LEVEL
-from lacuna.reporting.tables.marks import flags_of, marks_of
-from lacuna.reporting.tables.pattern import span
+from lacuna.reporting.tables.marks import cell_marks, flag_letters
+from lacuna.reporting.tables.pattern import count_range
 
 MEANINGS = {
     FLAT: (
@@ -78,10 +78,12 @@ _LATEX = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, kee
 )
 
 
-def markdown(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str], panels: Mapping[str, str]) -> str:
-    """The table for people, with ``notes`` below; ``panels`` maps each column to the part it stands in."""
-    flags = flags_of(cells)
-    texts = [_text(cell, marks) for cell, marks in zip(cells.to_dict("records"), marks_of(cells, flags), strict=True)]
+def flagged_markdown(
+    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str], panels: Mapping[str, str]
+) -> str:
+    """The table for people, with ``notes`` below it; ``panels`` maps each column to the part that it stands in."""
+    flags = flag_letters(cells)
+    texts = [_text(cell, marks) for cell, marks in zip(cells.to_dict("records"), cell_marks(cells, flags), strict=True)]
     first = cells.iloc[0]
     return _MARKDOWN.render(
         **{key: first[key] for key in ("exhibit", "scale", "dataset")},
@@ -94,7 +96,7 @@ def markdown(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str], 
     )
 
 
-def latex(
+def flagged_latex(
     cells: pd.DataFrame,
     title: str,
     paper: str,
@@ -102,9 +104,9 @@ def latex(
     panels: Mapping[str, str],
     escape: Callable[[str], str],
 ) -> str:
-    """The table for a paper: accuracies, with the letters raised; scale, dataset and the marks stand in the caption."""
-    flags = flags_of(cells)
-    values = zip(cells["value"], marks_of(cells, flags), strict=True)
+    """The table for a paper: accuracies with raised letters. Scale, dataset and marks stand in the caption."""
+    flags = flag_letters(cells)
+    values = zip(cells["value"], cell_marks(cells, flags), strict=True)
     texts = [_number(value) + (rf"\textsuperscript{{{marks}}}" if marks else "") for value, marks in values]
     first = cells.iloc[0]
     marked = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items()) or "no cell is marked"
@@ -118,7 +120,7 @@ def latex(
 def _parts(
     cells: pd.DataFrame, texts: Sequence[str], panels: Mapping[str, str], shown: Callable[[str], str]
 ) -> list[dict[str, Any]]:
-    """Per panel its name, its head, and its rows of texts, in the order of the cells; clean accuracy comes first."""
+    """The name, head and rows of texts of each panel, in the order of the cells. Clean accuracy comes first."""
     text = {
         (cell.row, cell.column): text for cell, text in zip(cells[["row", "column"]].itertuples(), texts, strict=True)
     }
@@ -132,7 +134,7 @@ def _parts(
 
 
 def _text(cell: Mapping[Any, Any], marks: str) -> str:
-    """``12.0 (7.4-18.9) / 20.0 **ab**``."""
+    """A cell as ``12.0 (7.4 to 18.9) \\| 20.0 **ab**``: value, interval, defense rate on common images, marks."""
     if pd.isna(cell["value"]):
         return "-"
     beside = "" if pd.isna(cell["sdr_common"]) else rf" \| {_number(cell['sdr_common'])}"
@@ -145,14 +147,15 @@ def _number(value: float | None) -> str:
 
 
 def _notes(cells: pd.DataFrame) -> list[str]:
+    """Sentences on the numbers of images, the marks, the intervals and the attacks."""
     attacked = cells[cells["attack"] != "none"]
     shown = attacked.drop_duplicates("attack")
     codes = "; ".join(f"{column}: `{code}`" for column, code in zip(shown["column"], shown["attack"], strict=True))
     seeds = cells["seeds"].max()
     means = f"Means of {seeds} trainings; a mark stands where any of them has it. " if seeds > 1 else ""
     return [
-        f"{means}Accuracies under attack are over {span(attacked['n'])} images each, defense rates over "
-        f"{span(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
+        f"{means}Accuracies under attack are over {count_range(attacked['n'])} images each, defense rates over "
+        f"{count_range(attacked['sdr_common_n'].dropna())} (transferred examples count where they fool their source).",
         "A mark of a comparison stands where McNemar's exact test on the same images is below "
         f"{100 * MCNEMAR_LEVEL:g} %.",
         f"Intervals of the defense rates, and all else about every cell: {cells['exhibit'].iloc[0]}.cells.csv.",

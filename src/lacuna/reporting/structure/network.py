@@ -1,4 +1,4 @@
-"""From a network to its blocks, units and layers."""
+"""Reads the blocks, units and layers of a network from its trace."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from lacuna.errors import LacunaError
 from lacuna.models.layers import Defect, Shape
-from lacuna.reporting.structure.operations import Op, skipped
-from lacuna.reporting.structure.units import Modules, Nodes, Unit, collapsed, unit_of
+from lacuna.reporting.structure.operations import Op, is_skipped
+from lacuna.reporting.structure.units import Modules, Nodes, Unit, build_unit, collapse
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Block:
 
     @property
     def masked(self) -> list[str]:
-        """Names of its masked layers."""
+        """Names of the block's masked layers."""
         return [name for unit in self.units for op in unit.ops for name in op.masks]
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Structure:
     """A whole network for images of shape ``image`` (C, H, W)."""
 
     image: Shape
@@ -37,12 +37,12 @@ class Architecture:
 
     @property
     def masks(self) -> list[Op]:
-        """The masks of all blocks, those of collapsed units as one."""
+        """The masks of all blocks; the masks of collapsed units are one."""
         return [op for block in self.blocks for unit in block.units for op in unit.ops if op.masks]
 
 
-def architecture(network: nn.Module, image: Shape) -> Architecture:
-    """Blocks, units, layers and masks of ``network``, which is set to evaluation mode, on images (C, H, W).
+def read_structure(network: nn.Module, image: Shape) -> Structure:
+    """Blocks, units, layers and masks of ``network`` on images (C, H, W). Sets the network to evaluation mode.
 
     A block ends where a strided convolution or a pooling lowers the resolution. Raises `LacunaError` where the
     network cannot be traced or has paths that this view cannot show.
@@ -53,28 +53,28 @@ def architecture(network: nn.Module, image: Shape) -> Architecture:
     stem, middle, tail = _parts(runs, modules)
     if middle and not _convolutions(stem, modules):  # normalisation alone is no block
         stem, middle = [], [stem + middle[0], *middle[1:]]
-    blocks = _blocks([unit_of(run, modules, _kind(owner(run[-1]), modules)) for run in middle])
-    stems = [Block(0, (unit_of(stem, modules, ""),))] if stem else []
-    whole = Architecture(image, (*stems, *blocks), unit_of(tail, modules, ""))
-    _check_complete(whole, network)
+    blocks = _blocks([build_unit(run, modules, _kind(owner(run[-1]), modules)) for run in middle])
+    stems = [Block(0, (build_unit(stem, modules, ""),))] if stem else []
+    whole = Structure(image, (*stems, *blocks), build_unit(tail, modules, ""))
+    _refuse_incomplete(whole, network)
     return whole
 
 
-def _check_complete(whole: Architecture, network: nn.Module) -> None:
+def _refuse_incomplete(whole: Structure, network: nn.Module) -> None:
     shown = sorted(name for block in whole.blocks for name in block.masked)
     if shown != sorted(name for name, module in network.named_modules() if isinstance(module, Defect)):
         raise LacunaError(f"{type(network).__name__} cannot be drawn: a masked layer is on no path of it, or on two")
 
 
 class _Tracer(fx.Tracer):
-    """Traces into everything that has parts; layers themselves are the leaves."""
+    """Traces into every module that has parts; layers are the leaves."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return next(m.children(), None) is None
 
 
 def _traced(network: nn.Module, image: Shape) -> Nodes:
-    """The network's operations in the order they run, each with the shape of its result."""
+    """The network's operations in the order in which they run, each with the shape of its result."""
     network.eval()
     try:
         graph = _Tracer().trace(network)
@@ -84,11 +84,11 @@ def _traced(network: nn.Module, image: Shape) -> Nodes:
         reason = str(error).strip().splitlines()[-1]
         raise LacunaError(f"{type(network).__name__} cannot be drawn on images {image}: {reason}") from None
     modules = dict(network.named_modules())
-    return [node for node in graph.nodes if not skipped(node, modules)]
+    return [node for node in graph.nodes if not is_skipped(node, modules)]
 
 
 def _owner(nodes: Nodes, modules: Modules) -> Callable[[fx.Node], str]:
-    """A function that tells of an operation which unit it belongs to, by path; empty for the network itself."""
+    """A function that gives the path of the unit of an operation; empty for the network itself."""
     stacks = {node: [path.partition("@")[0] for path in node.meta.get("nn_module_stack") or ()] for node in nodes}
     layers = [stacks[node] for node in nodes if _convolutions([node], modules)]
     shared = sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*layers, strict=False)))
@@ -100,14 +100,14 @@ def _owner(nodes: Nodes, modules: Modules) -> Callable[[fx.Node], str]:
 
 
 def _is_unit(module: nn.Module) -> bool:
-    """Whether a module is drawn as one unit: it has layers, and is no plain chain of further units."""
+    """Whether a module is drawn as one unit: it has layers, and is no mere chain of further units."""
     children = list(module.children())
     nested = any(next(child.children(), None) is not None for child in children)
     return bool(children) and not (nested and isinstance(module, nn.Sequential))
 
 
 def _kind(path: str, modules: Modules) -> str:
-    """Name of a unit's class, empty where it says nothing."""
+    """Name of a unit's class; empty where the name says nothing."""
     name = type(modules[path]).__name__
     return "" if not path or name == "Sequential" else name
 
@@ -119,8 +119,8 @@ def _convolutions(nodes: Nodes, modules: Modules) -> int:
 def _parts(runs: list[Nodes], modules: Modules) -> tuple[Nodes, list[Nodes], Nodes]:
     """The operations of the stem, of each unit, and of the head.
 
-    The stem is what comes before the first unit of more than one convolution, the head what follows the last
-    convolution's unit.
+    The stem is all before the first unit of more than one convolution. The head is all after the unit of the last
+    convolution.
     """
     counts = [_convolutions(run, modules) for run in runs]
     begin = next((i for i, count in enumerate(counts) if count > 1), len(runs))
@@ -129,7 +129,7 @@ def _parts(runs: list[Nodes], modules: Modules) -> tuple[Nodes, list[Nodes], Nod
 
 
 def _blocks(units: list[Unit]) -> list[Block]:
-    """Units in blocks from number 1, equal neighbours collapsed."""
+    """The units in blocks, from number 1 on. Equal neighbours are collapsed."""
     parts: list[list[Unit]] = []
     pooled = True
     for unit in units:
@@ -137,4 +137,4 @@ def _blocks(units: list[Unit]) -> list[Block]:
             parts.append([])
         parts[-1].append(unit)
         pooled = any(op.pools for op in unit.ops)
-    return [Block(number, tuple(collapsed(part))) for number, part in enumerate(parts, start=1)]
+    return [Block(number, tuple(collapse(part))) for number, part in enumerate(parts, start=1)]
