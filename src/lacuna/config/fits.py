@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from lacuna.config.datasets import check_normalisation, images_of
+from lacuna.config.defenses import ready_made
 from lacuna.config.parts import LEVELS, Paper
 from lacuna.config.uses import uses
 from lacuna.errors import LacunaError
@@ -20,7 +21,7 @@ IMAGENET_CLASSES = 1000  # of published weights
 
 
 def check_fits(papers: Mapping[str, Paper]) -> None:
-    """Every network of every exhibit against the dataset, and every attack against its source."""
+    """Every network and defense of every exhibit against the dataset, and every attack against its source."""
     trainings = {name: body for paper in papers.values() for name, body in paper.content["trainings"].items()}
     own = {name: (paper.file, body) for paper in papers.values() for name, body in paper.content["networks"].items()}
     for paper in papers.values():
@@ -32,6 +33,8 @@ def check_fits(papers: Mapping[str, Paper]) -> None:
                 _check_model(on, model, images, Fraction(paper.settings["width"]), trainings, own)
             for attack, source in sorted(use.sets):
                 _check_source(paper, where, attack, source, trainings)
+            for defense in sorted(use.defenses):
+                _check_defense(paper, where, defense, use.dataset)
 
 
 def _check_model(
@@ -88,6 +91,14 @@ def _training_problems(training: Body, images: Images, width: Fraction) -> Itera
     takes = METHODS[attack["method"]].training if attack else None
     if takes and (refused := takes.refuse_images(attack, images)):
         yield f"attack.{refused[0]} {attack[refused[0]]} is not allowed; allowed: {refused[1]}"
+
+
+def _check_defense(paper: Paper, where: str, defense: str, dataset: str) -> None:
+    body = paper.content["defenses"][defense]
+    takes, arguments = ready_made(body), body.get("arguments", {})
+    if takes and (refused := takes.refuse_images(arguments, images_of(paper.datasets[dataset]))):
+        given = f"{refused[0]} {arguments[refused[0]]} is not allowed for the images of {dataset}"
+        raise LacunaError(f"{where}: defense '{defense}': {given}; allowed: {refused[1]}")
 
 
 def _check_source(paper: Paper, where: str, attack: str, source: str, trainings: Mapping[str, Body]) -> None:

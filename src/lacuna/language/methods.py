@@ -33,9 +33,11 @@ class Value:
         return cls({"type": "number", **limits, "description": sentence}, unit)
 
     @classmethod
-    def integer(cls, minimum: int) -> "Value":
-        """An integer of at least ``minimum``."""
-        return cls({"type": "integer", "minimum": minimum, "description": f"an integer of at least {minimum}"})
+    def integer(cls, minimum: int, maximum: int | None = None) -> "Value":
+        """An integer of at least ``minimum`` and, if that is given, at most ``maximum``."""
+        upper = {} if maximum is None else {"maximum": maximum}
+        sentence = f"an integer of at least {minimum}" + (f" and at most {maximum}" if upper else "")
+        return cls({"type": "integer", "minimum": minimum, **upper, "description": sentence})
 
     @classmethod
     def choice(cls, *words: str) -> "Value":
