@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from lacuna.config.load import load, read_yaml
 from lacuna.config.schema import check_schema
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import METHODS, attack_code, parse_pixels
+from lacuna.language.attacks import METHODS, attack_code
 from lacuna.language.codes import variant_code
+from lacuna.language.methods import parse_pixels
 from lacuna.language.models import ARCHITECTURES, ModelSpec, parse_model
 from lacuna.plan.plan import Plan
 

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import attack_code, format_pixels, parse_pixels
+from lacuna.language.attacks import attack_code
 from lacuna.language.codes import arch_code
+from lacuna.language.methods import format_pixels, parse_pixels
 from lacuna.language.models import ARCHITECTURES, ModelSpec, parse_model
 from lacuna.numerics.seeding import derive
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from lacuna.config.schema import check_value
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import parse_pixels
-from lacuna.language.methods import PIXEL_UNITS, Signature, Value
+from lacuna.language.methods import PIXEL_UNITS, Signature, Value, parse_pixels
 
 
 def check_budget(

@@ -8,6 +8,7 @@ from lacuna.config.parts import known
 from lacuna.data.classes import class_count, class_names
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
+from lacuna.language.methods import Images
 
 Entry = Mapping[str, Any]
 
@@ -36,6 +37,12 @@ SEGMENTED = (
     *("__background__", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
+
+
+def images_of(dataset: Entry) -> Images:
+    """A dataset's images as budgets and networks meet them."""
+    channels, side, _ = dataset["image"]
+    return Images(channels, side, class_count(dataset))
 
 
 def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:

@@ -1,18 +1,18 @@
 """What cannot be done with these images, this network, or this source, though it could with others. No torch here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from lacuna.config.datasets import check_normalisation
+from lacuna.config.datasets import check_normalisation, images_of
+from lacuna.config.defenses import ready_made
 from lacuna.config.parts import LEVELS, Paper
 from lacuna.config.uses import uses
-from lacuna.data.classes import class_count
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import OWN_METHOD, method_of
+from lacuna.language.attacks import METHODS, OWN_METHOD, method_of
 from lacuna.language.exhibits import Exhibits
+from lacuna.language.methods import Images
 from lacuna.language.models import OWN, ModelSpec, parse_model
 
 Body = Mapping[str, Any]
@@ -20,33 +20,21 @@ SMALLEST_SIDE = {"densenet121": 8}  # halves its images three times; the others 
 IMAGENET_CLASSES = 1000  # of published weights
 
 
-@dataclass(frozen=True)
-class Images:
-    """A dataset as networks and attacks meet it."""
-
-    name: str
-    channels: int
-    side: int
-    classes: int
-
-
 def check_fits(papers: Mapping[str, Paper]) -> None:
-    """Every network of every exhibit against the dataset, and every attack against its source."""
+    """Every network and defense of every exhibit against the dataset, and every attack against its source."""
     trainings = {name: body for paper in papers.values() for name, body in paper.content["trainings"].items()}
     own = {name: (paper.file, body) for paper in papers.values() for name, body in paper.content["networks"].items()}
     for paper in papers.values():
         for use in uses(paper):
-            images = _images(paper, use.dataset)
+            images = images_of(paper.datasets[use.dataset])
             where = f"{paper.file}, key {use.key}"
             for model in sorted(use.models):
-                _check_model(where, model, images, Fraction(paper.settings["width"]), trainings, own)
+                on = f"{where}: {model} on {use.dataset}"
+                _check_model(on, model, images, Fraction(paper.settings["width"]), trainings, own)
             for attack, source in sorted(use.sets):
                 _check_source(paper, where, attack, source, trainings)
-
-
-def _images(paper: Paper, name: str) -> Images:
-    channels, side, _ = paper.datasets[name]["image"]
-    return Images(name, channels, side, class_count(paper.datasets[name]))
+            for defense in sorted(use.defenses):
+                _check_defense(paper, where, defense, use.dataset)
 
 
 def _check_model(
@@ -63,7 +51,7 @@ def _check_model(
         return check_normalisation(f"{file}, key networks.{model}", body, sorted({1, images.channels}))
     training = trainings.get(spec.training, {})
     for problem in (*_network_problems(spec, images, width), *_training_problems(training, images, width)):
-        raise LacunaError(f"{where}: {model} on {images.name}: {problem}")
+        raise LacunaError(f"{where}: {problem}")
     return None
 
 
@@ -99,6 +87,18 @@ def _training_problems(training: Body, images: Images, width: Fraction) -> Itera
         yield f"label_smoothing {smoothing} leaves the true class no more than others; allowed: below {limit:.4g}"
     if (size := training.get("drop_block", {}).get("size", 1)) > images.side:
         yield f"drop_block.size {size} is more than the image's; allowed: at most {images.side}"
+    attack = training.get("attack", {})
+    takes = METHODS[attack["method"]].training if attack else None
+    if takes and (refused := takes.refuse_images(attack, images)):
+        yield f"attack.{refused[0]} {attack[refused[0]]} is not allowed; allowed: {refused[1]}"
+
+
+def _check_defense(paper: Paper, where: str, defense: str, dataset: str) -> None:
+    body = paper.content["defenses"][defense]
+    takes, arguments = ready_made(body), body.get("arguments", {})
+    if takes and (refused := takes.refuse_images(arguments, images_of(paper.datasets[dataset]))):
+        given = f"{refused[0]} {arguments[refused[0]]} is not allowed for the images of {dataset}"
+        raise LacunaError(f"{where}: defense '{defense}': {given}; allowed: {refused[1]}")
 
 
 def _check_source(paper: Paper, where: str, attack: str, source: str, trainings: Mapping[str, Body]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from lacuna.config.datasets import check_datasets
+from lacuna.config.defenses import check_defenses
 from lacuna.config.figures import check_figures
 from lacuna.config.fits import check_fits
 from lacuna.config.parts import Models, Paper, check_names, check_papers
@@ -203,6 +204,7 @@ def _check(
         check_shared(file, files[name])
         checked[name] = Paper(file, whole, files[name], scale_file, settings, datasets)
     check_papers(checked)
+    check_defenses(checked)
     models = Models(checked)
     for paper in checked.values():
         check_tables(paper)

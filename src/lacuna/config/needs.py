@@ -1,5 +1,6 @@
 """What tables and figures need of the dataset that plays their role at a scale: a foreground, enough test images."""
 
+from lacuna.config.datasets import images_of
 from lacuna.config.parts import Paper
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
@@ -32,9 +33,11 @@ def check_set(paper: Paper, attack: str, role: str) -> None:
         raise LacunaError(
             f"{where}: the images of {name} have no file names; allowed: datasets of kind {' or '.join(OWN_KINDS)}"
         )
+    images = images_of(dataset)
     for i, budget in enumerate(body["budgets"]):
-        if refused := method.refuse_side(budget, dataset["image"][1]):
+        if refused := method.refuse_images(budget, images):
             parameter, allowed = refused
-            where = f"{paper.origin(attack)}, key attacks.{attack}.budgets[{i}].{parameter}"
-            found = f"{budget[parameter]} is not allowed for the images of {name}"
-            raise LacunaError(f"{where}: {found}; allowed: {allowed}")
+            given = {f"budgets[{i}].{key}": value for key, value in budget.items()} | {"method": body["method"]}
+            key = parameter if parameter in given else f"budgets[{i}].{parameter}"
+            found = f"{given[key]} is not allowed for the images of {name}"
+            raise LacunaError(f"{paper.origin(attack)}, key attacks.{attack}.{key}: {found}; allowed: {allowed}")

@@ -16,13 +16,15 @@ Body = Mapping[str, Any]
 class Use:
     """What an exhibit, or a panel of one, runs on one dataset: networks, and (attack, source) of adversarial sets.
 
-    ``key`` is the exhibit's in its file; ``models`` are those of ensembles, and those that only choose images, too.
+    ``key`` is the exhibit's in its file; ``models`` are those of ensembles, and those that only choose images, too;
+    ``defenses`` stand before some of them.
     """
 
     key: str
     dataset: str
     models: set[str] = field(default_factory=set)
     sets: set[tuple[str, str]] = field(default_factory=set)
+    defenses: set[str] = field(default_factory=set)
 
 
 def uses(paper: Paper) -> Iterator[Use]:
@@ -41,6 +43,7 @@ def _of_table(exhibits: Exhibits, use: Use, body: Body) -> Use:
     """What a table's cells name; ``self`` is each network that the suite is tried on."""
     for part in (joined(row, column) for row in body["rows"] for column in body["columns"]):
         use.models.add(part["model"])
+        use.defenses |= {part[key] for key in ("defense",) if key in part}
         if "suite" in part:
             suite = exhibits.parts["suites"][part["suite"]]
             sources = [part["model"] if source == SELF else source for source in suite["sources"]]
@@ -50,6 +53,7 @@ def _of_table(exhibits: Exhibits, use: Use, body: Body) -> Use:
 
 def _of_figure(exhibits: Exhibits, use: Use, body: Body) -> Use:
     use.models |= {*body.get("models", []), *(body[key] for key in ("model",) if key in body)}
+    use.defenses |= {body[key] for key in ("defense",) if key in body}
     use.sets |= {(row["attack"], row["source"]) for row in body.get("rows", [])}
     if "suite" in body:  # of sets made without a network
         use.sets |= {(attack, NO_SOURCE) for attack in exhibits.parts["suites"][body["suite"]]["attacks"]}

@@ -2,31 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
-from lacuna.errors import LacunaError
 from lacuna.language.declared import read_declarations
-from lacuna.language.methods import FRACTION, PIXEL_UNITS, PIXELS, Method, Parameter, Value
-from lacuna.language.models import LONGEST
-
-
-def parse_pixels(text: str, key: str) -> Fraction:
-    """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
-    if len(text) > LONGEST or not re.fullmatch(FRACTION, text):
-        raise LacunaError(f"{key} is {text[:40]!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
-    numerator, _, denominator = text.partition("/")
-    value = Fraction(numerator) / Fraction(denominator or "1")
-    if value > 1:
-        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
-    return value
-
-
-def format_pixels(value: Fraction) -> str:
-    """A distance on the 0..255 scale as the printed tables write it: ``16``, ``2.55``."""
-    levels = value * 255
-    return str(levels.numerator) if levels.denominator == 1 else f"{float(levels):.6g}"
-
+from lacuna.language.methods import (
+    PIXEL_UNITS,
+    PIXELS,
+    Method,
+    Parameter,
+    Value,
+    format_pixels,
+    parse_pixels,
+    refuse_invisible,
+)
 
 METHODS = read_declarations("lacuna.attacks.methods", "METHOD", Method)
 # A method of the user's own, module:name: it is given the arguments of its budget.
@@ -42,6 +30,7 @@ OWN_METHOD = Method(
     function="lacuna.attacks.core.own:own_attack",
     modules=("attacks/core/own", "attacks/core/foolbox_model", "attacks/core/victim"),
     optional=(Parameter("epsilon", PIXELS, "e"), Parameter("arguments", Value(_ARGUMENTS))),
+    refuse=refuse_invisible("epsilon"),
 )
 
 

@@ -1,10 +1,15 @@
 """What an attack method says of itself: the parameters of its budgets, and what it needs. No torch here."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
+from lacuna.errors import LacunaError
 from lacuna.language.declared import Declaration
+from lacuna.language.models import LONGEST
 
 CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"  # losses that attacks follow
 PIXEL_UNITS, L2 = "pixel units", "l2"  # units of distances between images
@@ -28,9 +33,11 @@ class Value:
         return cls({"type": "number", **limits, "description": sentence}, unit)
 
     @classmethod
-    def integer(cls, minimum: int) -> "Value":
-        """An integer of at least ``minimum``."""
-        return cls({"type": "integer", "minimum": minimum, "description": f"an integer of at least {minimum}"})
+    def integer(cls, minimum: int, maximum: int | None = None) -> "Value":
+        """An integer of at least ``minimum`` and, if that is given, at most ``maximum``."""
+        upper = {} if maximum is None else {"maximum": maximum}
+        sentence = f"an integer of at least {minimum}" + (f" and at most {maximum}" if upper else "")
+        return cls({"type": "integer", "minimum": minimum, **upper, "description": sentence})
 
     @classmethod
     def choice(cls, *words: str) -> "Value":
@@ -56,6 +63,23 @@ SHARE = Value.number("a number in (0, 1]", exclusiveMinimum=0, maximum=1)
 FLAG = Value({"type": "boolean", "description": "true or false"})
 
 
+def parse_pixels(text: str, key: str) -> Fraction:
+    """A distance in pixel units such as ``16/255``, exactly. Raises `LacunaError` outside [0, 1]."""
+    if len(text) > LONGEST or not re.fullmatch(FRACTION, text):
+        raise LacunaError(f"{key} is {text[:40]!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    numerator, _, denominator = text.partition("/")
+    value = Fraction(numerator) / Fraction(denominator or "1")
+    if value > 1:
+        raise LacunaError(f"{key} is {text!r}; allowed: a fraction of the pixel range in [0, 1] such as 16/255")
+    return value
+
+
+def format_pixels(value: Fraction) -> str:
+    """A distance on the 0..255 scale as the printed tables write it: ``16``, ``2.55``."""
+    levels = value * 255
+    return str(levels.numerator) if levels.denominator == 1 else f"{float(levels):.6g}"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One key of a budget. ``letter`` stands before its value in the attack's code; None: the code does not show it."""
@@ -72,19 +96,63 @@ class Parameter:
 
 Budget = Mapping[str, Any]
 Refusal = tuple[str, str] | None  # the parameter that cannot be as it is, and what is allowed
+Check = Callable[[Budget], Refusal]
+HALF_A_LEVEL = Fraction(1, 510)  # images are saved with 8 bits: a smaller change is rounded away
+
+
+@dataclass(frozen=True)
+class Images:
+    """Square images as a budget may have to fit them."""
+
+    channels: int
+    side: int
+    classes: int
+
+    @property
+    def values(self) -> int:
+        """Numbers that an image consists of."""
+        return self.channels * self.side**2
+
+
+def first_of(*checks: Check) -> Check:
+    """What the first of several checks refuses."""
+    return lambda budget: next(filter(None, (check(budget) for check in checks)), None)
+
+
+def refuse_invisible(name: str, reach: int = 1, least: Fraction = HALF_A_LEVEL) -> Check:
+    """Refuses a distance in pixel units that no saved image shows; a pixel changes by ``reach`` times it at most."""
+
+    def check(budget: Budget) -> Refusal:
+        if name in budget and reach * parse_pixels(budget[name], name) < least:
+            return name, f"at least {at_least(least / reach)}; less changes no image that is saved with 8 bits"
+        return None
+
+    return check
+
+
+def at_least(value: Fraction) -> str:
+    """A distance in pixel units as the configuration writes it, ``2.5/255``, rounded up to four decimals."""
+    return f"{ceil(value * 255 * 10_000) / 10_000:.8g}/255"
+
+
+def at_most(value: Fraction) -> str:
+    """The same, rounded down."""
+    return f"{floor(value * 255 * 10_000) / 10_000:.8g}/255"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Signature(Declaration):
     """A function and what a budget for it holds: all of ``required``, one of ``one_of``, perhaps ``optional``.
 
-    ``refuse`` says what is wrong with a budget whose values, one by one, are allowed.
+    ``refuse`` says what is wrong with a budget whose values, one by one, are allowed; ``refuse_images`` what is wrong
+    with it for some images.
     """
 
     required: tuple[Parameter, ...] = ()
     one_of: tuple[Parameter, ...] = ()
     optional: tuple[Parameter, ...] = ()
-    refuse: Callable[[Budget], Refusal] = field(default=lambda budget: None)
+    refuse: Check = field(default=lambda budget: None)
+    refuse_images: Callable[[Budget, Images], Refusal] = field(default=lambda budget, images: None)
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -101,8 +169,8 @@ class Method(Signature):
     random numbers; ``foreground``, the images' foreground and a saliency model; ``files``, the names of the images'
     files. ``network`` is False where the set is made without a source network. ``resumable`` attacks are slow: each
     batch is kept until the set is complete. ``group`` is the number of images per call where that decides results.
-    ``named_by`` is the parameter that is the attack's code. ``refuse_side`` says what is wrong with a budget for square
-    images of a side. ``training`` is what adversarial training calls on the images of each step.
+    ``named_by`` is the parameter that is the attack's code. ``training`` is what adversarial training calls on the
+    images of each step.
     """
 
     loss: str = CROSS_ENTROPY
@@ -113,5 +181,4 @@ class Method(Signature):
     resumable: bool = False
     group: int | None = None
     named_by: str = ""
-    refuse_side: Callable[[Budget, int], Refusal] = field(default=lambda budget, side: None)
     training: Signature | None = None

@@ -9,6 +9,9 @@ SMALLEST = 5  # entry of a table in the released code
 def _refuse(budget: Budget) -> Refusal:
     if budget["variant"] == "released_code" and budget["bound"] < SMALLEST:
         return "bound", f"a number of at least {SMALLEST} with released_code"
+    width = budget["bound"] - (SMALLEST if budget["variant"] == "released_code" else 0)
+    if budget.get("table_step", 0) > width:
+        return "table_step", f"at most {width:g}, the width of the box that bound {budget['bound']:g} gives tables"
     return None
 
 

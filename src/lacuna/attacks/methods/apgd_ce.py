@@ -1,7 +1,7 @@
 """APGD on the cross-entropy (Croce and Hein 2020, Algorithm 1)."""
 
 from lacuna.attacks.core.parameters import EPSILON, RESTARTS, STEPS
-from lacuna.language.methods import Method
+from lacuna.language.methods import Method, refuse_invisible
 
 METHOD = Method(
     function="lacuna.attacks.apgd:apgd_ce",
@@ -14,5 +14,6 @@ METHOD = Method(
     ),
     required=(EPSILON, STEPS),
     optional=(RESTARTS,),
+    refuse=refuse_invisible("epsilon"),
     draws=True,
 )

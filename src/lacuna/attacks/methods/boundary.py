@@ -1,7 +1,10 @@
 """The boundary attack of foolbox, by decisions alone (Brendel et al. 2018; Defective CNN, Section 4.2.1)."""
 
 from lacuna.attacks.core.parameters import STEPS
-from lacuna.language.methods import POSITIVE, Method, Parameter, Value
+from lacuna.language.methods import Method, Parameter, Value
+
+# Of the distance to the image; foolbox ends a walk whose source step is smaller.
+_SHARE = Value.number("a number from 1e-7 to below 1", minimum=1e-7, exclusiveMaximum=1)
 
 METHOD = Method(
     function="lacuna.attacks.boundary:boundary",
@@ -16,9 +19,9 @@ METHOD = Method(
     ),
     required=(
         STEPS.hidden,
-        Parameter("spherical_step", POSITIVE),
-        Parameter("source_step", POSITIVE),
-        Parameter("step_adaptation", Value.number("a number above 1", exclusiveMinimum=1)),
+        Parameter("spherical_step", _SHARE),
+        Parameter("source_step", _SHARE),
+        Parameter("step_adaptation", Value.number("a number above 1 and at most 10", exclusiveMinimum=1, maximum=10)),
     ),
     loss="",
     draws=True,

@@ -1,7 +1,22 @@
 """CW-L2 of foolbox (Carlini and Wagner 2017; Defective CNN, appendix A.7)."""
 
+from math import log10
+
 from lacuna.attacks.core.parameters import STEPS
-from lacuna.language.methods import COUNT, MARGIN, NOT_NEGATIVE, POSITIVE, Method, Parameter
+from lacuna.language.methods import COUNT, MARGIN, NOT_NEGATIVE, POSITIVE, Budget, Method, Parameter, Refusal
+
+LARGEST = 3.4028234e38  # float of 32 bits
+
+
+def _refuse(budget: Budget) -> Refusal:
+    """The constant grows tenfold at each search without success, and must stay a number."""
+    most = 1 + int(log10(LARGEST) - log10(budget["initial_const"])) if budget["initial_const"] <= LARGEST else 0
+    if not most:
+        return "initial_const", f"at most {LARGEST:g}"
+    if budget["binary_search_steps"] > most:
+        return "binary_search_steps", f"at most {most}: tenfold after each, the constant then outgrows 32 bits"
+    return None
+
 
 METHOD = Method(
     function="lacuna.attacks.cw:cw",
@@ -21,6 +36,7 @@ METHOD = Method(
         Parameter("initial_const", POSITIVE),
     ),
     one_of=(Parameter("kappa", NOT_NEGATIVE, "k"), Parameter("kappa_rel", POSITIVE, "r")),
+    refuse=_refuse,
     loss=MARGIN,
     resumable=True,
 )

@@ -1,7 +1,20 @@
 """Dual perturbation in l2 (Towards Robustness against Unsuspicious Adversarial Examples, Section 3.2)."""
 
-from lacuna.attacks.core.parameters import NO_WEIGHT, REFERENCE, RESTARTS, SEARCH, STEP_SCALE, STEPS, SWAPPED, WEIGHT
-from lacuna.language.methods import LENGTH_OR_ZERO, Method, Parameter, Signature
+from lacuna.attacks.core.parameters import (
+    NO_WEIGHT,
+    REFERENCE,
+    RESTARTS,
+    SEARCH,
+    STEP_SCALE,
+    STEPS,
+    SWAPPED,
+    WEIGHT,
+    refuse_lengths,
+    refuse_regions,
+    refuse_samples,
+    refuse_saved_lengths,
+)
+from lacuna.language.methods import LENGTH_OR_ZERO, Method, Parameter, Signature, first_of
 
 _EPSILONS = (
     Parameter("epsilon_foreground", LENGTH_OR_ZERO, "f"),
@@ -23,11 +36,15 @@ METHOD = Method(
     ),
     required=(*_EPSILONS, WEIGHT, STEPS),
     optional=(SWAPPED, *SEARCH, REFERENCE),
+    refuse=first_of(refuse_regions, refuse_samples),
+    refuse_images=refuse_saved_lengths,
     draws=True,
     foreground=True,
     training=Signature(
         function="lacuna.attacks.dual:ascend_dual_l2",
         required=(*_EPSILONS, NO_WEIGHT, STEPS),
         optional=(SWAPPED, RESTARTS, STEP_SCALE, REFERENCE),
+        refuse=refuse_regions,
+        refuse_images=refuse_lengths,
     ),
 )

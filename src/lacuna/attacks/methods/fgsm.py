@@ -1,7 +1,7 @@
 """FGSM: one signed-gradient step (Goodfellow et al. 2015; Defective CNN, appendix E)."""
 
 from lacuna.attacks.core.parameters import EPSILON
-from lacuna.language.methods import Method
+from lacuna.language.methods import Method, refuse_invisible
 
 METHOD = Method(
     function="lacuna.attacks.fgsm:fgsm",
@@ -14,4 +14,5 @@ METHOD = Method(
         "numerics/seeding",
     ),
     required=(EPSILON,),
+    refuse=refuse_invisible("epsilon"),
 )

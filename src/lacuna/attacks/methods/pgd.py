@@ -1,10 +1,10 @@
 """PGD in the l-infinity ball (Madry et al. 2018; Defective CNN, appendix E)."""
 
-from lacuna.attacks.core.parameters import EPSILON, RANDOM_START, RESTARTS, STEP, STEPS
-from lacuna.language.methods import Budget, Method, Refusal, Signature
+from lacuna.attacks.core.parameters import EPSILON, RANDOM_START, RESTARTS, STEP, STEPS, refuse_steps
+from lacuna.language.methods import Budget, Method, Refusal, Signature, first_of, refuse_invisible
 
 
-def _refuse(budget: Budget) -> Refusal:
+def _refuse_restarts(budget: Budget) -> Refusal:
     if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
         return "random_start", "true; without it all restarts are the same"
     return None
@@ -21,9 +21,12 @@ METHOD = Method(
     ),
     required=(EPSILON, STEP, STEPS),
     optional=(RANDOM_START, RESTARTS),
-    refuse=_refuse,
+    refuse=first_of(_refuse_restarts, refuse_steps, refuse_invisible("epsilon")),
     draws=True,
     training=Signature(
-        function="lacuna.attacks.pgd:ascend_ball", required=(EPSILON, STEP, STEPS), optional=(RANDOM_START,)
+        function="lacuna.attacks.pgd:ascend_ball",
+        required=(EPSILON, STEP, STEPS),
+        optional=(RANDOM_START,),
+        refuse=refuse_steps,
     ),
 )

@@ -1,11 +1,13 @@
 """Images cut into k x k patches in random order, without a network (Defective CNN, Table 1)."""
 
-from lacuna.language.methods import FLAG, Budget, Method, Parameter, Refusal, Value
+from lacuna.language.methods import FLAG, Budget, Images, Method, Parameter, Refusal, Value
 
 
-def _refuse_side(budget: Budget, side: int) -> Refusal:
-    if side % budget["k"] and not budget.get("pad"):
-        return "k", f"a divisor of {side}, or any with pad: true"
+def _refuse_images(budget: Budget, images: Images) -> Refusal:
+    if budget["k"] > images.side:
+        return "k", f"at most {images.side}: patches are no smaller than a pixel"
+    if images.side % budget["k"] and not budget.get("pad"):
+        return "k", f"a divisor of {images.side}, or any with pad: true"
     return None
 
 
@@ -17,7 +19,7 @@ METHOD = Method(
     ),
     required=(Parameter("k", Value.integer(2), "k"),),
     optional=(Parameter("pad", FLAG),),
-    refuse_side=_refuse_side,
+    refuse_images=_refuse_images,
     loss="",
     draws=True,
     network=False,

@@ -1,7 +1,7 @@
 """Square attack of the Adversarial Robustness Toolbox, by scores alone (Andriushchenko et al. 2020)."""
 
 from lacuna.attacks.core.parameters import EPSILON
-from lacuna.language.methods import COUNT, Method, Parameter
+from lacuna.language.methods import COUNT, Method, Parameter, refuse_invisible
 
 METHOD = Method(
     function="lacuna.attacks.square:square",
@@ -13,6 +13,7 @@ METHOD = Method(
         "numerics/seeding",
     ),
     required=(EPSILON, Parameter("queries", COUNT, "n")),
+    refuse=refuse_invisible("epsilon"),
     loss="",
     draws=True,
     resumable=True,
