@@ -41,6 +41,7 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/artefacts",
     "files/named",
     "files/contents",
+    "files/digests",
     "errors",
     "jobs/job",
     "files/owner",

@@ -1,0 +1,32 @@
+"""code: the digests of the code that decides numbers, one file per stage, attack method and architecture.
+
+They are the jobs' input of code. Content decides: an edit of a module reruns what is made with it, a touch nothing.
+"""
+
+if workflow.is_main_process:
+    for PART in PLAN.code.values():
+        recall_digests(PART.digests, PART.files(ROOT))
+
+
+for PART in PLAN.code.values():
+
+    rule:
+        name:
+            f"code_{PART.name}"
+        input:
+            PART.files(ROOT),
+        output:
+            digests=PART.digests,
+        log:
+            f"logs/code/{PART.name}.log",
+        localrule: True
+        conda:
+            ENVIRONMENT
+        script:
+            "../workflow/scripts/code.py"
+
+
+def code(stage):
+    """An input function: the files of digests of the code that decides a job's outputs."""
+    name_parts = asked(PLAN.stages[stage].code)
+    return lambda wildcards: [PLAN.code[name].digests for name in name_parts(wildcards)]

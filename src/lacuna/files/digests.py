@@ -1,0 +1,55 @@
+"""Files of digests: what the modules of a stage were when a run was planned, as `sha256sum` writes and checks them."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from lacuna.errors import LacunaError
+from lacuna.files.artefacts import sha256, text_digest, write_text
+
+EARLIER = "earlier"  # folder of the versions that a file of digests has had
+
+
+def digests_of(files: Iterable[str]) -> str:
+    """One line per file, digest and path, by path."""
+    return "".join(f"{sha256(name)}  {name}\n" for name in sorted(files))
+
+
+def write_digests(path: str, files: Iterable[str]) -> None:
+    """Writes the file of digests, and keeps this version of it for `recall_digests`."""
+    text = digests_of(files)
+    write_text(str(_earlier(path, text)), text)
+    write_text(path, text)
+
+
+def recall_digests(path: str, files: list[str]) -> None:
+    """Brings a file of digests up to date where the files are as they were at some earlier time.
+
+    An edit that was undone then plans only what was made with it, and a touch plans nothing, whatever Snakemake has
+    recorded. The file's time is that of the newest file in it, which a plan compares with what was made. Where files
+    are as they never were, or nothing can be written, all stays as it is.
+    """
+    with suppress(OSError):
+        text, file = digests_of(files), Path(path)
+        if not file.exists() or (file.read_text() != text and not _earlier(path, text).exists()):
+            return
+        if file.read_text() != text:
+            write_text(path, text)
+        newest = max(os.stat(name).st_mtime_ns for name in files)
+        if newest > file.stat().st_mtime_ns:
+            os.utime(path, ns=(newest, newest))
+
+
+def planned_code(paths: Iterable[str]) -> list[str]:
+    """The files that these files of digests name. Raises `LacunaError` for one that was edited since it was planned."""
+    lines = [line.split("  ", 1) for path in paths for line in Path(path).read_text().splitlines()]
+    for digest, name in lines:
+        if sha256(name) != digest:
+            raise LacunaError(f"{name} was edited since this run was planned; run the same command again")
+    return [name for _, name in lines]
+
+
+def _earlier(path: str, text: str) -> Path:
+    file = Path(path)
+    return file.parent / EARLIER / f"{file.stem}-{text_digest(text)[:16]}{file.suffix}"
