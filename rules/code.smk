@@ -24,9 +24,3 @@ for PART in PLAN.code.values():
             ENVIRONMENT
         script:
             "../workflow/scripts/code.py"
-
-
-def code(stage):
-    """An input function: the files of digests of the code that decides a job's outputs."""
-    name_parts = asked(PLAN.stages[stage].code)
-    return lambda wildcards: [PLAN.code[name].digests for name in name_parts(wildcards)]

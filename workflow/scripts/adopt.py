@@ -20,9 +20,7 @@ with job(snakemake) as say:
     prepare_torch(snakemake.threads)
     settings = json.loads(snakemake.params.settings)
     weights = snakemake.input.weights
-    record = Record(
-        "adopt", snakemake.params.settings, [weights], [*planned_code(snakemake.input.code), *snakemake.input.own]
-    )
+    record = Record("adopt", snakemake.params.settings, [weights], planned_code(snakemake.input.code))
     network = adopted_network(settings, Path(weights))
     record.facts = {"parameters": parameter_count(network)}
     write_tensors(snakemake.output.checkpoint, network.state_dict(), record)

@@ -25,7 +25,7 @@ with job(snakemake) as say:
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
     inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.like, *paths.foreground]
-    record = Record("attack", snakemake.params.settings, inputs, [*planned_code(paths.code), *paths.own])
+    record = Record("attack", snakemake.params.settings, inputs, planned_code(paths.code))
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
     ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))

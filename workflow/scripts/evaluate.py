@@ -25,9 +25,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
-    record = Record(
-        "evaluate", snakemake.params.settings, inputs, [*planned_code(snakemake.input.code), *snakemake.input.own]
-    )
+    record = Record("evaluate", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:

@@ -22,9 +22,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
-    record = Record(
-        "gradient", snakemake.params.settings, inputs, [*planned_code(snakemake.input.code), *snakemake.input.own]
-    )
+    record = Record("gradient", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)

@@ -8,6 +8,7 @@ from pathlib import Path
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256, text_digest, write_text
 
+ENDING = ".sha256"
 EARLIER = "earlier"  # folder of the versions that a file of digests has had
 
 
@@ -42,12 +43,17 @@ def recall_digests(path: str, files: list[str]) -> None:
 
 
 def planned_code(paths: Iterable[str]) -> list[str]:
-    """The files that these files of digests name. Raises `LacunaError` for one that was edited since it was planned."""
-    lines = [line.split("  ", 1) for path in paths for line in Path(path).read_text().splitlines()]
+    """The code behind a job's input of it: what its files of digests name, and files of the user's own.
+
+    Raises `LacunaError` for a module that was edited since the run was planned.
+    """
+    code = [*paths]
+    digests = [path for path in code if path.endswith(ENDING)]
+    lines = [line.split("  ", 1) for path in digests for line in Path(path).read_text().splitlines()]
     for digest, name in lines:
         if sha256(name) != digest:
             raise LacunaError(f"{name} was edited since this run was planned; run the same command again")
-    return [name for _, name in lines]
+    return [*dict.fromkeys(name for _, name in lines), *(path for path in code if path not in digests)]
 
 
 def _earlier(path: str, text: str) -> Path:

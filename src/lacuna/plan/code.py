@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lacuna.files.digests import ENDING
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.models import ARCHITECTURES, OWN
 from lacuna.plan.stage import Stage, architecture_part, method_part
@@ -29,7 +30,7 @@ class Part:
     @property
     def digests(self) -> str:
         """The file of its digests."""
-        return f"{FOLDER}/{self.name}.sha256"
+        return f"{FOLDER}/{self.name}{ENDING}"
 
     def files(self, root: Path) -> list[str]:
         """Its files, as paths from the checkout's root."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,6 +60,8 @@ class Stage:
     def __init__(self, known: Known) -> None:
         self.known = known
         self.lookup, self.networks, self.paths = known.lookup, known.networks, known.paths
+        for asked in ("inputs", "canonical"):  # by rules, by the inventory, and by Snakemake more than once
+            setattr(self, asked, cache(getattr(self, asked)))
 
     # What each stage says ------------------------------------------------------------------------------------
 
