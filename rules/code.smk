@@ -3,11 +3,6 @@
 They are the jobs' input of code. Content decides: an edit of a module reruns what is made with it, a touch nothing.
 """
 
-if workflow.is_main_process:
-    for PART in PLAN.code.values():
-        recall_digests(PART.digests, PART.files(ROOT))
-
-
 for PART in PLAN.code.values():
 
     rule:

@@ -4,7 +4,6 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
-from lacuna.files.digests import recall_digests
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan

@@ -9,6 +9,7 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256, text_digest, write_text
 
 ENDING = ".sha256"
+SECOND = 10**9  # nanoseconds
 EARLIER = "earlier"  # folder of the versions that a file of digests has had
 
 
@@ -24,22 +25,30 @@ def write_digests(path: str, files: Iterable[str]) -> None:
     write_text(path, text)
 
 
+def renew_digests(path: str, files: list[str]) -> None:
+    """Writes the file of digests where it is not there, or is not of these files as they are."""
+    if not Path(path).is_file() or Path(path).read_text() != digests_of(files):
+        write_digests(path, files)
+
+
 def recall_digests(path: str, files: list[str]) -> None:
     """Brings a file of digests up to date where the files are as they were at some earlier time.
 
     An edit that was undone then plans only what was made with it, and a touch plans nothing, whatever Snakemake has
     recorded. The file's time is that of the newest file in it, which a plan compares with what was made. Where files
-    are as they never were, or nothing can be written, all stays as it is.
+    are as they never were, it is older than them, so that a plan notices an edit that came with an old time. Does
+    nothing where there is no file of digests yet, or where nothing can be written.
     """
     with suppress(OSError):
         text, file = digests_of(files), Path(path)
-        if not file.exists() or (file.read_text() != text and not _earlier(path, text).exists()):
-            return
-        if file.read_text() != text:
-            write_text(path, text)
         newest = max(os.stat(name).st_mtime_ns for name in files)
-        if newest > file.stat().st_mtime_ns:
+        known = file.read_text() == text or _earlier(path, text).exists()
+        if known and file.read_text() != text:
+            write_text(path, text)
+        if known and newest > file.stat().st_mtime_ns:
             os.utime(path, ns=(newest, newest))
+        if not known and newest <= file.stat().st_mtime_ns:
+            os.utime(path, ns=(newest - SECOND, newest - SECOND))
 
 
 def planned_code(paths: Iterable[str]) -> list[str]:
@@ -51,7 +60,7 @@ def planned_code(paths: Iterable[str]) -> list[str]:
     digests = [path for path in code if path.endswith(ENDING)]
     lines = [line.split("  ", 1) for path in digests for line in Path(path).read_text().splitlines()]
     for digest, name in lines:
-        if sha256(name) != digest:
+        if not Path(name).is_file() or sha256(name) != digest:
             raise LacunaError(f"{name} was edited since this run was planned; run the same command again")
     return [*dict.fromkeys(name for _, name in lines), *(path for path in code if path not in digests)]
 

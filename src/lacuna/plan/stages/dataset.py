@@ -15,7 +15,6 @@ class Dataset(Stage):
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
     modules = (
         "data/brought",
-        "data/classes",
         "data/downloads",
         "data/folder",
         "data/partitions",
