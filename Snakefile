@@ -13,7 +13,7 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/runs.smk"
-include: "rules/modules.smk"
+include: "rules/code.smk"
 include: "rules/dataset.smk"
 include: "rules/foreground.smk"
 include: "rules/train.smk"

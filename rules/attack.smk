@@ -4,8 +4,6 @@
 rule attack:
     input:
         unpack(inputs("attack")),
-        code=code("attack"),
-        own=own("attack"),
     output:
         **outputs("attack"),
     log:

@@ -10,7 +10,6 @@ localrules:
 rule cells:
     input:
         unpack(inputs("cells")),
-        code=code("cells"),
     output:
         **outputs("cells"),
     log:
@@ -26,7 +25,6 @@ rule cells:
 rule table:
     input:
         unpack(inputs("table")),
-        code=code("table"),
     output:
         **outputs("table"),
     log:
@@ -42,7 +40,6 @@ rule table:
 rule figure:
     input:
         unpack(inputs("figure")),
-        code=code("figure"),
     output:
         **outputs("figure"),
     log:

@@ -9,7 +9,6 @@ localrules:
 rule claims:
     input:
         unpack(inputs("claims")),
-        code=code("claims"),
     output:
         **outputs("claims"),
     log:

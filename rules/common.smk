@@ -41,18 +41,22 @@ def log_of(stage, name):
 
 
 def inputs(stage):
-    """An input function: what a stage reads besides code, by names."""
-    return asked(PLAN.stages[stage].inputs)
+    """An input function: what a stage's job reads, by names; under ``code`` what decides it (rules/code.smk)."""
+    said = PLAN.stages[stage]
+
+    def everything(**wildcards):
+        digests = [PLAN.code[part].digests for part in said.code(**wildcards)]
+        return {
+            **said.inputs(**wildcards),
+            "code": [*digests, *said.own_code(**wildcards)],
+        }
+
+    return asked(everything)
 
 
 def settings(stage):
     """A params function: the settings of a stage's job."""
     return asked(PLAN.stages[stage].canonical)
-
-
-def own(stage):
-    """An input function: code of the user's own that a stage's job runs."""
-    return asked(PLAN.stages[stage].own_code)
 
 
 def asked(function):

@@ -4,7 +4,6 @@
 rule dataset:
     input:
         unpack(inputs("dataset")),
-        code=code("dataset"),
     output:
         **outputs("dataset"),
     log:

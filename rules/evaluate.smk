@@ -4,8 +4,6 @@
 rule evaluate:
     input:
         unpack(inputs("evaluate")),
-        code=code("evaluate"),
-        own=own("evaluate"),
     output:
         **outputs("evaluate"),
     log:

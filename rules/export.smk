@@ -4,7 +4,6 @@
 rule export:
     input:
         unpack(inputs("export")),
-        code=code("export"),
     output:
         npz=outputs("export")["npz"],
         png=directory(outputs("export")["png"]),

@@ -4,7 +4,6 @@
 rule foreground:
     input:
         unpack(inputs("foreground")),
-        code=code("foreground"),
     output:
         **outputs("foreground"),
     log:

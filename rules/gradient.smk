@@ -4,8 +4,6 @@
 rule gradient:
     input:
         unpack(inputs("gradient")),
-        code=code("gradient"),
-        own=own("gradient"),
     output:
         **outputs("gradient"),
     log:

@@ -4,7 +4,6 @@
 rule measure:
     input:
         unpack(inputs("measure")),
-        code=code("measure"),
     output:
         **outputs("measure"),
     log:

@@ -3,6 +3,7 @@
 import sys
 from snakemake import __version__
 from lacuna.cost import estimate
+from lacuna.files.digests import recall_digests, renew_digests
 from lacuna.jobs import command_line, outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
@@ -11,10 +12,18 @@ NOTES = Path(".snakemake")
 
 
 def read_command_line():
-    """Refuses names that do not exist, notes a run, and says what a dry run plans; any other look does nothing."""
+    """Refuses names that do not exist, notes a run, and says what a dry run plans; any other look does nothing.
+
+    Before a plan is made, the digests of code are brought up to date as far as they are known; --touch takes all code
+    as it is.
+    """
     refuse_other_version(__version__)
     command = command_line.asked(sys.argv)
     refuse_unknown(PLAN, command.named)
+    if command.kind in ("run", "dry run", "touch"):
+        update = renew_digests if command.kind == "touch" else recall_digests
+        for part in PLAN.code.values():
+            update(part.digests, part.files(ROOT))
     if command.kind in ("run", "touch"):
         runs.begin(NOTES)
     elif command.kind == "unlock":

@@ -4,7 +4,6 @@
 rule select:
     input:
         unpack(inputs("select")),
-        code=code("select"),
     output:
         **outputs("select"),
     log:

@@ -7,7 +7,6 @@ for ARCH in ARCHITECTURES:
             f"train_{ARCH}"
         input:
             unpack(inputs("train")),
-            code=code("train"),
         output:
             **outputs("train"),
         log:
@@ -29,8 +28,6 @@ for ARCH in ARCHITECTURES:
 rule adopt:
     input:
         unpack(inputs("adopt")),
-        code=code("adopt"),
-        own=own("adopt"),
     output:
         **outputs("adopt"),
     log:

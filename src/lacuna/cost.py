@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lacuna.config.load import load, read_yaml
+from lacuna.config.load import load
+from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path
 from lacuna.plan.plan import Plan

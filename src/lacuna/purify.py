@@ -3,8 +3,8 @@
 Each maps images (B, C, H, W) in [0, 1], float, to such images of the same type and device, each image by itself. They
 go through libraries on the CPU and have no gradient: an attack does not see them.
 
-What each takes is declared above it, in `READY`, which the configuration is checked against. Torch is imported where it
-is needed: the workflow reads the declarations.
+What each takes is declared above it, in `READY`, which the configuration is checked against. Torch and numpy are
+imported where they are needed: the workflow reads the declarations.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lacuna.errors import LacunaError
 from lacuna.language.methods import Budget, Images, Parameter, Refusal, Signature, Value
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
+    Array = np.ndarray[Any, Any]
+
 MODES = {1: "L", 3: "RGB"}  # Pillow's names, by the number of channels
-Array = np.ndarray[Any, Any]
 READY: dict[str, Signature] = {}  # what each defense takes besides images, by its name
 
 
@@ -66,6 +66,7 @@ def jpeg_bytes(image: Array, quality: int, subsampling: str = "4:2:0") -> bytes:
 
 def picture(image: Array) -> Any:
     """A Pillow image of uint8 (C, H, W) with 1 or 3 channels."""
+    import numpy as np
     from PIL import Image
 
     if len(image) not in MODES:
@@ -75,6 +76,7 @@ def picture(image: Array) -> Any:
 
 def decoded(content: bytes) -> Array:
     """The image uint8 (C, H, W) in a file's bytes."""
+    import numpy as np
     from PIL import Image
 
     pixels = np.asarray(Image.open(io.BytesIO(content)))
@@ -117,11 +119,14 @@ def total_variation(x: Tensor, *, weight: float) -> Tensor:
 
 def _each(function: Callable[[Array], Array], images: Tensor, like: Tensor, scale: int = 255) -> Tensor:
     """The function on each image, divided by ``scale``, as a tensor like ``like``."""
+    import numpy as np
+
     made = [function(image) for image in images.detach().cpu().numpy()]
     return _back(np.stack(made), like).div_(scale) if made else like.clone()
 
 
 def _back(images: Array, like: Tensor) -> Tensor:
+    import numpy as np
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(images)).to(like)

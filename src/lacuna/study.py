@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lacuna.config.load import read_yaml
+from lacuna.config.yaml_files import read_yaml
 from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import stable_part, write_text

@@ -16,8 +16,9 @@ from asking import exhibit_inputs, exhibit_settings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lacuna.config.load import load, read_yaml
+from lacuna.config.load import load
 from lacuna.config.schema import check_schema
+from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, attack_code
 from lacuna.language.codes import variant_code

@@ -9,7 +9,8 @@ HEAVY = {"torch", "torchvision", "pandas", "matplotlib", "seaborn", "numpy", "sc
 PLANNED = """
 import json, sys
 from pathlib import Path
-from lacuna.config.load import load, read_yaml
+from lacuna.config.load import load
+from lacuna.config.yaml_files import read_yaml
 from lacuna.cost import estimate
 from lacuna.plan.plan import Plan
 from lacuna.plan.presence import refuse_unknown

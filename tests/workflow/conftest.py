@@ -88,19 +88,28 @@ class Tree:
         return said
 
     def planned(self, *arguments: str) -> dict[str, int]:
-        """Rules that a dry run plans, each with its number of jobs."""
+        """Rules that a dry run plans, each with its number of jobs, as `counted`."""
         return self.counted(self.run("-n", *(arguments or TARGETS)))
+
+    def planned_code(self, *arguments: str) -> set[str]:
+        """The parts of the code whose digests a dry run plans to write."""
+        return set(re.findall(r"^code_(\S+) +1$", self.run("-n", *(arguments or TARGETS)), re.M))
 
     @staticmethod
     def counted(said: str) -> dict[str, int]:
-        """The table of jobs that a dry run prints, by rule; empty where nothing is to be done."""
+        """The table of jobs that a dry run prints, by rule, without the digests of code that jobs wait for.
+
+        Empty where nothing is to be done.
+        """
         if NOTHING in said:
             return {}
         table = re.search(r"^job +count\n[- ]+\n(.*?)^total +(\d+)$", said, re.M | re.S)
         assert table, said
         counts = {name: int(count) for name, count in (line.split() for line in table[1].splitlines())}
         assert sum(counts.values()) == int(table[2])
-        return counts
+        kept = {name: count for name, count in counts.items() if not name.startswith("code_")}
+        assert kept, "digests are never written for nothing"
+        return kept
 
     def refused(self, *arguments: str) -> str:
         """What a run that must fail says on stderr, without a Python traceback."""

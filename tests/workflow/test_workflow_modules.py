@@ -2,14 +2,19 @@
 
 import ast
 import inspect
+import json
 from pathlib import Path
 
 import pytest
 
+from lacuna.config.load import load
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.declared import Declaration, path_of, resolve
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import ARCHITECTURES, OWN, parse_model
+from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Stage
 from lacuna.plan.stages import STAGES
+from lacuna.reporting.plots import plots
 
 pytestmark = pytest.mark.workflow
 
@@ -29,6 +34,7 @@ CONFIGURATION = {
     "config/shared",
     "config/tables",
     "config/uses",
+    "config/yaml_files",
     "data/classes",
     "data/own_paths",
     "language/exhibits",
@@ -41,6 +47,7 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/artefacts",
     "files/named",
     "files/contents",
+    "files/digests",
     "errors",
     "jobs/job",
     "files/owner",
@@ -50,7 +57,7 @@ INFRASTRUCTURE = CONFIGURATION | {
 
 
 def declared() -> dict[str, list[str]]:
-    """The modules that each stage names."""
+    """The modules that each stage names itself: those of methods and architectures are parts of their own."""
     return {name: list(stage.modules) for name, stage in STAGES.items()}
 
 
@@ -103,17 +110,8 @@ def imports(path: Path) -> set[str]:
 
 
 def reached(script: Path) -> set[str]:
-    """All modules of the package that a script imports, directly, through others, or by name as a declaration says."""
-    found = closure(imports(script))
-    return found.union(*(one.modules for who in LOADERS.keys() & found for one in LOADERS[who]))
-
-
-# Modules that import what declarations name: which declarations.
-LOADERS: dict[str, list[Declaration]] = {
-    "attacks/core/run": [*METHODS.values(), OWN_METHOD],
-    "training/adversarial": [method for method in METHODS.values() if method.training],
-    "models/build": [*ARCHITECTURES.values()],
-}
+    """All modules of the package that a script imports, directly or through others."""
+    return closure(imports(script))
 
 
 def closure(names: set[str]) -> set[str]:
@@ -141,14 +139,17 @@ def covered(name: str, modules: list[str]) -> bool:
 
 
 def test_each_script_that_makes_something_has_its_modules_declared() -> None:
-    assert {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} == declared().keys() | {"audit", "publish"}
+    scripts = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+    assert scripts == declared().keys() | {"audit", "code", "publish"}
 
 
 @pytest.mark.parametrize("stage", [*declared(), "publish"])
 def test_each_module_that_a_stage_imports_is_declared(stage: str) -> None:
     names = reached(ROOT / f"workflow/scripts/{stage}.py")
     assert names >= {"jobs/job", "jobs/progress", "errors"}
-    assert not {name for name in deciding(names) if not covered(name, declared().get(stage, []))}
+    drawn = {module for plot in plots().values() for method in plot.methods for module in METHODS[method].modules}
+    elsewhere = drawn if stage == "figure" else set()  # a plot names the methods whose modules its drawing imports
+    assert not {name for name in deciding(names) - elsewhere if not covered(name, declared().get(stage, []))}
 
 
 @pytest.mark.parametrize("stage", declared())
@@ -160,6 +161,50 @@ def test_each_declared_module_exists_and_is_imported(stage: str) -> None:
 def test_the_modules_left_out_are_stated_in_the_rules_and_exist() -> None:
     assert all((PACKAGE / f"{name}.py").exists() for name in INFRASTRUCTURE)
     assert not INFRASTRUCTURE & {module for modules in declared().values() for module in modules}
+
+
+@pytest.mark.parametrize("plot", plots())
+def test_each_plot_names_the_methods_whose_modules_its_drawing_imports(plot: str) -> None:
+    room = "reporting/drawing/__init__"  # which imports whatever drawing is asked for
+    names = imports(PACKAGE / f"reporting/drawing/{plot}.py") - {room}
+    names |= closure({name for name in names if name.startswith("attacks/")})
+    functions = {name: path_of(method.function.partition(":")[0]) for name, method in METHODS.items()}
+    assert set(plots()[plot].methods) == {name for name, module in functions.items() if module in names}
+
+
+# What a job is decided by besides its stage's own modules, by the module that imports it as a declaration says.
+PARTS = {"attacks/core/run": "method-", "training/adversarial": "method-", "models/build": "architecture-"}
+
+
+@pytest.mark.parametrize("scale", ["demo", "paper"])
+def test_each_job_names_the_methods_and_architectures_of_its_networks(root: Path, scale: str) -> None:
+    chosen = {"scale": scale, "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
+    plan = Plan(load(root, chosen))
+    met: set[str] = set()
+    for artefact in plan.inventory.artefacts():
+        settings = json.loads(artefact.settings)
+        named = plan.stages[artefact.stage].code(**artefact.wildcards)
+        assert named[0] == artefact.stage
+        assert len(set(named)) == len(named)
+        assert set(named) <= plan.code.keys()
+        built = [settings, settings.get("network"), *settings.get("networks", [])]
+        members = [one for network in built if network for one in network.get("members", [network]) if "model" in one]
+        specs = [parse_model(one["model"]) for one in members]
+        wanted = {f"architecture-{spec.arch}" for spec in specs if spec.training != OWN}
+        attack = settings if artefact.stage == "attack" else settings.get("training", {}).get("attack", {})
+        wanted |= {f"method-{attack['method']}"} if attack else set()
+        if artefact.stage in ("train", "select", "attack", "evaluate", "gradient"):
+            assert set(named[1:]) == wanted, artefact.path
+        met |= set(named)
+    assert {f"architecture-{name}" for name in ARCHITECTURES} <= met
+    assert {f"method-{name}" for name in ("pgd", "cw", "dual", "advdrop", "lspga")} <= met
+
+
+@pytest.mark.parametrize("stage", declared())
+def test_a_stage_that_runs_methods_or_builds_networks_says_which(stage: str) -> None:
+    names = reached(ROOT / f"workflow/scripts/{stage}.py")
+    asked = STAGES[stage].code is not Stage.code
+    assert asked == bool(PARTS.keys() & names) or stage == "adopt"  # which builds the user's networks only
 
 
 DECLARED = [

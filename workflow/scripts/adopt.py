@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import Record, write_tensors
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.models.build import parameter_count
 from lacuna.models.networks import adopted_network
@@ -19,7 +20,7 @@ with job(snakemake) as say:
     prepare_torch(snakemake.threads)
     settings = json.loads(snakemake.params.settings)
     weights = snakemake.input.weights
-    record = Record("adopt", snakemake.params.settings, [weights], [*snakemake.input.code, *snakemake.input.own])
+    record = Record("adopt", snakemake.params.settings, [weights], planned_code(snakemake.input.code))
     network = adopted_network(settings, Path(weights))
     record.facts = {"parameters": parameter_count(network)}
     write_tensors(snakemake.output.checkpoint, network.state_dict(), record)

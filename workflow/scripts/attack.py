@@ -9,6 +9,7 @@ import torch
 from lacuna.attacks.core.grid import Originals, attack_grid, read_like, selected_names
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
+from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
@@ -24,7 +25,7 @@ with job(snakemake) as say:
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
     inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.like, *paths.foreground]
-    record = Record("attack", snakemake.params.settings, inputs, [*paths.code, *paths.own])
+    record = Record("attack", snakemake.params.settings, inputs, planned_code(paths.code))
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1
     data = read_dataset(paths.images, network)
     ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import Record, provenance_digest, write_frame
 from lacuna.files.contents import read_printed
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import outcomes_by_name, read_lines
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     inputs = [*snakemake.input.outcomes, snakemake.input.printed]
-    record = Record("cells", snakemake.params.settings, inputs, list(snakemake.input.code))
+    record = Record("cells", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     files = outcomes_by_name([settings], snakemake.input.outcomes)
     outcomes = {(folder, origin): read_lines(origin, path) for (folder, origin), path in files.items()}
     digests = {name: provenance_digest(path) for name, path in files.items()}

@@ -10,6 +10,7 @@ from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import judge
 from lacuna.files.artefacts import Record, write_frame, write_text
 from lacuna.files.contents import read_cells, read_printed
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.numbers.metrics import outcomes_by_name, read_lines, samples_of
 from lacuna.reporting.tables.claim_page import claims_markdown
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     settings, paths = json.loads(snakemake.params.settings), snakemake.input
     inputs = [*paths.cells, *paths.outcomes, paths.printed, paths.claims]
-    record = Record("claims", snakemake.params.settings, inputs, list(paths.code))
+    record = Record("claims", snakemake.params.settings, inputs, planned_code(paths.code))
     files = outcomes_by_name(settings["tables"], paths.outcomes)
     samples = samples_of(settings["tables"], lambda folder, origin: read_lines(origin, files[folder, origin]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)

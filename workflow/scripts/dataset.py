@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.data.sources import open_splits, source_digests
 from lacuna.files.artefacts import Record, write_split
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.jobs.progress import Progress, report_pieces
 
@@ -18,7 +19,9 @@ with job(snakemake) as say:
     settings = json.loads(snakemake.params.settings)
     for split, images in open_splits(name, settings).items():
         path = snakemake.output[split]
-        record = Record("dataset", snakemake.params.settings, list(snakemake.input.source), list(snakemake.input.code))
+        record = Record(
+            "dataset", snakemake.params.settings, list(snakemake.input.source), planned_code(snakemake.input.code)
+        )
         order = {"order": images.order} if images.order else {}
         record.facts = {"files": source_digests(settings["source"]), **order}
         pieces = report_pieces(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))

@@ -9,6 +9,7 @@ from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, joi
 from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset
+from lacuna.files.digests import planned_code
 from lacuna.files.named import named_inputs
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
@@ -24,7 +25,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
-    record = Record("evaluate", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
+    record = Record("evaluate", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     if "defense" in settings:

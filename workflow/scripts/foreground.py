@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset
+from lacuna.files.digests import planned_code
 from lacuna.foreground.find import find_foreground
 from lacuna.jobs.job import job
 from lacuna.numerics.device import prepare_torch
@@ -18,7 +19,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     images = snakemake.input.images
-    record = Record("foreground", snakemake.params.settings, [images], list(snakemake.input.code))
+    record = Record("foreground", snakemake.params.settings, [images], planned_code(snakemake.input.code))
     data, how = read_dataset(images), {"device": device, "batch": batch, "say": say}
     where = {"split": snakemake.wildcards.split, "classes": settings["classes"], "source": settings["source"]}
     found = find_foreground(settings["masks"], data["images"], data["labels"], **where, **how)

@@ -8,6 +8,7 @@ import pandas as pd
 from lacuna.evaluation.gradients import loss_gradient, measure_gradients
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset, read_foreground
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import prepare_torch
@@ -21,7 +22,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
-    record = Record("gradient", snakemake.params.settings, inputs, [*snakemake.input.code, *snakemake.input.own])
+    record = Record("gradient", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)

@@ -9,6 +9,7 @@ import pandas as pd
 from lacuna.evaluation.quality import BATCH, measure_quality, missing_reason
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset, read_foreground
+from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.score import foreground_scores
 from lacuna.jobs.job import job
@@ -23,7 +24,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, source = json.loads(snakemake.params.settings), snakemake.wildcards.source
     inputs = [snakemake.input.images, snakemake.input.adversarial, *snakemake.input.foreground]
-    record = Record("measure", snakemake.params.settings, inputs, list(snakemake.input.code))
+    record = Record("measure", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     whole = read_dataset(snakemake.input.images)
     data, tensors = whole["images"], read_adversarial(snakemake.input.adversarial, whole)
     foregrounds = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none

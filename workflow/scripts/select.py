@@ -8,6 +8,7 @@ from lacuna.evaluation.predictions import predict
 from lacuna.evaluation.selection import select_images
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset
+from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import place_images, prepare_torch
@@ -21,7 +22,7 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
-    record = Record("select", snakemake.params.settings, inputs, list(snakemake.input.code))
+    record = Record("select", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
     images, predictions = place_images(data["images"], device), {}
     checkpoints = iter(snakemake.input.checkpoints)

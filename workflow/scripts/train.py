@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lacuna.data.normalisation import normalisation
 from lacuna.files.artefacts import Record, write_tensors, write_text
 from lacuna.files.contents import read_dataset, read_foreground
+from lacuna.files.digests import planned_code
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
 from lacuna.language.models import FLOAT32, PUBLISHED_NETWORKS, parse_model
@@ -27,7 +28,7 @@ with job(snakemake) as say:
     settings = json.loads(snakemake.params.settings)
     tests, foregrounds = (list(snakemake.input.get(name, [])) for name in ("tests", "foreground"))
     inputs = [snakemake.input.images, *tests, *foregrounds]
-    record = Record("train", snakemake.params.settings, inputs, list(snakemake.input.code))
+    record = Record("train", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings)
     mean, std = normalisation(settings["normalisation"], data["images"])
     network = new_network(settings, mean, std)

@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
-from lacuna.config.load import read_yaml
 from lacuna.config.schema import check_schema
+from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 
 KEYS = ("exhibit", "target", "keep_prob", "variant", "source", "attack", "metric")

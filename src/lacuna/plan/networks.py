@@ -62,6 +62,12 @@ class Networks:
         recipe = self.lookup.config.settings["recipes"][dataset]
         return int(recipe.get("epochs_of", {}).get(parse_model(model).arch, recipe["epochs"]))
 
+    def architectures(self, *targets: str) -> list[str]:
+        """The architectures of the networks that sources or targets consist of; none of the user's own."""
+        members = (model for target in targets for model in self.lookup.exhibits.members(target.partition("--")[0]))
+        specs = (parse_model(model) for model in members)
+        return sorted({spec.arch for spec in specs if spec.training != OWN})
+
     def factories(self, target: str) -> list[str]:
         """What builds the networks of the user's own among those of a source or target, as ``module:name``."""
         members = self.lookup.exhibits.members(target.partition("--")[0])

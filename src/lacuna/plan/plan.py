@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from lacuna.config.load import Config
+from lacuna.plan.code import parts
 from lacuna.plan.inventory import Inventory
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.networks import Networks
@@ -28,5 +29,6 @@ class Plan:
         self.networks = Networks(self.lookup, self.paths)
         known = Known(self.lookup, self.networks, self.paths)
         self.stages: Mapping[str, Stage] = {name: stage(known) for name, stage in STAGES.items()}
+        self.code = parts(STAGES)
         self.inventory = Inventory(self.lookup, self.paths, self.stages)
         self.published = Published(self.lookup, self.paths)

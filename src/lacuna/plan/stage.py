@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from lacuna.language.attacks import METHODS
+from lacuna.language.models import OWN
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.networks import Networks
 from lacuna.plan.paths import Paths
@@ -42,9 +45,9 @@ class Stage:
 
     ``outputs`` are files with provenance, by their names in the rule, and ``renderings`` files without; both lie below
     results/<scale>/<dataset>/ and have wildcards in braces. ``after`` are the stages whose outputs it may read.
-    ``modules`` are those of src/lacuna that decide its numbers; a folder stands for all its modules. ``constraints``
-    narrow the wildcards of paths. Its methods take the wildcards of its outputs, by name or in the order that each
-    method states.
+    ``modules`` are those of src/lacuna that decide its numbers and that no method or architecture declares; a folder
+    stands for all modules below it. ``constraints`` narrow the wildcards of paths. The methods take the wildcards of
+    its outputs, by name or in the order that each of them states.
     """
 
     name: ClassVar[str]
@@ -57,6 +60,8 @@ class Stage:
     def __init__(self, known: Known) -> None:
         self.known = known
         self.lookup, self.networks, self.paths = known.lookup, known.networks, known.paths
+        for asked in ("inputs", "canonical"):  # by rules, by the inventory, and by Snakemake more than once
+            setattr(self, asked, cache(getattr(self, asked)))
 
     # What each stage says ------------------------------------------------------------------------------------
 
@@ -67,6 +72,10 @@ class Stage:
     def settings(self, *args: Any, **wildcards: Any) -> Mapping[str, Any]:
         """All that decides its outputs besides inputs and code."""
         raise NotImplementedError
+
+    def code(self, *args: Any, **wildcards: Any) -> list[str]:
+        """The parts of the code that decide its outputs, by name (`lacuna.plan.code`): by default only its own."""
+        return [self.name]
 
     def own_code(self, *args: Any, **wildcards: Any) -> list[str]:
         """Code of the user's own that decides its outputs."""
@@ -106,6 +115,16 @@ class Stage:
             Artefact(self.name, self.path(output, **wildcards), settings, read, output, wildcards)
             for output in self.outputs
         ]
+
+
+def method_part(method: str) -> str:
+    """The part of the code that is an attack method's; all of the user's own share one."""
+    return f"method-{method if method in METHODS else OWN}"
+
+
+def architecture_part(architecture: str) -> str:
+    """The part of the code that is an architecture's."""
+    return f"architecture-{architecture}"
 
 
 def flat(inputs: Inputs) -> list[str]:

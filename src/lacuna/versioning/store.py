@@ -4,7 +4,8 @@ import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from lacuna.config.load import load, read_yaml
+from lacuna.config.load import load
+from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import find_files, provenance_path
 from lacuna.jobs.progress import Say

@@ -14,11 +14,17 @@ class Adopt(Stage):
     outputs = {"checkpoint": "train/{model}.safetensors"}
     constraints = {"model": f"{OWN}-[a-z0-9.-]+"}
     modules = (
-        "numerics/device",
-        "models",
         "language/architectures",
         "language/declared",
         "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
         "numerics/seeding",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from lacuna.language.attacks import METHODS, attack_code
 from lacuna.language.codes import NO_SOURCE
 from lacuna.plan.own import own_code
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 
 OTHERS = 8  # gigabytes of the machine's memory that a job asks for; attacks on large images ask for more
 
@@ -20,27 +20,39 @@ class Attack(Stage):
     after = ("dataset", "foreground", "train", "adopt", "select")
     outputs = {"adversarial": "attack/{attack}/{source}.safetensors"}
     modules = (
-        "numerics/device",
-        "attacks",
+        "attacks/core/draws",
+        "attacks/core/flatness",
+        "attacks/core/folding",
+        "attacks/core/grid",
+        "attacks/core/margins",
+        "attacks/core/matching",
+        "attacks/core/run",
+        "attacks/core/victim",
         "data/own_files",
         "data/folder",
         "data/partitions",
         "evaluation/predictions",
-        "foreground/deepgaze",
-        "foreground/saliency",
-        "foreground/score",
-        "foreground/standins",
-        "numerics/images",
-        "models",
-        "language/attacks",
-        "language/methods",
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "purify",
         "evaluation/quality",
         "files/states",
+        "foreground/deepgaze",
+        "foreground/saliency",
+        "foreground/standins",
+        "language/architectures",
+        "language/attacks",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
         "numerics/seeding",
+        "purify",
     )
 
     def inputs(self, dataset: str, attack: str, source: str) -> Inputs:
@@ -92,6 +104,11 @@ class Attack(Stage):
         """What says which files a dataset of the user's own has, and their order."""
         entry = self.lookup.config.datasets[dataset]
         return {"source": entry["source"], "classes": entry["classes"]}
+
+    def code(self, dataset: str, attack: str, source: str) -> list[str]:
+        """With its method, and the architectures of the source."""
+        method = method_part(self.lookup.attack(attack)["method"])
+        return [self.name, method, *map(architecture_part, self.networks.architectures(source))]
 
     def own_code(self, dataset: str, attack: str, source: str) -> list[str]:
         """The attack's function, and what builds the source, where they are the user's."""

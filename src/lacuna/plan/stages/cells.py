@@ -14,15 +14,15 @@ class Cells(Stage):
     after = ("evaluate", "measure", "gradient")
     outputs = {"cells": "cells/{exhibit}.csv"}
     modules = (
-        "numbers/cells",
-        "language/codes",
-        "numbers/metrics",
-        "language/attacks",
-        "language/methods",
         "language/architectures",
+        "language/attacks",
+        "language/codes",
         "language/declared",
+        "language/methods",
         "language/models",
+        "numbers/cells",
         "numbers/flags",
+        "numbers/metrics",
         "numbers/statistics",
     )
 

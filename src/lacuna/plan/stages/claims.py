@@ -14,17 +14,17 @@ class Claims(Stage):
     outputs = {"claims": "claims/{paper}.csv"}
     renderings = {"comparisons": "claims/{paper}.comparisons.csv", "markdown": "claims/{paper}.md"}
     modules = (
-        "claims/relations",
-        "language/codes",
-        "numbers/metrics",
-        "language/attacks",
-        "language/methods",
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "numbers/statistics",
         "claims/decisions",
+        "claims/relations",
         "claims/verdicts",
+        "language/architectures",
+        "language/attacks",
+        "language/codes",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "numbers/metrics",
+        "numbers/statistics",
         "reporting/tables/claim_page",
     )
 

@@ -13,7 +13,14 @@ class Dataset(Stage):
 
     name = "dataset"
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
-    modules = ("data",)
+    modules = (
+        "data/own_files",
+        "data/downloads",
+        "data/folder",
+        "data/partitions",
+        "data/photographs",
+        "data/sources",
+    )
 
     def inputs(self, dataset: str) -> Inputs:
         """The committed file that a dataset's content is checked against; none for a folder of the user's own."""

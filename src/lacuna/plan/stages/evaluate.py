@@ -3,7 +3,7 @@
 from typing import Any
 
 from lacuna.plan.own import own_code
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
 class Evaluate(Stage):
@@ -13,20 +13,26 @@ class Evaluate(Stage):
     after = ("dataset", "train", "adopt", "attack")
     outputs = {"outcomes": "evaluate/{suite}/{target}.parquet"}
     modules = (
-        "numerics/device",
         "evaluation/defenses",
         "evaluation/outcomes",
         "evaluation/predictions",
-        "numerics/images",
-        "models",
-        "language/attacks",
-        "language/methods",
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "files/states",
-        "numerics/seeding",
         "evaluation/smoothing",
+        "files/states",
+        "language/architectures",
+        "language/attacks",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
+        "numerics/seeding",
     )
 
     def inputs(self, dataset: str, suite: str, target: str) -> Inputs:
@@ -58,6 +64,10 @@ class Evaluate(Stage):
         """The defense before a target; empty where there is none."""
         defense = target.partition("--")[2]
         return self.lookup.named("defenses", defense) if defense else {}
+
+    def code(self, dataset: str, suite: str, target: str) -> list[str]:
+        """With the architectures of the target."""
+        return [self.name, *map(architecture_part, self.networks.architectures(target))]
 
     def own_code(self, dataset: str, suite: str, target: str) -> list[str]:
         """The defense's function, and what builds the network, where they are the user's."""

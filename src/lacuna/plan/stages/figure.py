@@ -3,7 +3,8 @@
 from typing import Any
 
 from lacuna.plan.figures import files_of, settings_of
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
+from lacuna.reporting.plots import plots
 
 
 class Figure(Stage):
@@ -13,34 +14,53 @@ class Figure(Stage):
     after = ("dataset", "foreground", "train", "adopt", "attack", "evaluate", "cells")
     renderings = {"svg": "figure/{exhibit}.svg", "png": "figure/{exhibit}.png"}
     modules = (
-        "attacks",
-        "data/folder",
+        "attacks/core/draws",
+        "attacks/core/margins",
+        "attacks/core/matching",
+        "attacks/core/run",
+        "attacks/core/victim",
         "evaluation/defenses",
-        "numerics/device",
-        "evaluation/predictions",
-        "foreground",
         "evaluation/gradients",
-        "numerics/images",
-        "models",
-        "language/attacks",
-        "language/methods",
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "purify",
+        "evaluation/predictions",
         "evaluation/quality",
+        "evaluation/smoothing",
+        "files/states",
+        "foreground/deepgaze",
+        "foreground/saliency",
+        "foreground/standins",
+        "language/architectures",
+        "language/attacks",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
+        "numerics/seeding",
+        "purify",
         "reporting/drawing",
         "reporting/examples",
         "reporting/structure",
         "reporting/tables/marks",
-        "files/states",
-        "numerics/seeding",
-        "evaluation/smoothing",
     )
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:
         """The files that the figure is drawn from, by what they are."""
         return files_of(self.known, self.lookup.figures[exhibit][1], self.lookup.dataset_of(exhibit))
+
+    def code(self, dataset: str, exhibit: str) -> list[str]:
+        """With the architectures of the networks that its plot builds, and the methods that it runs."""
+        body = self.lookup.figures[exhibit][1]
+        settings = self.settings(dataset, exhibit)
+        built = [settings.get("network"), *settings.get("networks", [])]  # some plots only name them
+        architectures = self.networks.architectures(*(one["model"] for one in built if isinstance(one, dict)))
+        return [self.name, *map(architecture_part, architectures), *map(method_part, plots()[body["plot"]].methods)]
 
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Which plot, its title, and what the files do not tell."""

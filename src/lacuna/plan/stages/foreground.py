@@ -14,7 +14,18 @@ class Foreground(Stage):
     name = "foreground"
     after = ("dataset",)
     outputs = {"foreground": "foreground/{split}.safetensors"}
-    modules = ("numerics/device", "data", "foreground", "numerics/images")
+    modules = (
+        "data/own_files",
+        "data/folder",
+        "data/partitions",
+        "foreground/deepgaze",
+        "foreground/find",
+        "foreground/saliency",
+        "foreground/segmentation",
+        "foreground/standins",
+        "numerics/device",
+        "numerics/images",
+    )
 
     def inputs(self, dataset: str, split: str) -> Inputs:
         """The images."""

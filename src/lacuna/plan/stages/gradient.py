@@ -3,7 +3,7 @@
 from typing import Any
 
 from lacuna.plan.own import own_code
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
 class Gradient(Stage):
@@ -13,13 +13,19 @@ class Gradient(Stage):
     after = ("dataset", "foreground", "train", "adopt")
     outputs = {"measures": "gradient/loss/{target}.parquet"}
     modules = (
-        "numerics/device",
         "evaluation/gradients",
-        "numerics/images",
-        "models",
         "language/architectures",
         "language/declared",
         "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
         "numerics/seeding",
     )
 
@@ -35,6 +41,10 @@ class Gradient(Stage):
     def settings(self, dataset: str, target: str) -> dict[str, Any]:
         """The network."""
         return {"network": self.networks.settings(dataset, target)}
+
+    def code(self, dataset: str, target: str) -> list[str]:
+        """With the architectures of the target."""
+        return [self.name, *map(architecture_part, self.networks.architectures(target))]
 
     def own_code(self, dataset: str, target: str) -> list[str]:
         """What builds the network, where it is the user's."""

@@ -15,14 +15,18 @@ class Measure(Stage):
     after = ("dataset", "foreground", "attack")
     outputs = {"measures": "measure/{attack}/{source}.parquet"}
     modules = (
-        "numerics/device",
+        "evaluation/quality",
         "foreground/deepgaze",
         "foreground/saliency",
         "foreground/score",
         "foreground/standins",
+        "language/architectures",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "numerics/device",
         "numerics/images",
         "purify",
-        "evaluation/quality",
     )
 
     def inputs(self, dataset: str, attack: str, source: str) -> Inputs:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
 class Select(Stage):
@@ -12,16 +12,22 @@ class Select(Stage):
     after = ("dataset", "train", "adopt")
     outputs = {"selection": "select/{selection}.csv"}
     modules = (
-        "numerics/device",
         "evaluation/predictions",
-        "numerics/images",
-        "models",
+        "evaluation/selection",
+        "files/states",
         "language/architectures",
         "language/declared",
         "language/models",
-        "files/states",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
         "numerics/seeding",
-        "evaluation/selection",
     )
 
     def inputs(self, dataset: str, selection: str) -> Inputs:
@@ -31,6 +37,11 @@ class Select(Stage):
             "images": self.paths.of("dataset", "test", dataset=dataset),
             "checkpoints": [path for model in sources for path in self.networks.checkpoints(dataset, model)],
         }
+
+    def code(self, dataset: str, selection: str) -> list[str]:
+        """With the architectures of the networks that decide."""
+        sources = self.lookup.selection_sources(selection)
+        return [self.name, *map(architecture_part, self.networks.architectures(*sources))]
 
     def settings(self, dataset: str, selection: str) -> dict[str, Any]:
         """How many images, and the networks."""

@@ -16,19 +16,19 @@ class Table(Stage):
         "latex": "table/{exhibit}.tex",
     }
     modules = (
-        "language/codes",
-        "numbers/metrics",
-        "language/attacks",
-        "language/methods",
         "language/architectures",
+        "language/attacks",
+        "language/codes",
         "language/declared",
+        "language/methods",
         "language/models",
+        "numbers/flags",
+        "numbers/metrics",
+        "numbers/statistics",
         "reporting/tables/flagged",
         "reporting/tables/marks",
         "reporting/tables/pattern",
         "reporting/tables/render",
-        "numbers/flags",
-        "numbers/statistics",
     )
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:

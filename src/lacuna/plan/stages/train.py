@@ -7,7 +7,7 @@ from typing import Any
 from lacuna.language.attacks import METHODS
 from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, parse_model
 from lacuna.plan.figures import files_of
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 
 MEMORY = 12  # gigabytes of the machine's memory that a job asks for in slurm/profile.yaml
 
@@ -20,20 +20,28 @@ class Train(Stage):
     outputs = {"checkpoint": "train/{model}.safetensors", "history": "train/{model}.history.csv"}
     constraints = {"model": f"(?!{OWN}-)[a-z0-9.-]+"}
     modules = (
-        "attacks",
-        "numerics/device",
         "data/normalisation",
-        "foreground/score",
-        "numerics/images",
-        "models",
-        "language/attacks",
-        "language/methods",
-        "language/architectures",
-        "language/declared",
-        "language/models",
         "files/states",
+        "language/architectures",
+        "language/attacks",
+        "language/declared",
+        "language/methods",
+        "language/models",
+        "models/blueprint",
+        "models/build",
+        "models/layers",
+        "models/networks",
+        "models/pretrained",
+        "models/regularisers",
+        "models/thermometer",
+        "numerics/device",
+        "numerics/images",
         "numerics/seeding",
-        "training",
+        "training/adversarial",
+        "training/history",
+        "training/loop",
+        "training/objective",
+        "training/recipe",
     )
 
     def inputs(self, dataset: str, model: str) -> Inputs:
@@ -71,6 +79,12 @@ class Train(Stage):
         history = {"history": True} if self._tests(dataset, model) else {}
         precision = {} if config.precision == FLOAT32 else {"precision": config.precision}
         return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision}
+
+    def code(self, dataset: str, model: str) -> list[str]:
+        """With its architecture, and the attack method that it is trained on."""
+        attack = self.networks.training_of(model).get("attack")
+        methods = [method_part(attack["method"])] if attack else []
+        return [self.name, *map(architecture_part, self.networks.architectures(model)), *methods]
 
     def seconds(self, dataset: str, model: str) -> float:
         """By the scale's throughput."""

@@ -29,4 +29,4 @@ def _settings(plan: "FigurePlan") -> Settings:
 
 
 ROW = Key({**ROWS.schema, "maxItems": 1, "description": "one row, of an AdvDrop attack"}, _check)
-PLOT = Plot(keys={"dataset": DATASET, "rows": ROW}, files=_files, settings=_settings)
+PLOT = Plot(keys={"dataset": DATASET, "rows": ROW}, files=_files, settings=_settings, methods=("advdrop",))

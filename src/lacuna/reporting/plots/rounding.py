@@ -16,4 +16,4 @@ def _settings(plan: "FigurePlan") -> Settings:
     return plan.base_settings()
 
 
-PLOT = Plot(keys={"dataset": DATASET, "alphas": Key(ALPHAS)}, files=no_files, settings=_settings)
+PLOT = Plot(keys={"dataset": DATASET, "alphas": Key(ALPHAS)}, files=no_files, settings=_settings, methods=("advdrop",))

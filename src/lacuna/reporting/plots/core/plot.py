@@ -46,9 +46,11 @@ class Plot:
     ``keys`` are all that its entry has besides ``title`` and ``plot``, in the order in which they are checked.
     ``files`` and ``settings`` give, for a figure as the plan knows it, what ``draw`` of its drawing gets. ``roles``
     gives the roles of the datasets that a figure without a table is about, the one that its note states first.
+    ``methods`` are the attack methods whose modules its drawing imports.
     """
 
     keys: Mapping[str, Key]
     files: Callable[["FigurePlan"], Files]
     settings: Callable[["FigurePlan"], Settings]
     roles: Callable[[Body], list[str]] = _own
+    methods: tuple[str, ...] = ()
