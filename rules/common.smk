@@ -1,5 +1,6 @@
 """Helpers of all rules: the validated configuration, and what each rule needs from it."""
 
+import gc
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from lacuna.config.load import load
@@ -8,6 +9,7 @@ from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
 
+gc.disable()  # until the first job: a plan's objects stay, and looking for garbage takes a seventh of its time
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
 if " " in str(ROOT):

@@ -1,5 +1,6 @@
 """Runs and looks: what happens before the first job and after the last, and what a dry run says first."""
 
+import gc
 import sys
 from snakemake import __version__
 from lacuna.cost import estimate
@@ -36,6 +37,7 @@ def read_command_line():
 
 def before_the_first_job():
     """Stops where files that the user brings are not there, and ends what killed runs left."""
+    gc.enable()
     jobs = workflow.dag.needrun_jobs()
     refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
     runs.settle(NOTES, patient=not workflow.local_exec)

@@ -66,6 +66,16 @@ def test_edits_and_their_undoing_leave_the_file_as_it_was_for_the_same_content(s
             seen.add(now)
 
 
+def test_lost_digests_are_written_only_where_something_was_made_with_that_code() -> None:
+    Path(CODE).unlink()
+    recall_digests("results/code/part.sha256", FILES)
+    assert not Path("results").exists(), "a look at a fresh checkout writes nothing"
+    for folder in ("results/code", "results/demo"):
+        Path(folder).mkdir(parents=True)
+    recall_digests("results/code/part.sha256", FILES)
+    assert Path("results/code/part.sha256").read_text() == digests_of(FILES)
+
+
 def test_a_touch_is_followed() -> None:
     text = Path(CODE).read_text()
     os.utime(CODE, (1e9, 1e9))
@@ -73,12 +83,6 @@ def test_a_touch_is_followed() -> None:
     recall_digests(CODE, FILES)
     assert os.stat(CODE).st_mtime_ns == newest()
     assert Path(CODE).read_text() == text
-
-
-def test_nothing_is_recalled_where_nothing_was_written() -> None:
-    Path(CODE).unlink()
-    recall_digests(CODE, FILES)
-    assert not Path(CODE).exists()
 
 
 def test_a_file_that_is_gone_stops_neither_a_plan_nor_hides(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_no_temporary_and_no_state_file_is_left(finished: "Tree") -> None:
 
 def test_each_artefact_has_its_provenance_and_nothing_else_is_there(finished: "Tree") -> None:
     rendered = {"table", "figure"}
-    made = {name for name in finished.files("results") if name.parts[3] not in rendered}
+    made = {name for name in finished.files("results/demo") if name.parts[3] not in rendered}
     artefacts = {name for name in made if not name.name.endswith(".prov.json")}
     assert made - artefacts == {Path(f"{name}.prov.json") for name in artefacts}
     endings = (".safetensors", ".history.csv")

@@ -32,14 +32,16 @@ def renew_digests(path: str, files: list[str]) -> None:
 
 
 def recall_digests(path: str, files: list[str]) -> None:
-    """Brings a file of digests up to date where the files are as they were at some earlier time.
+    """Brings a file of digests up to date where the files are as they were at some earlier time, or where it was lost.
 
     An edit that was undone then plans only what was made with it, and a touch plans nothing, whatever Snakemake has
     recorded. The file's time is that of the newest file in it, which a plan compares with what was made. Where files
     are as they never were, it is older than all of them, so that a plan compares each, and notices an edit that came
-    with an old time. Does nothing where there is no file of digests yet, or where nothing can be written.
+    with an old time. Does nothing where nothing was made yet beside the digests' folder, or nothing can be written.
     """
     with suppress(OSError):
+        if not Path(path).exists() and _made_beside(Path(path).parent):
+            write_digests(path, files)
         text, file = digests_of(files), Path(path)
         times = [os.stat(name).st_mtime_ns for name in files]
         oldest, newest = min(times), max(times)
@@ -64,6 +66,11 @@ def planned_code(paths: Iterable[str]) -> list[str]:
         if not Path(name).is_file() or sha256(name) != digest:
             raise LacunaError(f"{name} was edited since this run was planned; run the same command again")
     return [*dict.fromkeys(name for _, name in lines), *(path for path in code if path not in digests)]
+
+
+def _made_beside(folder: Path) -> bool:
+    """Whether there is another folder than that of the digests, with what is to be compared with the code."""
+    return any(other != folder for other in folder.parent.iterdir())
 
 
 def _earlier(path: str, text: str) -> Path:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import Architecture
@@ -77,6 +78,11 @@ def parse_model(name: str, trainings: Collection[str] | None = None) -> ModelSpe
 
     ``trainings`` are the names of trainings that exist; without it any word of the grammar is taken.
     """
+    return _parse(name, None if trainings is None else tuple(trainings))
+
+
+@cache  # a plan asks for each name dozens of times
+def _parse(name: str, trainings: tuple[str, ...] | None) -> ModelSpec:
     if len(name) > LONGEST:
         raise LacunaError(f"model {name[:40] + '...'!r} has {len(name)} characters; allowed: at most {LONGEST}")
     if _OWN.fullmatch(name):
@@ -96,7 +102,7 @@ def parse_model(name: str, trainings: Collection[str] | None = None) -> ModelSpe
     return spec
 
 
-def _check(name: str, spec: ModelSpec, trainings: Collection[str] | None) -> None:
+def _check(name: str, spec: ModelSpec, trainings: tuple[str, ...] | None) -> None:
     places = [place for place, _ in spec.keep]
     problem = None
     if spec.arch not in ARCHITECTURES:
