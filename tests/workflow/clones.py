@@ -88,9 +88,10 @@ class Clone(Tree):
         return {artefact.path: artefact for artefact in Plan(load(self.root, chosen)).inventory.artefacts()}
 
     def known(self) -> set[str]:
-        """Files that Snakemake has a record of."""
+        """Files that Snakemake has a record of, but for the digests of code."""
         notes = (path for path in (self / ".snakemake/metadata").rglob("*") if path.is_file())
-        return {base64.b64decode(note.name).decode() for note in notes}
+        names = {base64.b64decode(note.name).decode() for note in notes}
+        return {name for name in names if not name.startswith("results/code/")}
 
 
 def begin(source: Path, target: Path, remote: str) -> Clone:

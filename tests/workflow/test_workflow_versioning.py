@@ -91,7 +91,7 @@ def test_a_clone_that_pulled_plans_nothing_though_times_are_shuffled(world: Path
     shuffle(pulled, 1)
     assert pulled.planned("all", "data", "models", "adversarial") == {}
     a = Clone(world / "A")
-    for folder in ("results", "tables", "figures"):
+    for folder in ("results/demo", "tables", "figures"):
         assert pulled.contents(folder) == a.contents(folder)
 
 
