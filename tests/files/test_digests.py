@@ -74,6 +74,7 @@ def test_lost_digests_are_written_only_where_something_was_made_with_that_code()
         Path(folder).mkdir(parents=True)
     recall_digests("results/code/part.sha256", FILES)
     assert Path("results/code/part.sha256").read_text() == digests_of(FILES)
+    assert os.stat("results/code/part.sha256").st_mtime_ns == newest()
 
 
 def test_a_touch_is_followed() -> None:

@@ -40,18 +40,21 @@ def recall_digests(path: str, files: list[str]) -> None:
     with an old time. Does nothing where nothing was made yet beside the digests' folder, or nothing can be written.
     """
     with suppress(OSError):
+        times = [os.stat(name).st_mtime_ns for name in files]
         if not Path(path).exists() and _made_beside(Path(path).parent):
             write_digests(path, files)
-        text, file = digests_of(files), Path(path)
-        times = [os.stat(name).st_mtime_ns for name in files]
-        oldest, newest = min(times), max(times)
-        known = file.read_text() == text or _earlier(path, text).exists()
-        if known and file.read_text() != text:
-            write_text(path, text)
-        if known and newest > file.stat().st_mtime_ns:
-            os.utime(path, ns=(newest, newest))
-        if not known and oldest <= file.stat().st_mtime_ns:
-            os.utime(path, ns=(oldest - SECOND, oldest - SECOND))
+            os.utime(path, ns=(max(times), max(times)))
+        _bring_up_to_date(Path(path), digests_of(files), min(times), max(times))
+
+
+def _bring_up_to_date(file: Path, text: str, oldest: int, newest: int) -> None:
+    known = file.read_text() == text or _earlier(str(file), text).exists()
+    if known and file.read_text() != text:
+        write_text(str(file), text)
+    if known and newest > file.stat().st_mtime_ns:
+        os.utime(file, ns=(newest, newest))
+    if not known and oldest <= file.stat().st_mtime_ns:
+        os.utime(file, ns=(oldest - SECOND, oldest - SECOND))
 
 
 def planned_code(paths: Iterable[str]) -> list[str]:
