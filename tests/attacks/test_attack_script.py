@@ -18,6 +18,14 @@ from lacuna.attacks import cw
 from lacuna.files.artefacts import Record, stable_part, write_frame, write_tensors
 from lacuna.language.attacks import attack_code
 
+PARTS = (
+    "images",
+    "source_adversarial",
+    "valid",
+    "distance",
+    "distance_8bit",
+    "unrounded",
+)  # of every attack on a network
 PGD = {"epsilon": "16/255", "step": "4/255", "steps": 3}
 CW = {"steps": 8, "binary_search_steps": 2, "learning_rate": 0.1, "initial_const": 1}
 
@@ -78,7 +86,7 @@ def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
     budgets = [PGD, PGD | {"random_start": True}]
     tensors, facts = described(attack(inputs, root, "pgd", budgets, network(NAMES[0]), checkpoints))
     assert tensors["image"].tolist() == inputs.ids.tolist()
-    parts = {f"{code}.{part}" for code in facts for part in ("images", "source_adversarial", "valid", "distance")}
+    parts = {f"{code}.{part}" for code in facts for part in PARTS}
     assert set(facts) == {"pgd_e16_a4_t3", "pgd_e16_a4_t3_rs"}
     assert tensors.keys() == parts | {"image", "label", "source_clean", "source_flat"}
     assert (tensors["source_flat"] == 0).all()

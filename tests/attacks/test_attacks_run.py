@@ -49,6 +49,19 @@ def attacked(method: str, budget: dict[str, Any], count: int = 7, batch: int = 3
     return adversarial_images(source, x, labels, Attempt(method, method, budget), supplies, **how)
 
 
+class Watched(nn.Module):
+    """A network that keeps the images it is asked about."""
+
+    def __init__(self, model: nn.Module, seen: list[Tensor]) -> None:
+        super().__init__()
+        self.model, self.seen = model, seen
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(x.detach().clone())
+        answer: Tensor = self.model(x)
+        return answer
+
+
 def same(first: AdversarialSet, second: AdversarialSet) -> bool:
     pairs = [(first.images, second.images), (first.valid, second.valid), (first.distance, second.distance)]
     pairs += [(first.extras[name], second.extras[name]) for name in first.extras]
@@ -90,7 +103,39 @@ def test_an_attack_may_say_which_examples_it_found(monkeypatch: pytest.MonkeyPat
     report = made.report(x)
     assert report["valid_share"] == sum(valid) / 5
     assert report["median_distance"] == pytest.approx(made.distance[torch.tensor(valid)].quantile(0.5).item())
-    assert AdversarialSet(x, torch.zeros(5, dtype=torch.bool), torch.zeros(5)).report(x)["median_distance"] is None
+    none = AdversarialSet(x, torch.zeros(5, dtype=torch.bool), torch.zeros(5), torch.zeros(5))
+    assert none.report(x)["median_distance"] is None
+
+
+@pytest.mark.parametrize(("method", "budget"), SLOW + QUICK)
+def test_a_set_says_what_the_source_answers_before_the_rounding_and_how_far_it_is_after(
+    method: str, budget: dict[str, Any]
+) -> None:
+    """A second look: the attack's function called alone gives the float images that the set was rounded from."""
+    model, x, labels = victim(7)
+    made, known = attacked(method, budget, batch=7), method_of(method)
+    rounded = (as_pixels(made.images) - as_pixels(x)).square().mean((1, 2, 3))
+    assert torch.equal(made.distance_8bit, rounded)
+    if not known.network:
+        assert "unrounded" not in made.extras
+        return
+    float_images: list[Tensor] = []
+    watched = Watched(model, float_images).eval()
+    again = adversarial_images(
+        watched, x, labels, Attempt(method, method, budget), Supplies(draws(x)), batch=7, say=lambda _: None
+    )
+    assert torch.equal(again.images, made.images)
+    assert torch.equal(to_bytes(float_images[-1]), made.images)
+    assert torch.equal(model(float_images[-1]).argmax(1), made.extras["unrounded"])
+
+
+def test_minimal_examples_break_their_source_before_the_rounding_that_undoes_some() -> None:
+    """On the edge between two classes the float image counts with its own distance, the 8-bit image with its own."""
+    labels = victim(7)[2]
+    made = attacked("cw", CW | {"kappa": 0}, batch=7)
+    assert made.valid.any()
+    assert (made.extras["unrounded"][made.valid] != labels[made.valid]).all()
+    assert (made.distance[made.valid] != made.distance_8bit[made.valid]).any()
 
 
 def test_what_an_attack_says_besides_is_kept_for_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +147,12 @@ def test_what_an_attack_says_besides_is_kept_for_every_image(monkeypatch: pytest
     monkeypatch.setitem(METHODS, "fgsm", replace(METHODS["fgsm"], draws=True))
     made = attacked("fgsm", {})
     assert {name: tensor.tolist() for name, tensor in made.extras.items()} == {
+        "unrounded": victim()[2].tolist(),
         "wanted": list(range(10, 17)),
         "hard": list(range(30, 51, 3)),
     }
     assert made.extras["hard"].dtype == torch.int64
-    assert attacked(*QUICK[0]).extras == {}
+    assert [*attacked(*QUICK[0]).extras] == ["unrounded"]
 
 
 def test_a_relative_kappa_is_that_multiple_of_the_sources_median_margin() -> None:

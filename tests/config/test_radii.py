@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from refusing import DEFECTIVE, DEMO, Change, put, refusal
+from refusing import DEFECTIVE, DEMO, Change, drop, put, refusal
 from scipy.stats import beta, norm
 
 from lacuna.config.radii import draws_for, fewest_draws, largest_radius
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 SMOOTH = {"sigma": 0.25, "n0": 20, "n": 1000, "alpha": 0.001}
-DUAL = "config/papers/dual.yaml"
+DUAL, CROSS = "config/papers/dual.yaml", "config/papers/cross.yaml"
 
 
 def lower_end(k: int, n: int, alpha: float) -> float:
@@ -62,7 +62,8 @@ def certified(smoothing: dict[str, Any], *radii: float, defense: str = "smooth")
 
     def change(content: Any) -> None:
         table = content["tables"]["table3"]
-        content["defenses"] = {"smooth": {"smoothing": smoothing}, "half": {"function": "lacuna.purify:bit_depth"}}
+        half = {"function": "lacuna.purify:bit_depth", "arguments": {"bits": 6}}
+        content["defenses"] = {"smooth": {"smoothing": smoothing}, "half": half}
         table["rows"] = [{"row": "smooth", "model": "resnet18-standard-s1", "defense": defense}]
         table["columns"] = [{"column": f"{r}", "metric": "certified_accuracy", "radius": r} for r in radii]
 
@@ -124,6 +125,28 @@ def test_a_certificate_needs_a_radius_and_smoothing(table3: Project) -> None:
         if not defense:
             table3.edit(DEFECTIVE, lambda content: content["tables"]["table3"]["rows"][0].pop("defense"))
         assert "metric certified_accuracy needs a defense with smoothing; allowed: smooth" in refusal(table3)
+
+
+def transferred(metric: str) -> Change:
+    """Gives a transferred attack of the cross table a metric with a radius."""
+
+    def change(content: Any) -> None:
+        lines = content["tables"]["cross"]["columns"]
+        (line,) = (line for line in lines if line["column"] == "CW, any l2, transfer")
+        line.update(metric=metric, radius=5, reference=150528)
+
+    return change
+
+
+def test_a_bounded_accuracy_of_float_images_is_their_sources_own(project: Project) -> None:
+    project.edit(DUAL, put("tables.dual-cw.rows[0].defense", "smooth25"))
+    allowed = "'bounded_accuracy' is of float images, as their source sees them; allowed: source self without defense"
+    assert allowed in refusal(project)
+    project.edit(DUAL, drop("tables.dual-cw.rows[0].defense"))
+    project.edit(CROSS, transferred("bounded_accuracy"))
+    assert allowed in refusal(project)
+    project.edit(CROSS, transferred("bounded_accuracy_8bit"))
+    project.load()
 
 
 @pytest.mark.parametrize(("radius", "reference", "most"), [(0, 784, "28"), (30, 784, "28"), (400, 150528, "388")])

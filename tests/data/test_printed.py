@@ -20,9 +20,9 @@ NOTHING = {
     **dict.fromkeys(
         ("image", "label", "clean", "adversarial", "source_clean", "source_adversarial"), pd.Series(dtype=int)
     ),
-    **dict.fromkeys(("relaxed", "hard", "wanted"), pd.Series(dtype=int)),
+    **dict.fromkeys(("relaxed", "hard", "wanted", "unrounded"), pd.Series(dtype=int)),
     **dict.fromkeys(("valid",), pd.Series(dtype=bool)),
-    **dict.fromkeys(("distance", "radius"), pd.Series(dtype=float)),
+    **dict.fromkeys(("distance", "distance_8bit", "radius"), pd.Series(dtype=float)),
 }
 
 

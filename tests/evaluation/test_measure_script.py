@@ -45,7 +45,7 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
         noise = torch.randint(0, 9 * i + 2, (6, 3, 40, 40), generator=generator)
         tensors[f"{code}.images"] = (images[ids] + noise).clamp(0, 255).to(torch.uint8)
         tensors[f"{code}.source_adversarial"] = torch.zeros(6, dtype=torch.int64)
-        tensors[f"{code}.distance"] = torch.zeros(6)
+        tensors |= {f"{code}.distance": torch.zeros(6), f"{code}.distance_8bit": torch.zeros(6)}
         tensors[f"{code}.valid"] = torch.tensor([True, True, i == 0, True, True, True])
     write_tensors(str(folder / "set.safetensors"), tensors, Record("attack", "{}"))
     job = SimpleNamespace(

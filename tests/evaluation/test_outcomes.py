@@ -61,8 +61,9 @@ def adversarial_set(seed: int, tests: int = 50, chosen: int = 20) -> dict[str, T
     draw = torch.randint(0, 10, (4, chosen), generator=generator)
     ids = torch.randperm(tests, generator=generator)[:chosen]
     names = ("label", "source_clean", "source_flat", "pgd_e16_a1_t20.source_adversarial")
-    valid, distance = torch.rand(2, chosen, generator=generator)
+    valid, distance, saved = torch.rand(3, chosen, generator=generator)
     measured = {"pgd_e16_a1_t20.valid": valid > 0.3, "pgd_e16_a1_t20.distance": distance}
+    measured["pgd_e16_a1_t20.distance_8bit"] = saved
     return {"image": ids, **dict(zip(names, draw, strict=True)), **measured}
 
 
@@ -83,7 +84,8 @@ def test_outcomes_are_joined_to_clean_predictions_by_id(seed: int) -> None:
         assert row.source_adversarial == tensors["pgd_e16_a1_t20.source_adversarial"][i]
         assert row.valid == tensors["pgd_e16_a1_t20.valid"][i]
         assert row.distance == tensors["pgd_e16_a1_t20.distance"][i]
-    assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
+        assert row.distance_8bit == tensors["pgd_e16_a1_t20.distance_8bit"][i]
+    assert frame.dtypes[["valid", "distance", "distance_8bit"]].tolist() == [bool, "float32", "float32"]
 
 
 def of_all(classes: Tensor) -> Answers:
@@ -153,7 +155,7 @@ def test_a_killed_certification_goes_on_within_the_set(
     assert second.asked == second.allowed
 
 
-@pytest.mark.parametrize("said", [(), ("wanted",), ("wanted", "relaxed", "hard")])
+@pytest.mark.parametrize("said", [(), ("wanted",), ("unrounded", "wanted", "relaxed", "hard")])
 def test_what_an_attack_says_besides_has_columns_of_its_own(said: tuple[str, ...]) -> None:
     tensors, clean = adversarial_set(0), torch.arange(50) % 10
     extras = {name: torch.arange(20) + 100 * i for i, name in enumerate(said)}
@@ -161,7 +163,7 @@ def test_what_an_attack_says_besides_has_columns_of_its_own(said: tuple[str, ...
     frame = adversarial_outcomes("pgd_e16_a1_t20", "source", tensors, clean, torch.zeros(20, dtype=torch.int64))
     whole = join_outcomes([clean_outcomes(clean, of_all(clean)), frame])
     assert list(whole.columns) == OUTCOME_COLUMNS
-    for name in ("wanted", "relaxed", "hard"):
+    for name in ("unrounded", "wanted", "relaxed", "hard"):
         assert whole[name].dtype == "int64"
         assert whole[name][:50].tolist() == [-1] * 50
         assert whole[name][50:].tolist() == (extras[name].tolist() if name in said else [-1] * 20)
@@ -192,7 +194,7 @@ def test_clean_outcomes_have_one_line_per_image_and_no_source() -> None:
     assert set(frame["source_clean"]) == set(frame["source_adversarial"]) == {-1}
     assert frame["valid"].all()
     assert (frame["distance"] == 0).all()
-    assert frame.dtypes[["valid", "distance"]].tolist() == [bool, "float32"]
+    assert frame.dtypes[["valid", "distance", "distance_8bit"]].tolist() == [bool, "float32", "float32"]
 
 
 def test_joined_outcomes_keep_every_line_in_the_documented_columns() -> None:

@@ -22,6 +22,10 @@ ANSWERS: dict[str, Callable[[Any], tuple[int, bool]]] = {
     "success_relaxed": lambda r: (r.relaxed, r.source_clean == r.label),
     "success_hard": lambda r: (r.hard, r.source_clean == r.label),
 }
+BOUNDED: dict[str, Callable[[Any], tuple[float, int]]] = {
+    "bounded_accuracy": lambda r: (r.distance, r.unrounded),
+    "bounded_accuracy_8bit": lambda r: (r.distance_8bit, r.adversarial),
+}
 RADIUS = 0.04
 TARGETS, TESTED, CLASSES = ("resnet18-standard-s1", "vgg19-standard-s1", "senet18-standard-s1"), 50, 3
 
@@ -37,17 +41,21 @@ def outcomes(seed: int, source: str, skill: float = 0.7) -> Frames:
     chosen = draw.permutation(TESTED)[:30]
     answers = draw.integers(CLASSES, size=30) if source != "none" else np.full(30, -1)
     valid, distance = draw.random(30) < 0.8, draw.lognormal(-11, 1, size=30).astype(np.float32)
-    wanted, relaxed, hard = (draw.integers(-1, CLASSES, size=30) for _ in range(3))
+    wanted, relaxed, hard, unrounded = (draw.integers(-1, CLASSES, size=30) for _ in range(4))
+    saved = draw.lognormal(-11, 1, size=30).astype(np.float32)
     frames = {}
     for target in TARGETS:
         clean = np.where(draw.random(TESTED) < skill, label, draw.integers(CLASSES, size=TESTED))
         whole = pd.DataFrame({"attack": "none", "source": "", "image": range(TESTED), "label": label, "clean": clean})
         whole = whole.assign(adversarial=clean, source_clean=-1, source_adversarial=-1, valid=True, distance=0.0)
-        whole = whole.assign(wanted=-1, relaxed=-1, hard=-1, radius=draw.random(TESTED) / 10)
+        whole = whole.assign(
+            wanted=-1, relaxed=-1, hard=-1, unrounded=-1, distance_8bit=0.0, radius=draw.random(TESTED) / 10
+        )
         made = pd.DataFrame({"attack": "a", "source": source, "image": chosen, "label": label[chosen]})
         made = made.assign(clean=clean[chosen], adversarial=draw.integers(CLASSES, size=30), source_clean=answers)
         made = made.assign(source_adversarial=answers, valid=valid, distance=distance)
         made = made.assign(wanted=wanted, relaxed=relaxed, hard=hard, radius=np.nan)
+        made = made.assign(unrounded=unrounded, distance_8bit=saved)
         frames[outcomes_of(target)] = pd.concat([whole, made.sample(frac=1, random_state=seed)], ignore_index=True)
     return frames
 
@@ -71,9 +79,9 @@ def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
             if r.attack == "none":
                 found[r.image] = r.clean == r.label and (metric == "test_accuracy" or r.radius >= RADIUS)
             continue
-        if r.attack == "a" and metric == "bounded_accuracy":
-            near = r.valid and r.distance * 100 <= RADIUS**2
-            found[r.image] = r.clean == r.label and not (near and r.adversarial != r.label)
+        if r.attack == "a" and metric in BOUNDED:
+            far, answer = BOUNDED[metric](r)
+            found[r.image] = r.clean == r.label and not (r.valid and far * 100 <= RADIUS**2 and answer != r.label)
             continue
         if r.attack == "a" and metric in ANSWERS:
             answer, right_when_clean = ANSWERS[metric](r)

@@ -64,6 +64,7 @@ def made_on(name: str, seed: int, count: int = 30, shape: tuple[int, int] = (3, 
 def stored(store: Store, one: Examples, code: str = CODE) -> str:
     parts = {"images": one.images, "source_adversarial": one.predicted, "valid": one.valid}
     tensors = {f"{code}.{key}": torch.from_numpy(value) for key, value in parts.items()}
+    tensors |= {f"{code}.distance_8bit": torch.zeros(len(one.ids))}
     tensors |= {f"{code}.distance": torch.zeros(len(one.ids)), "source_clean": torch.from_numpy(one.clean)}
     tensors |= {"source_flat": torch.zeros(len(one.ids), dtype=torch.int64)}
     return store.tensors(one.name, image=torch.from_numpy(one.ids), label=torch.from_numpy(one.labels), **tensors)

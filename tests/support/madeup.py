@@ -12,6 +12,7 @@ from lacuna.audit.gather import gather
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import judge
 from lacuna.config.schema import check_schema
+from lacuna.evaluation.outcomes import DISTANCES
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_text
 from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import outcomes_by_name, samples_of
@@ -42,12 +43,15 @@ def outcomes(target: str, sets: list[tuple[str, str]], seed: int = 0) -> pd.Data
             "clean": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > 0.8,
             "adversarial": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > level,
         }
+        hits["unrounded"] = hits["adversarial"]
         frame = pd.DataFrame(
             {"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0, "source_flat": 0}
         )
-        frames.append(frame.assign(source_adversarial=1, valid=True, distance=np.float32(0), **hits))
+        frames.append(frame.assign(source_adversarial=1, valid=True, **dict.fromkeys(DISTANCES, np.float32(0)), **hits))
     whole = pd.concat(frames, ignore_index=True)
-    return whole.astype({"clean": int, "adversarial": int, "attack": "category", "source": "category"})
+    return whole.astype(
+        {"clean": int, "adversarial": int, "unrounded": int, "attack": "category", "source": "category"}
+    )
 
 
 def run(plan: Plan, seed: int = 0) -> None:

@@ -72,7 +72,9 @@ def test_tables_made_on_the_cluster_are_those_of_a_local_run(
 def test_more_jobs_may_be_ready_than_slots_are_free(finished: "Tree", cluster: Cluster, slots: int) -> None:
     """Four evaluations."""
     table = finished.contents("tables")
-    shutil.rmtree(finished.results / "evaluate")
+    for stage in ("evaluate", "cells", "table"):
+        shutil.rmtree(finished.results / stage)
+    shutil.rmtree(finished / "tables")
     tree = with_cluster(finished, cluster)
     tree.patience = 600
     status, said = tree.call("--profile", "slurm", "--jobs", str(slots), TARGETS[0], "--config", "scale=demo")

@@ -13,10 +13,10 @@ from typing import Any
 
 from lacuna.config.parts import Paper
 from lacuna.errors import LacunaError
-from lacuna.language.exhibits import joined
+from lacuna.language.exhibits import BOUNDED_METRICS, joined
 
 Smoothing = Mapping[str, Any]
-CERTIFIED, BOUNDED = "certified_accuracy", "bounded_accuracy"
+CERTIFIED = "certified_accuracy"
 MOST = 10**9  # draws for an image: at 10^4 in a second they take a day
 
 
@@ -82,7 +82,7 @@ def _check_certified(paper: Paper, where: str, column: list[dict[str, Any]]) -> 
 def _check_bounded(where: str, column: list[dict[str, Any]]) -> None:
     """A bounded accuracy's radius is more than no change and no more than any."""
     for part in column:
-        if part["metric"] == BOUNDED and not 0 < part["radius"] ** 2 <= part["reference"]:
+        if part["metric"] in BOUNDED_METRICS and not 0 < part["radius"] ** 2 <= part["reference"]:
             limit = f"above 0 and at most {sqrt(part['reference']):.4g}, from black to white in every value"
             raise LacunaError(
                 f"{where}: column '{part['column']}' asks for radius {part['radius']:g}; allowed: {limit}"

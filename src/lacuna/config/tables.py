@@ -10,9 +10,10 @@ from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
 from lacuna.language.codes import GRADIENT_METRICS, arch_code, network_of
-from lacuna.language.exhibits import CHECKED_METRICS, CHECKS, CLEAN_METRICS, Exhibits, joined
+from lacuna.language.exhibits import BOUNDED, BOUNDED_METRICS, CHECKED_METRICS, CHECKS, CLEAN_METRICS, Exhibits, joined
 from lacuna.language.models import SELF
 
+NEEDED = {"certified_accuracy": ["radius"]} | {bounded: ["radius", "reference"] for bounded in BOUNDED_METRICS}
 QUANTISED, ADVDROP = ("success_relaxed", "success_hard"), "advdrop"
 
 
@@ -119,7 +120,7 @@ def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
     elif len(codes) > 1:
         raise LacunaError(f"{place.file}: key {place.key('attack')} is missing; allowed: {', '.join(named)}")
     attack = exhibits.parts["attacks"][codes[exhibits.code(part["suite"], part.get("attack"))]]
-    needed = {"certified_accuracy": ["radius"], "bounded_accuracy": ["radius", "reference"]}.get(part["metric"], [])
+    needed = NEEDED.get(part["metric"], [])
     if lacking := [key for key in needed if key not in part]:
         raise LacunaError(f"{place.file}: key {place.key(lacking[0])} is missing; metric {part['metric']} needs it")
     if part["metric"] in MEASURES and part["metric"] not in attack.get("measures", []):
@@ -129,6 +130,9 @@ def _check_attack(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
     if part["metric"] in QUANTISED and attack["method"] != ADVDROP:
         where = f"{place.file}, key {place.key('metric')}"
         raise LacunaError(f"{where}: '{part['metric']}' is of {ADVDROP}'s quantiser, not of {attack['method']}")
+    if part["metric"] == BOUNDED and (part["source"] != SELF or "defense" in part):
+        where, of = f"{place.file}, key {place.key('metric')}", "of float images, as their source sees them"
+        raise LacunaError(f"{where}: '{BOUNDED}' is {of}; allowed: source self without defense, or {BOUNDED}_8bit")
 
 
 def _check_checks(place: _Place, part: Mapping[str, str], exhibits: Exhibits) -> None:

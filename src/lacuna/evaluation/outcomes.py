@@ -9,6 +9,7 @@ from lacuna.evaluation.predictions import Answers
 from lacuna.language.attacks import EXTRAS
 
 SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
+DISTANCES = ("distance", "distance_8bit")
 
 
 def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
     ids = clean.asked
     known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
     frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
-    frame = frame.assign(valid=True, distance=np.zeros(len(ids), np.float32), **dict.fromkeys(EXTRAS, -1))
+    frame = frame.assign(valid=True, **dict.fromkeys(DISTANCES, np.float32(0)), **dict.fromkeys(EXTRAS, -1))
     return frame.assign(attack="none", source="", adversarial=frame["clean"], **dict.fromkeys(SOURCE, -1))
 
 
@@ -31,7 +32,8 @@ def adversarial_outcomes(
     ``adversarial`` int64 (N,) are the target's predictions on the set. Of the columns,
 
     * ``valid`` is False where the attack found no example;
-    * ``distance`` is the squared l2 distance to the clean image over the number of values, pixels in [0, 1];
+    * ``distance`` is the squared l2 distance to the clean image over the number of values, pixels in [0, 1], of the
+      attack's float image, and ``distance_8bit`` that of the 8-bit image, which the target sees;
     * the `EXTRAS` are -1 where the attack says nothing;
     * ``source_flat`` is -1 where the source has no gradient.
     """
@@ -48,7 +50,7 @@ def adversarial_outcomes(
             "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
             "source_flat": tensors["source_flat"].numpy(),
             "valid": tensors[f"{attack}.valid"].numpy(),
-            "distance": tensors[f"{attack}.distance"].numpy(),
+            **{distance: tensors[f"{attack}.{distance}"].numpy() for distance in DISTANCES},
             **{extra: tensors.get(f"{attack}.{extra}", none).numpy() for extra in EXTRAS},
             "radius": np.full(len(images), np.nan, np.float32),
         }
@@ -57,7 +59,7 @@ def adversarial_outcomes(
 
 OUTCOME_COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
-    *(*SOURCE, "valid", "distance", *EXTRAS, "radius"),
+    *(*SOURCE, "valid", *DISTANCES, *EXTRAS, "radius"),
 ]
 
 

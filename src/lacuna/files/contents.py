@@ -23,7 +23,8 @@ OUTCOME_KINDS = {
     **dict.fromkeys(("image", "label", "clean", "adversarial"), "whole numbers"),
     **dict.fromkeys(("source_clean", "source_adversarial", "source_flat"), "whole numbers"),
     "valid": "true or false",
-    "distance": "finite numbers",
+    **dict.fromkeys(("distance", "distance_8bit"), "finite numbers"),
+    "unrounded": "whole numbers",
 }
 MEASURE_KINDS = {**dict.fromkeys(("attack", "source"), "texts"), "image": "whole numbers"}
 SELECTION_KINDS = {"image": "whole numbers", "label": "whole numbers"}
@@ -65,8 +66,8 @@ def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
     """An adversarial set: ``image``, ``label``, ``source_clean``, ``source_flat`` int64 (N,), and tensors per attack.
 
     An attack's tensors begin with its code (`codes_of`): ``.images`` uint8 (N, C, H, W), ``.valid`` bool (N,),
-    ``.source_adversarial`` int64 (N,), ``.distance`` float32 (N,) of at least 0. Raises `LacunaError` where the tensors
-    are anything else, or do not belong to the images of ``data``.
+    ``.source_adversarial`` int64 (N,), ``.distance`` and ``.distance_8bit`` float32 (N,) of at least 0. Raises
+    `LacunaError` where the tensors are anything else, or do not belong to the images of ``data``.
     """
     tensors = map_tensors(path)
     ids = _tensor(path, tensors, "image", "int64", (None,))
@@ -80,9 +81,9 @@ def read_adversarial(path: str, data: Tensors | None = None) -> Tensors:
         _tensor(path, tensors, f"{code}{IMAGES}", "uint8", (len(ids), *size))
         _tensor(path, tensors, f"{code}.valid", "bool", (len(ids),))
         _tensor(path, tensors, f"{code}.source_adversarial", "int64", (len(ids),))
-        distance = _tensor(path, tensors, f"{code}.distance", "float32", (len(ids),))
-        if (distance < 0).any():
-            raise LacunaError(f"{path}: tensor '{code}.distance' has values below 0; {AGAIN}")
+        for name in (f"{code}.distance", f"{code}.distance_8bit"):
+            if (_tensor(path, tensors, name, "float32", (len(ids),)) < 0).any():
+                raise LacunaError(f"{path}: tensor '{name}' has values below 0; {AGAIN}")
     if data:
         _refuse_strangers(path, ids.tolist(), labels.tolist(), data["labels"].tolist())
     return tensors

@@ -1,4 +1,4 @@
-"""Files of digests: what the modules of a stage were when a run was planned, as `sha256sum` writes and checks them."""
+"""Files of digests: what the modules of a stage were when a run was planned, as sha256sum writes and checks them."""
 
 import os
 from collections.abc import Iterable

@@ -52,9 +52,11 @@ MEASURES = (
     *("sheet_png_ratio", "sheet_jpeg_ratio", "colours", "colours_clean"),
     *("foreground_score", "foreground_score_unseen"),
 )
-# What an attack may say of each image besides it: the class sought (-1: any wrong one), and the source's prediction on
-# the relaxed and on the hard-quantised image. Columns of outcomes, -1 where an attack says nothing.
-EXTRAS = ("wanted", "relaxed", "hard")
+# What may be said of each image besides it: the source's prediction on the attack's float image, before the rounding to
+# 8 bit; the class sought (-1: any wrong one); the source's prediction on AdvDrop's relaxed and on its hard-quantised
+# image. Columns of outcomes, -1 where nothing is said.
+UNROUNDED = "unrounded"
+EXTRAS = (UNROUNDED, "wanted", "relaxed", "hard")
 
 
 def attack_code(method: str, budget: Mapping[str, Any]) -> str:

@@ -13,7 +13,9 @@ Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
 # Of clean images: no attack and no source.
 CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
-CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", "bounded_accuracy")  # lacuna.numbers.flags
+# Of what an attack finds within an l2 radius: on its float image, as the source sees it, or on the 8-bit image.
+BOUNDED, BOUNDED_METRICS = "bounded_accuracy", ("bounded_accuracy", "bounded_accuracy_8bit")
+CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", *BOUNDED_METRICS)  # lacuna.numbers.flags
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Exhibits:
         cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
         if metric == "certified_accuracy":
             return replace(cell, radius=float(part["radius"]))
-        if metric == "bounded_accuracy":
+        if metric in BOUNDED_METRICS:
             return replace(cell, radius=float(part["radius"]), reference=int(part["reference"]))
         if metric == "conditional_accuracy":
             return replace(cell, pair=(cell.target, part["pair"]))

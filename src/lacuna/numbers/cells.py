@@ -8,7 +8,7 @@ import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
 from lacuna.language.codes import Ensembles, Origin, arch_code, network_of, origin_of, source_code, variant_code
-from lacuna.language.exhibits import CLEAN_METRICS
+from lacuna.language.exhibits import BOUNDED_METRICS, CLEAN_METRICS
 from lacuna.numbers.flags import CHECK_COLUMNS, common_sample, companions, flag_columns, images_right_on_all_rows
 from lacuna.numbers.metrics import (
     PERCENT,
@@ -217,7 +217,7 @@ def _attack_code(cell: CellSettings) -> str:
     """The attack's code, and the radius within which it counts: ``certified_r0.5``, ``cw_k0_r2``."""
     if cell["metric"] == "certified_accuracy":
         return f"certified_r{cell['radius']:g}"
-    return f"{cell['attack']}_r{cell['radius']:g}" if cell["metric"] == "bounded_accuracy" else cell["attack"]
+    return f"{cell['attack']}_r{cell['radius']:g}" if cell["metric"] in BOUNDED_METRICS else cell["attack"]
 
 
 def _measure(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> dict[str, Any]:

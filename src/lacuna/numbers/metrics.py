@@ -8,7 +8,7 @@ import pandas as pd
 
 from lacuna.files.contents import read_measures, read_outcomes
 from lacuna.files.named import named_inputs
-from lacuna.language.attacks import MEASURES
+from lacuna.language.attacks import MEASURES, UNROUNDED
 from lacuna.language.codes import GRADIENT_METRICS, Origin, origin_of
 from lacuna.numbers.statistics import Array, Sample, mean_interval, median_interval, wilson
 
@@ -159,14 +159,23 @@ def _certified_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outco
 
 
 def _bounded_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
-    """Share of images that no example within the cell's l2 radius breaks, over all images.
+    """Share of images that no example within the cell's l2 radius breaks, over all images, for the source itself.
 
-    The radius is that of an image of ``reference`` values. An image of any size may change by radius^2 / reference per
-    value.
+    Distance and decision are those of the attack's float image. The radius is that of an image of ``reference`` values.
+    An image of any size may change by radius^2 / reference per value.
     """
-    within = lines["valid"] & (lines["distance"] <= cell["radius"] ** 2 / cell["reference"])
-    survived = (lines["clean"] == lines["label"]) & ~(within & (lines["adversarial"] != lines["label"]))
-    return Sample(lines["image"].to_numpy(), survived.to_numpy())
+    return _bounded(lines, cell, "distance", UNROUNDED)
+
+
+def _bounded_accuracy_8bit(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
+    """As bounded_accuracy, but distance and decision are those of the 8-bit image, for any target."""
+    return _bounded(lines, cell, "distance_8bit", "adversarial")
+
+
+def _bounded(lines: pd.DataFrame, cell: CellSettings, distance: str, answer: str) -> Sample:
+    within = lines["valid"] & (lines[distance] <= cell["radius"] ** 2 / cell["reference"])
+    survived = _clean_right(lines) & ~(within & (lines[answer] != lines["label"])).to_numpy()
+    return Sample(lines["image"].to_numpy(), survived)
 
 
 def _measure(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
@@ -186,6 +195,7 @@ METRICS: dict[str, Callable[[pd.DataFrame, CellSettings, Outcomes], Sample]] = {
     "success_hard": _success_hard,
     "certified_accuracy": _certified_accuracy,
     "bounded_accuracy": _bounded_accuracy,
+    "bounded_accuracy_8bit": _bounded_accuracy_8bit,
 }
 
 

@@ -48,7 +48,7 @@ class Grid:
     def add(self, code: str, made: AdversarialSet, after: Tensor) -> None:
         """Adds the set of a budget; ``after`` int64 (N,) are the source's classes for it, -1 without a source."""
         self.tensors |= {f"{code}{IMAGES}": made.images, f"{code}.source_adversarial": after}
-        self.tensors |= {f"{code}.valid": made.valid, f"{code}.distance": made.distance}
+        self.tensors |= {f"{code}.{part}": getattr(made, part) for part in ("valid", "distance", "distance_8bit")}
         self.tensors |= {f"{code}.{extra}": tensor for extra, tensor in made.extras.items()}
 
 

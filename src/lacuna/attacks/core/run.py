@@ -15,7 +15,7 @@ from lacuna.attacks.core.matching import match_size
 from lacuna.errors import LacunaError
 from lacuna.files.states import Resumable
 from lacuna.jobs.progress import Progress, Say
-from lacuna.language.attacks import EXTRAS, METHODS, method_of, pixel_values
+from lacuna.language.attacks import EXTRAS, METHODS, UNROUNDED, method_of, pixel_values
 from lacuna.language.declared import resolve
 from lacuna.language.methods import Method
 from lacuna.numerics.device import run_batches
@@ -29,12 +29,14 @@ class AdversarialSet:
 
     ``images`` are uint8 (N, C, H, W). ``valid`` bool (N,) is False where the attack found no example. ``distance``
     float32 (N,) is the squared l2 distance to the clean image over the number of values, of pixels in [0, 1], before
-    the rounding to 8 bit. ``extras`` int64 (N,) are those of `AttackResult`, ``facts`` what was measured on the source.
+    the rounding to 8 bit, and ``distance_8bit`` after it. ``extras`` int64 (N,) are those of `AttackResult`, and what
+    the source says of the images before the rounding. ``facts`` are what was measured on the source.
     """
 
     images: Tensor
     valid: Tensor
     distance: Tensor
+    distance_8bit: Tensor
     extras: Mapping[str, Tensor] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
 
@@ -48,8 +50,8 @@ class AdversarialSet:
     @classmethod
     def read(cls, tensors: Mapping[str, Tensor], code: str, device: str) -> "AdversarialSet":
         """The set of one budget in the file of an adversarial set."""
-        parts = {part: tensors[f"{code}.{part}"].to(device) for part in ("images", "valid", "distance")}
-        return cls(parts["images"], parts["valid"], parts["distance"])
+        parts = ("images", "valid", "distance", "distance_8bit")
+        return cls.collect({part: tensors[f"{code}.{part}"] for part in parts}, torch.device(device), {})
 
     def report(self, clean: Tensor) -> dict[str, float | None]:
         """The facts, and how far the set is from the clean images uint8; its median is None without a valid example."""
@@ -152,7 +154,7 @@ def adversarial_images(
         _seed_globally(derive(supplies.draws.seed, "batch", part.start))
         x = as_pixels(images[part])
         found = _as_examples(function(model, x, labels[part], **arguments, **supplies.part(method, part)))
-        return _tensors(supplies.resize(x, found, part, attempt.budget.get("match")), x)
+        return _tensors(model, supplies.resize(x, found, part, attempt.budget.get("match")), x)
 
     for part, new in run_batches(len(images), size, work, say, done=done, fixed=method.group is not None):
         made = _join(made, new)
@@ -193,7 +195,19 @@ def _as_examples(made: Tensor | AttackResult) -> AttackResult:
     return AttackResult(made, torch.ones(len(made), dtype=torch.bool, device=made.device))
 
 
-def _tensors(found: AttackResult, x: Tensor) -> dict[str, Tensor]:
+def _tensors(model: nn.Module | None, found: AttackResult, x: Tensor) -> dict[str, Tensor]:
     """The tensors of an `AdversarialSet` for one batch, its extras among them."""
-    distance = (found.images - x).square().mean((1, 2, 3)).float()
-    return {"images": to_bytes(found.images), "valid": found.valid, "distance": distance, **found.extras}
+    saved = to_bytes(found.images)
+    measured = {"distance": _distance(found.images, x), "distance_8bit": _distance(as_pixels(saved), x)}
+    said = {UNROUNDED: _classes(model, found.images)} if model else {}
+    return {"images": saved, "valid": found.valid, **measured, **said, **found.extras}
+
+
+def _distance(images: Tensor, x: Tensor) -> Tensor:
+    return (images - x).square().mean((1, 2, 3)).float()
+
+
+@torch.no_grad()
+def _classes(model: nn.Module, images: Tensor) -> Tensor:
+    """What the model says of the images in the batch that the attack saw: another one may round an edge otherwise."""
+    return model(images).argmax(1)
