@@ -8,6 +8,7 @@ from lacuna.config.parts import known
 from lacuna.data.classes import class_count, class_names
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
+from lacuna.language.architectures import QUARTER
 from lacuna.language.methods import Images
 
 Entry = Mapping[str, Any]
@@ -30,6 +31,7 @@ PUBLISHED = {
     "STL10": Published((3, 96, 96), 10, 5_000, 8_000),
     "photographs": Published((3, 64, 64), 10, 3_000, 1_000),
 }
+SMALLEST_QUARTERED = 32  # pixels of a side: a quarter stem and three strides of 2 leave one of 32
 FILES = (1, 3)  # channels that image files are read with: grey, or red, green and blue
 SHARPEST, FLATTEST = 0.001, 1  # standard deviations: pixels in [0, 1] that differ have more than a quarter of a level
 # Classes that torchvision's segmentation networks tell apart (COCO images, labels of PASCAL VOC).
@@ -52,6 +54,9 @@ def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:
         if height != width:
             raise LacunaError(f"{where}.image: {dataset['image']} is not allowed; allowed: a square")
         _check_published(where, dataset)
+        if dataset.get("stem") == QUARTER and height < SMALLEST_QUARTERED:
+            allowed = f"whole, or images of {SMALLEST_QUARTERED} x {SMALLEST_QUARTERED} or more"
+            raise LacunaError(f"{where}.stem: {QUARTER} is not allowed for {dataset['image']}; allowed: {allowed}")
         if dataset["source"]["kind"] in OWN_KINDS and channels not in FILES:
             raise LacunaError(f"{where}.image: {channels} channels are not allowed; allowed: 1 or 3, as files have")
         check_normalisation(f"{where}.normalisation", dataset["normalisation"], (channels,))

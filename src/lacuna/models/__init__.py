@@ -1,1 +1,1 @@
-"""The networks: each architecture in its form for small images, with defective layers."""
+"""The networks, with defective layers: for small images, and with a stem that reduces ImageNet's."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from lacuna.language.architectures import WHOLE
 from lacuna.language.models import ModelSpec
 from lacuna.models.layers import Shape, Site
 
@@ -13,7 +14,8 @@ MINIMUM_WIDTH = 4  # channels of a layer, however narrow the network
 class Blueprint:
     """The network that is asked for: its specification, places for masks, input and output, and width.
 
-    ``image`` is (C, H, W) of what comes in, ``width`` multiplies every channel count (1 is the paper's).
+    ``image`` is (C, H, W) of what comes in, ``width`` multiplies every channel count (1 is the paper's). ``stem`` is
+    one of `lacuna.language.architectures.STEMS`.
     """
 
     spec: ModelSpec
@@ -21,6 +23,7 @@ class Blueprint:
     image: Shape
     classes: int
     width: Fraction
+    stem: str = WHOLE
 
     def channels(self, *counts: int | Fraction) -> list[int]:
         """Channel counts of this width, at least `MINIMUM_WIDTH`."""

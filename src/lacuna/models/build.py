@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.language.architectures import WHOLE
 from lacuna.language.declared import resolve
 from lacuna.language.models import ARCHITECTURES, ModelSpec
 from lacuna.models.blueprint import Blueprint
@@ -29,6 +30,7 @@ def build_model(
     mean: Tensor,
     std: Tensor,
     training: Mapping[str, Any] | None = None,
+    stem: str = WHOLE,
 ) -> nn.Sequential:
     """The untrained network, from pixels (B, C, H, W) in [0, 1] to logits: normalisation, then the architecture.
 
@@ -40,7 +42,9 @@ def build_model(
     ``training`` is the definition of the training in the name. Its ``spatial_dropout`` and ``drop_block`` put layers
     into the network. Its ``thermometer``, a number of levels, is the first layer in place of the normalisation. With
     ``pretrained`` the network is torchvision's form of the architecture, without weights
-    (`lacuna.models.pretrained`). Raises `LacunaError` for dropout in an architecture that has no place for it.
+    (`lacuna.models.pretrained`). ``stem`` is one of `lacuna.language.architectures.STEMS`: after a whole stem the first
+    block sees the image's side, after a quarter stem (released code, ImageNet) a quarter of it. Raises `LacunaError`
+    for dropout in an architecture that has no place for it.
     """
     training = training or {}
     site = add_regularisers(mask_sites(spec, mask_place, seed), spec.arch, training)
@@ -52,7 +56,7 @@ def build_model(
         if "pretrained" in training:
             network = torchvision_network(spec, image, classes, width)
         else:
-            network = resolve(ARCHITECTURES[spec.arch].function)(Blueprint(spec, site, image, classes, width))
+            network = resolve(ARCHITECTURES[spec.arch].function)(Blueprint(spec, site, image, classes, width, stem))
     return nn.Sequential(first, network).to(memory_format=torch.channels_last)
 
 

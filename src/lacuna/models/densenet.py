@@ -1,11 +1,13 @@
-"""DenseNet-121 for small images: 3 x 3 stem, compression 0.5, bottleneck 4 x growth (released code)."""
+"""DenseNet-121: 3 x 3 stem, compression 0.5, bottleneck 4 x growth (released code)."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.language.architectures import WHOLE
 from lacuna.models.blueprint import Blueprint
-from lacuna.models.layers import Site, global_average
+from lacuna.models.layers import Site, global_average, stem_pool, stem_sizes
+from lacuna.models.resnet import conv_bn
 
 DEPTHS = (6, 12, 24, 16)
 
@@ -47,14 +49,21 @@ class Transition(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """A stem of 2 x growth channels, and four dense blocks (numbers 1 to 4) with transitions between them."""
+    """A stem of 2 x growth channels, and four dense blocks (numbers 1 to 4) with transitions between them.
 
-    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, growth: int) -> None:
+    A whole stem is a convolution alone (released code). A quarter stem is convolution, BN, ReLU and max-pooling, as in
+    torchvision's network.
+    """
+
+    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, growth: int, stem: str) -> None:
         super().__init__()
-        channels, size, _ = image
+        channels, side, _ = image
         width = 2 * growth
-        self.stem = nn.Conv2d(channels, width, 3, padding=1, bias=False)
-        self.stem_mask = site(0, "stem", (width, size, size))
+        masked, size = stem_sizes(stem, side)
+        alone = stem == WHOLE
+        self.stem = nn.Conv2d(channels, width, 3, 1, 1, bias=False) if alone else conv_bn(channels, width, 3, 2)
+        self.stem_mask = site(0, "stem", (width, masked, masked))
+        self.pool = nn.Identity() if alone else nn.Sequential(nn.ReLU(inplace=True), stem_pool(stem))
         layers: list[nn.Module] = []
         for block, depth in enumerate(DEPTHS, start=1):
             layers += [Dense(site, block, size, width + i * growth, growth) for i in range(depth)]
@@ -67,10 +76,11 @@ class DenseNet(nn.Module):
         self.head = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.layers(self.stem_mask(self.stem(x)))
+        out = self.layers(self.pool(self.stem_mask(self.stem(x))))
         return self.head(global_average(F.relu(self.bn(out), inplace=True)))
 
 
 def densenet121(asked: Blueprint) -> DenseNet:
     """DenseNet-121 of growth 32 at full width."""
-    return DenseNet(asked.site, asked.image, asked.classes, *asked.channels(32))
+    (growth,) = asked.channels(32)
+    return DenseNet(asked.site, asked.image, asked.classes, growth, asked.stem)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.language.architectures import QUARTER
+
 Shape = tuple[int, int, int]
 # site(block, kind, shape) -> the mask that stands there, or nn.Identity.
 Site = Callable[[int, str, Shape], nn.Module]
@@ -78,6 +80,22 @@ class Pointwise(nn.Conv2d):
         """(B, inputs, H, W) to (B, outputs, H / stride, W / stride), rounded up."""
         step = self.stride[0]
         return F.conv2d(x[:, :, ::step, ::step], self.weight, self.bias)
+
+
+def stem_sizes(stem: str, size: int) -> tuple[int, int]:
+    """Sides of the map after the stem's convolution, where its mask stands, and before the first block.
+
+    A whole stem keeps the image's ``size``. A quarter stem, for ImageNet, halves it twice, rounded up: 224, 112, 56.
+    """
+    if stem != QUARTER:
+        return size, size
+    half = -(-size // 2)
+    return half, -(-half // 2)
+
+
+def stem_pool(stem: str) -> nn.Module:
+    """What stands between a stem and the first block: max-pooling 3 x 3 of stride 2 in a quarter stem, else nothing."""
+    return nn.MaxPool2d(3, 2, 1) if stem == QUARTER else nn.Identity()
 
 
 def global_average(x: Tensor) -> Tensor:

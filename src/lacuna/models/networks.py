@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import parse_tensors, read_tensors, require_finite
+from lacuna.language.architectures import WHOLE
 from lacuna.language.declared import resolve
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model, load_weights
@@ -34,6 +35,7 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
         mean=mean,
         std=std,
         training=settings.get("training"),
+        stem=settings.get("stem", WHOLE),
     )
 
 

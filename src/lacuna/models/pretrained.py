@@ -33,7 +33,7 @@ def load_start(network: nn.Module, arch: str, training: Mapping[str, Any]) -> st
     """
     weights, head = training.get("pretrained"), training.get("head")
     if not weights:
-        return "from scratch, a 3 x 3 stem"
+        return "from scratch, a 3 x 3 convolution first"
     load_imagenet(network, arch, weights, head)
     return f"{weights} of torchvision, {'as published' if head else 'a new last layer'}"
 

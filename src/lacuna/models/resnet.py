@@ -1,4 +1,4 @@
-"""ResNets for small images: 3 x 3 stem, no max-pooling, stride 2 at each stage after the first (released code).
+"""ResNets with a stem of 3 x 3, and stride 2 at each stage after the first (released code).
 
 ResNet-18, ResNet-34 and ResNet-50 have four stages. "WRN-32-4" is the post-activation ResNet-32 of CIFAR, four times
 as wide.
@@ -12,8 +12,9 @@ from math import ceil
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacuna.language.architectures import WHOLE
 from lacuna.models.blueprint import Blueprint
-from lacuna.models.layers import Pointwise, Site, global_average
+from lacuna.models.layers import Pointwise, Site, global_average, stem_pool, stem_sizes
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, between: nn.Module | None = None) -> nn.Sequential:
@@ -78,7 +79,10 @@ class Residual(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A stem and stages. ``widths`` are the base channels of the stages; the stem has ``stem``, or the first width."""
+    """A stem and stages. ``widths`` are the base channels of the stages; the stem has ``first``, or the first width.
+
+    ``stem`` is one of `lacuna.language.architectures.STEMS`. The mask of the stem stands before its pooling.
+    """
 
     def __init__(
         self,
@@ -89,13 +93,16 @@ class ResNet(nn.Module):
         depths: Sequence[int],
         bottleneck: bool = False,
         extra_projection: bool = False,
-        stem: int | None = None,
+        first: int | None = None,
+        stem: str = WHOLE,
     ) -> None:
         super().__init__()
-        channels, size, _ = image
-        inputs = widths[0] if stem is None else stem
-        self.stem = conv_bn(channels, inputs, 3)
-        self.stem_mask = site(0, "stem", (inputs, size, size))
+        channels, side, _ = image
+        inputs = widths[0] if first is None else first
+        masked, size = stem_sizes(stem, side)
+        self.stem = conv_bn(channels, inputs, 3, 1 if masked == side else 2)
+        self.stem_mask = site(0, "stem", (inputs, masked, masked))
+        self.pool = stem_pool(stem)
         blocks: list[nn.Module] = []
         for stage, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
             chain = [(width, 1), (width, 3), (4 * width, 1)] if bottleneck else [(width, 3), (width, 3)]
@@ -109,7 +116,7 @@ class ResNet(nn.Module):
         self.head = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
+        out = self.pool(F.relu(self.stem_mask(self.stem(x)), inplace=True))
         return self.head(global_average(self.blocks(out)))
 
 
@@ -118,23 +125,25 @@ def resnet18(asked: Blueprint) -> ResNet:
     factor = 2 if asked.spec.wide else Fraction(dict(asked.spec.keep).get("dc", "1"))
     widths = asked.channels(ceil(64 * factor), ceil(128 * factor), 256, 512)
     extra = asked.spec.wide or any(place == "dc" for place, _ in asked.spec.keep)
-    return ResNet(asked.site, asked.image, asked.classes, widths, (2, 2, 2, 2), extra_projection=extra)
+    body = asked.site, asked.image, asked.classes, widths, (2, 2, 2, 2)
+    return ResNet(*body, extra_projection=extra, stem=asked.stem)
 
 
 def resnet34(asked: Blueprint) -> ResNet:
     """ResNet-34."""
-    return ResNet(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512), (3, 4, 6, 3))
+    widths = asked.channels(64, 128, 256, 512)
+    return ResNet(asked.site, asked.image, asked.classes, widths, (3, 4, 6, 3), stem=asked.stem)
 
 
 def resnet50(asked: Blueprint) -> ResNet:
     """ResNet-50, of blocks with a bottleneck."""
     widths = asked.channels(64, 128, 256, 512)
-    return ResNet(asked.site, asked.image, asked.classes, widths, (3, 4, 6, 3), bottleneck=True)
+    return ResNet(asked.site, asked.image, asked.classes, widths, (3, 4, 6, 3), bottleneck=True, stem=asked.stem)
 
 
 def wrn32(asked: Blueprint) -> ResNet:
     """Three stages of five blocks. The initial weights of convolutions are He-normal in the fan-out (released code)."""
-    stem, *widths = asked.channels(16, 64, 128, 256)
-    network = ResNet(asked.site, asked.image, asked.classes, widths, (5, 5, 5), stem=stem)
+    first, *widths = asked.channels(16, 64, 128, 256)
+    network = ResNet(asked.site, asked.image, asked.classes, widths, (5, 5, 5), first=first, stem=asked.stem)
     draw_he_normal(network)
     return network

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.models.blueprint import MINIMUM_WIDTH, Blueprint
-from lacuna.models.layers import Pointwise, Site, global_average
+from lacuna.models.layers import Pointwise, Site, global_average, stem_pool, stem_sizes
 from lacuna.models.resnet import conv_bn
 
 REDUCTION = 16
@@ -48,11 +48,13 @@ class SqueezeExcite(nn.Module):
 class SENet(nn.Module):
     """A stem and four stages of two blocks, without BN before the head. ``widths`` are the channels of the stages."""
 
-    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int]) -> None:
+    def __init__(self, site: Site, image: tuple[int, int, int], classes: int, widths: Sequence[int], stem: str) -> None:
         super().__init__()
-        channels, size, _ = image
-        self.stem = conv_bn(channels, widths[0], 3)
-        self.stem_mask = site(0, "stem", (widths[0], size, size))
+        channels, side, _ = image
+        masked, size = stem_sizes(stem, side)
+        self.stem = conv_bn(channels, widths[0], 3, 1 if masked == side else 2)
+        self.stem_mask = site(0, "stem", (widths[0], masked, masked))
+        self.pool = stem_pool(stem)
         blocks: list[nn.Module] = []
         inputs = widths[0]
         for stage, width in enumerate(widths, start=1):
@@ -66,10 +68,10 @@ class SENet(nn.Module):
         self.head = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.stem_mask(self.stem(x)), inplace=True)
+        out = self.pool(F.relu(self.stem_mask(self.stem(x)), inplace=True))
         return self.head(global_average(self.blocks(out)))
 
 
 def senet18(asked: Blueprint) -> SENet:
     """SENet-18."""
-    return SENet(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512))
+    return SENet(asked.site, asked.image, asked.classes, asked.channels(64, 128, 256, 512), asked.stem)

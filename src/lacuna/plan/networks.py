@@ -5,12 +5,12 @@ from typing import Any
 
 from lacuna.data.classes import class_count
 from lacuna.errors import LacunaError
-from lacuna.language.models import OWN, STANDARD, parse_model
+from lacuna.language.architectures import QUARTER, QUARTER_STRIDE
+from lacuna.language.models import ARCHITECTURES, OWN, STANDARD, parse_model
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.paths import Paths
 
 MEASURED_SIDE = 32  # pixels along each side of the images that a scale's throughput is about
-TORCHVISION_STRIDE = 4  # between the image and the first stage, in networks with trained weights of torchvision
 
 
 class Networks:
@@ -35,6 +35,7 @@ class Networks:
         return {
             **shared,
             **defined,
+            **({"stem": QUARTER} if self.reduces(dataset, model) else {}),
             "normalisation": data["normalisation"],
             "width": self.lookup.config.settings["width"],
             "mask_place": self.lookup.config.mask_place,
@@ -92,9 +93,14 @@ class Networks:
         if spec.training == OWN:
             return 0
         area = height * width / MEASURED_SIDE**2 * (2 if spec.wide else 1)
-        if self.training_of(model).get("pretrained"):
-            area /= TORCHVISION_STRIDE**2
+        if self.training_of(model).get("pretrained") or self.reduces(dataset, model):
+            area /= QUARTER_STRIDE**2
         return area / self._throughput(spec.arch)
+
+    def reduces(self, dataset: str, model: str) -> bool:
+        """Whether a network of this project's form reduces the images before its first block: the dataset's stem."""
+        asked = self.lookup.config.datasets[dataset].get("stem") == QUARTER
+        return asked and ARCHITECTURES[parse_model(model).arch].stem and "pretrained" not in self.training_of(model)
 
     def _throughput(self, arch: str) -> float:
         """Images that a training passes in a second; raises `LacunaError` where the scale does not say it."""

@@ -7,6 +7,7 @@ ARCHITECTURE = Architecture(
     modules=(
         "models/blueprint",
         "models/layers",
+        "models/resnet",
     ),
     masks={
         RELEASED_CODE: frozenset({"input", "transition"}),

@@ -13,4 +13,5 @@ ARCHITECTURE = Architecture(
         PAPER: frozenset({"conv"}),
     },
     parameters=20_040_522,
+    stem=False,
 )

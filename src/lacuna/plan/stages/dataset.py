@@ -29,8 +29,9 @@ class Dataset(Stage):
         return {"source": files.get(source["kind"], [])}
 
     def settings(self, dataset: str) -> dict[str, Any]:
-        """The dataset's entry, without its foreground."""
-        return {key: value for key, value in self.lookup.config.datasets[dataset].items() if key != "foreground"}
+        """The dataset's entry, without what changes no image: its foreground, and the stem of networks."""
+        entry = self.lookup.config.datasets[dataset]
+        return {key: value for key, value in entry.items() if key not in ("foreground", "stem")}
 
     def size(self, output: str, dataset: str) -> float:
         """Images of one byte per value, and labels of eight."""
