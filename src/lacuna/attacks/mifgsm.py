@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.core.ball import box, check_range, signed_steps
+from lacuna.attacks.core.directions import unit_l1
 from lacuna.attacks.core.victim import freeze, input_gradient
 
 
@@ -20,9 +21,7 @@ def mifgsm(
 
     def direction(images: Tensor) -> Tensor:
         nonlocal momentum
-        gradient = input_gradient(model, images, labels)
-        norm = gradient.abs().sum((1, 2, 3), keepdim=True)
-        momentum = decay * momentum + gradient / norm.clamp(min=torch.finfo(norm.dtype).tiny)
+        momentum = decay * momentum + unit_l1(input_gradient(model, images, labels))
         return momentum.sign()
 
     with freeze(model):

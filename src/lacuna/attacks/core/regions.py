@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lacuna.attacks.core.directions import unit_l2
 from lacuna.attacks.core.draws import Draws
-
-SMALLEST = 1e-12  # lengths below it count as it, so that an empty region and a zero gradient stay where they are
 
 
 @dataclass(frozen=True)
@@ -78,17 +77,10 @@ def random_start(x: Tensor, regions: Sequence[Region], norm: Norm, draws: Draws 
     return (x + sum(parts)).clamp_(0, 1)
 
 
-def _length(tensor: Tensor) -> Tensor:
-    """l2 norm of each image's values, (B, 1, 1, 1), at least `SMALLEST`."""
-    return tensor.square().sum((1, 2, 3), keepdim=True).sqrt_().clamp_(min=SMALLEST)
-
-
-def _unit(tensor: Tensor) -> Tensor:
-    return tensor / _length(tensor)
-
-
 def _shortened(change: Tensor, radius: float) -> Tensor:
-    return change * (radius / _length(change)).clamp_(max=1)
+    """A change of pixels, with an l2 norm of ``radius`` at most."""
+    length = change.square().sum((1, 2, 3), keepdim=True).sqrt_()
+    return change * torch.where(length > radius, radius / length, 1)
 
 
 def _in_cube(draws: Draws | None, name: str, x: Tensor, region: Region) -> Tensor:
@@ -104,8 +96,8 @@ def _in_ball(draws: Draws | None, name: str, x: Tensor, region: Region) -> Tenso
         direction, length = torch.randn_like(x), torch.rand_like(lengths)
     else:
         direction, length = draws.normal(name, x), draws.uniform(f"{name} length", lengths)
-    return _unit(region.part(direction)) * length
+    return unit_l2(region.part(direction)) * length
 
 
 LINF = Norm(torch.sign, lambda change, radius: change.clamp(-radius, radius), _in_cube)
-L2 = Norm(_unit, _shortened, _in_ball)
+L2 = Norm(unit_l2, _shortened, _in_ball)

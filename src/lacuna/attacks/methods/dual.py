@@ -23,6 +23,7 @@ METHOD = Method(
     function="lacuna.attacks.dual:dual",
     modules=(
         "attacks/core/ball",
+        "attacks/core/directions",
         "attacks/core/draws",
         "attacks/core/parameters",
         "attacks/core/regions",

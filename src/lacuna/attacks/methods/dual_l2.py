@@ -25,6 +25,7 @@ METHOD = Method(
     function="lacuna.attacks.dual:dual_l2",
     modules=(
         "attacks/core/ball",
+        "attacks/core/directions",
         "attacks/core/draws",
         "attacks/core/parameters",
         "attacks/core/regions",

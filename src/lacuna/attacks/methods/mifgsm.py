@@ -9,6 +9,7 @@ METHOD = Method(
     function="lacuna.attacks.mifgsm:mifgsm",
     modules=(
         "attacks/core/ball",
+        "attacks/core/directions",
         "attacks/core/draws",
         "attacks/core/parameters",
         "attacks/core/victim",

@@ -18,6 +18,7 @@ METHOD = Method(
     function="lacuna.attacks.pgd_l2:pgd_l2",
     modules=(
         "attacks/core/ball",
+        "attacks/core/directions",
         "attacks/core/draws",
         "attacks/core/parameters",
         "attacks/core/regions",

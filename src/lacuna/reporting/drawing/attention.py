@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from captum.attr import LayerAttribution, LayerGradCam
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ def attention(network: nn.Module, images: Tensor) -> np.ndarray:
     said = network(x).argmax(1)
     cam = LayerGradCam(network, _last_spatial(network, x[:1])).attribute(x, said, relu_attributions=True)
     maps = LayerAttribution.interpolate(cam, tuple(x.shape[2:]), "bilinear")[:, 0].detach()
-    return (maps / maps.amax((1, 2), keepdim=True).clamp_min(1e-12)).numpy()
+    highest = maps.amax((1, 2), keepdim=True)
+    return (maps / torch.where(highest > 0, highest, 1)).numpy()
 
 
 def _last_spatial(network: nn.Module, x: Tensor) -> nn.Module:
