@@ -8,10 +8,11 @@ Before any job, without torch, Snakemake reads the configuration:
 * ``config`` reads the files of config/ and refuses in one sentence whatever could not run.
 * ``plan`` turns a configuration into files: what each stage reads, what it writes, which settings decide it.
 
-Every job stands on three rooms:
+Every job stands on four rooms:
 
 * ``files`` reads and writes artefacts, with the provenance that each of them carries.
 * ``jobs`` surrounds a job and a run: logs, progress, one job per output, errors as one sentence.
+* ``foreign`` hands copies to code of the user's own, compares its state, and checks what it gives back.
 * ``numerics`` has what all numbers share: the device, the seeds, pixels as bytes and as floats.
 
 Then come the stages, each in its room:

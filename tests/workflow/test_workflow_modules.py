@@ -53,6 +53,10 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/owner",
     "jobs/progress",
     "files/tensorfile",
+    "foreign/answers",
+    "foreign/calls",
+    "foreign/parts",
+    "foreign/states",
 }  # decide no number
 
 

@@ -11,6 +11,7 @@ from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
+from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import prepare_torch
@@ -44,7 +45,8 @@ with job(snakemake) as say:
 
     target = Path(snakemake.output.adversarial)
     how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}
-    grid = attack_grid(settings, model, originals, **how, **what)
+    with watched(model):
+        grid = attack_grid(settings, model, originals, **how, **what)
     record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}
     write_tensors(str(target), grid.tensors, record)

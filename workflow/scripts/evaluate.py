@@ -12,6 +12,7 @@ from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_datas
 from lacuna.files.digests import planned_code
 from lacuna.files.named import named_inputs
 from lacuna.files.states import Resumable
+from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import place_images, prepare_torch
@@ -35,13 +36,15 @@ with job(snakemake) as say:
     target = Path(snakemake.output.outcomes)
     state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest())
     predictions = Predictions(model, batch, state, say)
-    clean = clean_answers(predictions, place_images(data["images"], device), [tensors["image"] for _, tensors in sets])
-    frames = [clean_outcomes(data["labels"], clean)]
-    for source, tensors in sets:
-        for attack in codes_of(tensors):
-            images = place_images(tensors[f"{attack}{IMAGES}"], device)
-            adversarial = predictions.predict(f"{attack} on {source}", images)
-            frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
+    attacked = [tensors["image"] for _, tensors in sets]
+    with watched(model):
+        clean = clean_answers(predictions, place_images(data["images"], device), attacked)
+        frames = [clean_outcomes(data["labels"], clean)]
+        for source, tensors in sets:
+            for attack in codes_of(tensors):
+                images = place_images(tensors[f"{attack}{IMAGES}"], device)
+                adversarial = predictions.predict(f"{attack} on {source}", images)
+                frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
     accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
     write_frame(str(target), join_outcomes(frames), record)

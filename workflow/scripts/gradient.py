@@ -9,6 +9,7 @@ from lacuna.evaluation.gradients import loss_gradient, measure_gradients
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset, read_foreground
 from lacuna.files.digests import planned_code
+from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import prepare_torch
@@ -26,7 +27,8 @@ with job(snakemake) as say:
     data = read_dataset(snakemake.input.images, settings["network"])
     foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
-    gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
+    with watched(network):
+        gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
     found = {name: values.numpy() for name, values in measure_gradients(gradients, foreground).items()}
     flat = int(gradients.flatten(1).eq(0).all(1).sum())
     record.facts = {"zero_gradients": flat}

@@ -9,6 +9,7 @@ from lacuna.evaluation.selection import select_images
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset
 from lacuna.files.digests import planned_code
+from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import place_images, prepare_torch
@@ -28,7 +29,8 @@ with job(snakemake) as say:
     checkpoints = iter(snakemake.input.checkpoints)
     for network in settings["networks"]:
         model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)
-        predictions[network["model"]] = predict(model, images, snakemake.resources.batch)
+        with watched(model):
+            predictions[network["model"]] = predict(model, images, snakemake.resources.batch)
         accuracy = predictions[network["model"]].eq(data["labels"]).double().mean().item()
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")
         record.facts[network["model"]] = {"test_accuracy": round(accuracy, 6)}

@@ -1,13 +1,18 @@
 """Defenses of a target: a function that changes the image before the network sees it, or randomised smoothing."""
 
-from functools import partial
+from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
 
-from lacuna.errors import LacunaError
 from lacuna.evaluation.smoothing import SmoothedNetwork
+from lacuna.foreign.answers import require_pixels
+from lacuna.foreign.calls import calling
+from lacuna.foreign.parts import Foreign
 from lacuna.language.declared import resolve
+from lacuna.numerics.device import device_of
+
+SLACK = 1e-4  # beyond [0, 1]: what rounding may do, for example of a blur
 
 
 def defend(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
@@ -22,18 +27,26 @@ def defend(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module
     )
 
 
-class DefendedNetwork(nn.Module):
-    """A network behind a function that maps images (B, C, H, W) in [0, 1] to images of the same shape and range."""
+class DefendedNetwork(Foreign):
+    """A network behind a function that maps images (B, C, H, W) in [0, 1] to images of the same shape and range.
+
+    The function may be a torch module, of which a copy in evaluation mode is used.
+    """
 
     def __init__(self, settings: dict[str, Any], network: nn.Module) -> None:
-        super().__init__()
-        self.name = settings["function"]
-        self.function = partial(resolve(self.name), **settings.get("arguments", {}))
+        super().__init__(settings["function"])
+        self.brought = not self.name.startswith("lacuna.")
         self.network = network
+        found = resolve(self.name)
+        self.function = deepcopy(found).to(device_of(network)).eval() if isinstance(found, nn.Module) else found
+        self.arguments = settings.get("arguments", {})
+
+    def answer(self, x: Tensor) -> Tensor:
+        """The images after the function. Raises `LacunaError` where they are no such images."""
+        with calling(self.name):
+            cleaned = self.function(x.clone(), **deepcopy(self.arguments))
+        return require_pixels(self.name, cleaned, x, SLACK)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of the images after the function. Raises `LacunaError` where the function changes their shape."""
-        cleaned = self.function(x)
-        if cleaned.shape != x.shape:
-            raise LacunaError(f"{self.name} gave {tuple(cleaned.shape)} for images {tuple(x.shape)}")
-        return self.network(cleaned)
+        """Logits of the images after the function."""
+        return self.network(self.answer(x))

@@ -1,7 +1,9 @@
 """Networks: this project's from their names, the user's own from a factory, trained ones from checkpoints."""
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import parse_tensors, read_tensors, require_finite
+from lacuna.foreign.calls import calling
+from lacuna.foreign.parts import OwnNetwork, watched
 from lacuna.language.architectures import WHOLE
 from lacuna.language.declared import resolve
 from lacuna.language.models import parse_model
@@ -20,10 +24,7 @@ from lacuna.models.layers import Normalise
 def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Sequential:
     """The untrained network that the network settings of a plan describe."""
     if "factory" in settings:
-        try:
-            network = resolve(settings["factory"])(**settings["arguments"])
-        except TypeError as error:
-            raise LacunaError(f"{settings['factory']} does not take {settings['arguments']}: {error}") from None
+        network = _from_factory(settings["factory"], settings["arguments"])
         return nn.Sequential(Normalise(mean, std), network).to(memory_format=torch.channels_last)
     return build_model(
         parse_model(settings["model"]),
@@ -37,6 +38,21 @@ def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Seque
         training=settings.get("training"),
         stem=settings.get("stem", WHOLE),
     )
+
+
+def _from_factory(factory: str, arguments: dict[str, Any]) -> nn.Module:
+    """A copy of the network that a factory of the user's makes of a copy of the arguments.
+
+    So a factory that gives one network each time gives several all the same.
+    """
+    with calling(factory):
+        try:
+            network = resolve(factory)(**deepcopy(arguments))
+        except TypeError as error:
+            raise LacunaError(f"{factory} does not take {arguments}: {error}") from None
+        if not isinstance(network, nn.Module):
+            raise LacunaError(f"{factory} gave an object of type {type(network).__name__}; allowed: a torch module")
+        return deepcopy(network)
 
 
 class Ensemble(nn.Module):
@@ -65,7 +81,12 @@ def _trained(settings: dict[str, Any], checkpoint: str) -> nn.Module:
     mean, std = tensors.get("0.mean", torch.zeros(1)), tensors.get("0.std", torch.ones(1))
     network = new_network(settings, mean, std)
     load_weights(network, tensors, checkpoint)
-    return network
+    return own_network(settings["model"], network, settings["classes"]) if "factory" in settings else network
+
+
+def own_network(name: str, network: nn.Sequential, classes: int) -> OwnNetwork:
+    """A normalisation and a network of the user's own as one network whose logits are checked."""
+    return OwnNetwork(name, network[0], network[1], classes)
 
 
 def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
@@ -83,16 +104,16 @@ def adopted_network(settings: dict[str, Any], weights: Path) -> nn.Sequential:
     )
     network = new_network(settings, mean, std)
     load_weights(network[1], _read_weights(weights), str(weights))
-    with torch.no_grad():
-        try:
-            logits = network.eval()(torch.zeros(2, *settings["image"]))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            raise LacunaError(f"{settings['factory']} does not take images {settings['image']}: {reason}") from None
-    if tuple(logits.shape) != (2, settings["classes"]):
-        wanted = f"(2, {settings['classes']})"
-        raise LacunaError(f"{settings['factory']} gives {tuple(logits.shape)} for two images, not logits {wanted}")
+    _refuse_misfit(own_network(settings["factory"], network, settings["classes"]).eval(), settings["image"])
     return network
+
+
+def _refuse_misfit(network: OwnNetwork, image: Sequence[int]) -> None:
+    """Raises `LacunaError` unless a network answers two images as it must, in evaluation mode, and stays as it is."""
+    if modes := [name for name, module in network.named_modules() if module.training]:
+        raise LacunaError(f"{network.name}: '{modes[0]}' trains after eval(); allowed: a network that can be evaluated")
+    with torch.no_grad(), watched(network):
+        network(torch.linspace(0, 1, 2 * prod(image)).view(2, *image))
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:

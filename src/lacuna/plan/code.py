@@ -1,7 +1,8 @@
 """The code that decides numbers, in parts that are edited for themselves: stages, attack methods, architectures.
 
 A job names the parts that decide its outputs. Its only input of them is one file of digests per part, which a local
-rule writes. What only reads, writes or reports (files, jobs, config, plan) decides no number and is in no part.
+rule writes. What only reads, writes, checks or reports (files, foreign, jobs, config, plan) decides no number and is
+in no part.
 """
 
 from collections.abc import Mapping

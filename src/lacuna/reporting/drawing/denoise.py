@@ -24,7 +24,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     views: list[list[View]] = []
     for images in columns.values():
         with torch.no_grad():
-            cleared = to_bytes(defended.function(as_pixels(images)))
+            cleared = to_bytes(defended.answer(as_pixels(images)))
         views += [views_of(network, images, truth, classes), views_of(network, cleared, truth, classes)]
     names = [name for column in columns for name in (column, f"{column}, {settings['purifier']}")]
     return draw_pairs(settings, views, names, truth, f"Network: {settings['network']['model']}.")
