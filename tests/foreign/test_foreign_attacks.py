@@ -11,7 +11,10 @@ from victims import images, small
 
 from lacuna.attacks.core.own import own_attack
 from lacuna.errors import LacunaError
-from lacuna.evaluation.defenses import DefendedNetwork
+from lacuna.evaluation.defenses import DefendedNetwork, defend
+from lacuna.evaluation.predictions import predict
+from lacuna.foreign.parts import watched
+from lacuna.numerics.images import to_bytes
 
 torch.set_num_threads(1)
 EPSILON = 8 / 255
@@ -217,3 +220,30 @@ def test_a_defense_that_is_a_network_is_used_in_evaluation_mode_and_stays_the_us
     assert torch.equal(defended(x), network(x / 2))
     assert DENOISER.training
     assert np.isfinite(defended(x).detach().numpy()).all()
+
+
+class Shift(nn.Module):
+    """Moves all pixels, each time a little further."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            self.bias.add_(0.01)
+        return (x + self.bias).clamp(0, 1)
+
+
+SHIFT = Shift()
+
+
+def test_a_defense_is_watched_and_one_that_stays_as_it_is_passes() -> None:
+    x, network = to_bytes(images(1, 5)), small(0).float()
+    still = defend({"function": "test_foreign_attacks:DENOISER"}, network, 0)
+    with watched(still):
+        predict(still, x, 2)
+    moving = defend({"function": "test_foreign_attacks:SHIFT"}, network, 0)
+    words = "test_foreign_attacks:SHIFT changed the tensor 'function.bias' of itself"
+    with pytest.raises(LacunaError, match=words), watched(moving):
+        predict(moving, x, 2)

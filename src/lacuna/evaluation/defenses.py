@@ -16,15 +16,16 @@ SLACK = 1e-4  # beyond [0, 1]: what rounding may do, for example of a blur
 
 
 def defend(settings: dict[str, Any], network: nn.Module, seed: int) -> nn.Module:
-    """The network behind a defense, whose ``settings`` are those of config/papers.
+    """The network behind a defense, whose ``settings`` are those of config/papers, in evaluation mode.
 
     They have ``function`` (`DefendedNetwork`) or ``smoothing`` (`SmoothedNetwork`, whose noise follows ``seed``).
     """
-    return (
+    defended = (
         SmoothedNetwork(settings["smoothing"], network, seed)
         if "smoothing" in settings
         else DefendedNetwork(settings, network)
     )
+    return defended.eval()
 
 
 class DefendedNetwork(Foreign):
