@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lacuna.files.states import Resumable
 from lacuna.training.adversarial import perturbation, random_regions
+from lacuna.training.augmentation import augment, augment_both
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
-from lacuna.training.recipe import augment, augment_both
 
 torch.set_num_threads(1)
 DUAL = {"method": "dual", "epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 0, "steps": 3}

@@ -19,9 +19,10 @@ from lacuna.files.states import Resumable
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels
+from lacuna.training.augmentation import augment
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
-from lacuna.training.recipe import augment, learning_rate
+from lacuna.training.recipe import learning_rate
 
 torch.set_num_threads(1)
 SIDE = 8

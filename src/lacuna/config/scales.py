@@ -36,18 +36,24 @@ def _impossible(recipe: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterat
     """What of a recipe cannot be done on a dataset."""
     yield from _schedule(recipe)
     yield from _optimiser(recipe)
-    fewest, side, pad = (
-        dataset.get("train_at_least", dataset["train"]),
-        dataset["image"][1],
-        recipe["augmentation"]["pad"],
-    )
+    yield from _augmentation(recipe, dataset)
+    fewest = dataset.get("train_at_least", dataset["train"])
     if recipe["batch_size"] > fewest:
         yield "batch_size", recipe["batch_size"], f"at most {fewest}, the training images"
-    if (pad := recipe["augmentation"]["pad"]) >= side:
-        yield "augmentation.pad", pad, f"below {side}, the images' size; beyond it a crop may show nothing of its image"
     if recipe["schedule"]["name"] == "onecycle" and _steps(recipe, fewest) < 2:
         size = f"at most {fewest // 2}, or more epochs"
         yield "batch_size", recipe["batch_size"], f"{size}: onecycle begins at 0, so that a single step changes nothing"
+
+
+def _augmentation(recipe: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[Problem]:
+    how, (channels, side, _) = recipe["augmentation"], dataset["image"]
+    if (pad := how.get("pad", 0)) >= side:
+        yield "augmentation.pad", pad, f"below {side}, the images' size; beyond it a crop may show nothing of its image"
+    if "lighting" in how and channels != 3:
+        yield "augmentation.lighting", how["lighting"], f"images of red, green and blue, not of {channels} channels"
+    for key, epochs in _epochs(recipe).items():
+        if (plain := how.get("plain_epochs", 0)) >= epochs:
+            yield "augmentation.plain_epochs", plain, f"below {key} ({epochs})"
 
 
 def _steps(recipe: Mapping[str, Any], images: int) -> int:

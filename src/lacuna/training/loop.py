@@ -14,9 +14,10 @@ from lacuna.language.models import FLOAT32
 from lacuna.numerics.device import MORE_MEMORY, device_of
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
+from lacuna.training.augmentation import augment_both
 from lacuna.training.history import measure
 from lacuna.training.objective import Objective
-from lacuna.training.recipe import augment_both, learning_rate
+from lacuna.training.recipe import learning_rate
 
 
 def train(
@@ -99,13 +100,15 @@ def _epoch(
     generator = torch.Generator().manual_seed(seed)
     order, device = torch.randperm(len(images), generator=generator).to(images.device), device_of(model)
     totals = torch.zeros(2, device=device)  # read once, so that steps do not wait for the device
-    done = 0
+    done, varied = 0, epoch < recipe["epochs"] - recipe["augmentation"].get("plain_epochs", 0)
     for chosen in batches(order, recipe["batch_size"]):
         now = epoch + done / len(order)
         optimiser.param_groups[0]["lr"] = learning_rate(recipe, now)
         done += len(chosen)
         inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
-        batch, inside = augment_both(images[chosen].to(device), inside, recipe, generator)
+        batch = images[chosen].to(device)
+        if varied:
+            batch, inside = augment_both(batch, inside, recipe, generator)
         loss, logits = objective(model, as_pixels(batch), truth, inside, now / recipe["epochs"])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -38,6 +38,7 @@ class Train(Stage):
         "numerics/images",
         "numerics/seeding",
         "training/adversarial",
+        "training/augmentation",
         "training/history",
         "training/loop",
         "training/objective",
