@@ -42,7 +42,7 @@ def before_the_first_job():
     refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
     runs.settle(NOTES, patient=not workflow.local_exec)
     if not workflow.local_exec:
-        outages.begin(NOTES)
+        outages.watch(NOTES)
     runs.lift_rate_limit(workflow.scheduler)
 
 
@@ -64,10 +64,10 @@ onstart:  # as the two below, not in a dry run
 
 
 onsuccess:
-    outages.end(NOTES)
+    outages.leave(NOTES)
     runs.finish(NOTES)
 
 
 onerror:
-    outages.end(NOTES)
+    outages.leave(NOTES)
     runs.finish(NOTES, submitted=not workflow.local_exec)

@@ -17,8 +17,8 @@ from lacuna.claims.decisions import advantage, printed_numbers
 from lacuna.claims.relations import (
     KEYS,
     Claim,
-    Claims,
     Comparison,
+    PaperClaims,
     bottom_keep_probability,
     find_comparisons,
     key_text,
@@ -36,7 +36,7 @@ OURS = {"defective-noise", "defective-at", "defective-whitebox", "defective-pgd-
 
 
 @pytest.fixture(scope="session")
-def claims(root: Path) -> Claims:
+def claims(root: Path) -> PaperClaims:
     return load_claims(root, "defective")
 
 
@@ -46,7 +46,7 @@ def printed(root: Path) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def found(claims: Claims, printed: pd.DataFrame) -> dict[str, Any]:
+def found(claims: PaperClaims, printed: pd.DataFrame) -> dict[str, Any]:
     """What the printed cells say about each claim."""
     images = [claims.images(cell) for cell in identities(printed)]
     return judgements(claims, printed, printed_numbers(printed, images))
@@ -55,7 +55,7 @@ def found(claims: Claims, printed: pd.DataFrame) -> dict[str, Any]:
 # The paper's claims against its own numbers ----------------------------------------------------------------
 
 
-def test_every_claim_makes_the_comparisons_counted_in_the_paper(claims: Claims, found: dict[str, Any]) -> None:
+def test_every_claim_makes_the_comparisons_counted_in_the_paper(claims: PaperClaims, found: dict[str, Any]) -> None:
     """The counts of the file were made from the printed tables apart from this language."""
     counts = {}
     for claim in claims.claims:
@@ -67,7 +67,7 @@ def test_every_claim_makes_the_comparisons_counted_in_the_paper(claims: Claims, 
     assert sum(count["comparisons"] for count in counts.values()) == 2535
 
 
-def test_all_claims_are_there_and_each_compares_or_says_why_not(claims: Claims) -> None:
+def test_all_claims_are_there_and_each_compares_or_says_why_not(claims: PaperClaims) -> None:
     ids = [claim.id for claim in claims.claims]
     assert ids == [f"DEF{i:02}" for i in range(1, 60)] + [f"OBS{i:02}" for i in range(1, 13)]
     assert [c.id for c in claims.claims if c.reason] == ["DEF19", "DEF43", "DEF53", "DEF54", "DEF57", "DEF58", "DEF59"]
@@ -75,7 +75,7 @@ def test_all_claims_are_there_and_each_compares_or_says_why_not(claims: Claims) 
     assert run_only == ["DEF47", "DEF48", "DEF49", "DEF50", "DEF51", "DEF52", "DEF55", "DEF56"]
 
 
-def test_claims_name_only_exhibits_that_exist(claims: Claims) -> None:
+def test_claims_name_only_exhibits_that_exist(claims: PaperClaims) -> None:
     assert set(claims.exhibits()) == PAPER_TABLES | OURS
 
 

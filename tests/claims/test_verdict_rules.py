@@ -12,7 +12,7 @@ from scipy import stats
 from test_verdicts import GAIN, SOURCES, Rates, a_table, the_samples
 
 from lacuna.claims.decisions import our_numbers
-from lacuna.claims.relations import Claim, Claims, load_claims
+from lacuna.claims.relations import Claim, PaperClaims, load_claims
 from lacuna.claims.verdicts import deciding_level, judge, judgements
 from lacuna.numbers.statistics import (
     LEVEL,
@@ -99,7 +99,7 @@ def test_mcnemar_sees_the_images_that_count_for_both_alone() -> None:
 
 def test_comparisons_carry_mcnemar_only_for_two_shares_of_one_training() -> None:
     rates: Rates = {("standard", s): 0.4 for s in SOURCES} | {("bottom", s): 0.6 for s in SOURCES}
-    claims = Claims("defective", (Claim("A1", "t", "4", "yes", (GAIN,)),), (), ())
+    claims = PaperClaims("defective", (Claim("A1", "t", "4", "yes", (GAIN,)),), (), ())
     for seeds, filled in ((1, True), (3, False)):
         samples = the_samples(rates, 400, seeds=seeds)
         pairs = judgements(claims, a_table(rates), our_numbers(a_table(rates), samples))["A1"].comparisons
@@ -161,14 +161,14 @@ def test_the_bootstrap_is_fine_enough_for_the_claims_of_a_paper(root: Path, pape
 # How often a verdict is wrong ------------------------------------------------------------------------------
 
 
-def many(count: int) -> Claims:
+def many(count: int) -> PaperClaims:
     """As many claims, each on networks of its own."""
     blocks = [
         {"where": {"exhibit": "table3", "source": f"s{i}"}, "left": {"variant": "bottom"}, "relation": ">"}
         | {"right": {"variant": "standard"}}
         for i in range(count)
     ]
-    return Claims("defective", tuple(Claim(f"A{i}", "t", "4", "yes", (b,)) for i, b in enumerate(blocks)), (), ())
+    return PaperClaims("defective", tuple(Claim(f"A{i}", "t", "4", "yes", (b,)) for i, b in enumerate(blocks)), (), ())
 
 
 def run(count: int, gain: float, n: int, seed: int) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import beta
 
 from lacuna.claims.decisions import our_numbers, printed_numbers
-from lacuna.claims.relations import Claim, Claims
+from lacuna.claims.relations import Claim, PaperClaims
 from lacuna.claims.verdicts import COMPARISON_COLUMNS, decide_verdict, judge, judgements
 from lacuna.numbers.statistics import Sample, bootstrap_difference
 
@@ -24,10 +24,10 @@ SIDES = {"left": {"variant": "bottom"}, "right": {"variant": "standard"}}
 GAIN = {"where": {"exhibit": "table3"}, "relation": ">"} | SIDES
 
 
-def the_claims(*blocks: dict[str, Any], not_applicable: Sequence[dict[str, Any]] = (), **other: Any) -> Claims:
+def the_claims(*blocks: dict[str, Any], not_applicable: Sequence[dict[str, Any]] = (), **other: Any) -> PaperClaims:
     body = {"text": "t", "section": "4", "stated": "yes", "compare": blocks, "share": 1.0, "margin": 0.0} | other
     images = ({"where": {}, "images": 5000},)
-    return Claims("defective", (Claim("DEF01", **body),), images, tuple(not_applicable))
+    return PaperClaims("defective", (Claim("DEF01", **body),), images, tuple(not_applicable))
 
 
 def a_table(rates: Rates, exhibit: str = "table3", dataset: str = "cifar10") -> pd.DataFrame:
@@ -57,7 +57,7 @@ def _level(p: float) -> float:
     return float(np.quantile(GRID, p)) if 0 < p < 1 else p
 
 
-def judged(rates: Rates, claims: Claims, n: int = 1000, **other: Any) -> tuple[pd.Series, pd.DataFrame]:
+def judged(rates: Rates, claims: PaperClaims, n: int = 1000, **other: Any) -> tuple[pd.Series, pd.DataFrame]:
     cells = a_table(rates)
     printed = cells.assign(table=3, value=[100 * p for p in rates.values()]).drop(columns=["exhibit", "dataset"])
     frame, pairs = judge(claims, cells, the_samples(rates, n, **other), printed)

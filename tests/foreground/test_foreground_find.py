@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
-from lacuna.foreground.find import Foreground, above_midrange, find_foreground
+from lacuna.foreground.find import FoundPixels, above_midrange, find_foreground
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import MEAN, SIDE, STD, Segmentation
 
@@ -24,7 +24,7 @@ def examples(count: int = 7, channels: int = 3, size: int = 10, seed: int = 0) -
     return images * (torch.rand(count, 1, size, size, generator=generator) < 0.6), torch.arange(count) % 3
 
 
-def made(settings: dict[str, Any], images: Tensor, labels: Tensor, **how: Any) -> Foreground:
+def made(settings: dict[str, Any], images: Tensor, labels: Tensor, **how: Any) -> FoundPixels:
     standard = {"split": "test", "classes": CLASSES, "source": {"kind": "torchvision"}, "device": "cpu", "batch": 3}
     return find_foreground(settings, images, labels, **standard | {"say": lambda _: None} | how)
 

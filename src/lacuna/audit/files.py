@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.files.artefacts import provenance_path, text_digest
-from lacuna.plan.inventory import once
+from lacuna.plan.inventory import without_repeats
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 from lacuna.versioning.findings import examine, find_other_code, recorded_artefact
@@ -18,12 +18,12 @@ EMPTY: dict[str, Any] = {"stable": {}, "volatile": {}}
 
 def figure_artefacts(plan: Plan, figure: str) -> list[Artefact]:
     """All that a figure is drawn from. A file that the plan cannot place is taken as its own record describes it."""
-    return once(artefact for path in plan.inventory.made_from(figure) for artefact in _chain(plan, path))
+    return without_repeats(artefact for path in plan.inventory.made_from(figure) for artefact in _chain(plan, path))
 
 
 def claims_artefacts(plan: Plan, paper: str) -> list[Artefact]:
     """All that the verdicts on a paper's claims rest on. The verdicts are the last."""
-    return once([*plan.inventory.artefacts(*plan.lookup.tables_of(paper)), plan.inventory.claims(paper)])
+    return without_repeats([*plan.inventory.artefacts(*plan.lookup.tables_of(paper)), plan.inventory.claims(paper)])
 
 
 def _chain(plan: Plan, path: str) -> list[Artefact]:
@@ -40,7 +40,8 @@ class FileFindings:
         figures = [artefact for figure in plan.lookup.figures for artefact in figure_artefacts(plan, figure)]
         claims = [plan.inventory.claims(paper) for paper in plan.lookup.claimed]
         self.findings = {
-            finding.path: finding for finding in examine(once([*plan.inventory.artefacts(), *figures, *claims]))
+            finding.path: finding
+            for finding in examine(without_repeats([*plan.inventory.artefacts(), *figures, *claims]))
         }
         self.records = {path: _record(path) for path, finding in self.findings.items() if self.here(path)}
         self.by_digits = {_digits(record): path for path, record in self.records.items() if record["stable"]}

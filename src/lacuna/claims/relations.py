@@ -41,7 +41,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Claims:
+class PaperClaims:
     """A paper's claims, the images behind its printed numbers, and the cells that say nothing about the paper."""
 
     paper: str
@@ -84,7 +84,7 @@ class Comparison:
         return (*self.left, *self.right)
 
 
-def load_claims(root: Path, paper: str) -> Claims:
+def load_claims(root: Path, paper: str) -> PaperClaims:
     """The claims of config/claims/<paper>.yaml. Raises `LacunaError` with one sentence for the first mistake."""
     path = root / f"config/claims/{paper}.yaml"
     file = path.relative_to(root).as_posix()
@@ -95,7 +95,7 @@ def load_claims(root: Path, paper: str) -> Claims:
     for name, body in content["claims"].items():
         _refuse_malformed(file, name, body)
     claims = tuple(Claim(name, **body) for name, body in content["claims"].items())
-    return Claims(content["paper"], claims, tuple(content["printed_images"]), tuple(content["not_applicable"]))
+    return PaperClaims(content["paper"], claims, tuple(content["printed_images"]), tuple(content["not_applicable"]))
 
 
 def _refuse_malformed(file: str, name: str, body: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lacuna.claims.decisions import CONTRADICTED, HOLDS, Numbers, decide_comparisons, our_numbers, printed_numbers
-from lacuna.claims.relations import KEYS, Claim, Claims, Comparison, Identity, find_comparisons, key_text
+from lacuna.claims.relations import KEYS, Claim, Comparison, Identity, PaperClaims, find_comparisons, key_text
 from lacuna.numbers.metrics import round_digits
 from lacuna.numbers.statistics import LEVEL, Sample, corrected
 
@@ -55,7 +55,7 @@ def printed_cells(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def judge(
-    claims: Claims, cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], printed: pd.DataFrame
+    claims: PaperClaims, cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], printed: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One line per claim (`CLAIM_COLUMNS`) and one line per comparison (`COMPARISON_COLUMNS`).
 
@@ -82,7 +82,7 @@ def identities(cells: pd.DataFrame) -> list[dict[str, str]]:
     return [{str(key): key_text(value) for key, value in line.items()} for line in lines]
 
 
-def judgements(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> dict[str, Judgement]:
+def judgements(claims: PaperClaims, cells: pd.DataFrame, numbers: Numbers) -> dict[str, Judgement]:
     """What the cells say about each claim, by its id. A cell that stands twice in an exhibit counts once.
 
     Verdicts are corrected for the number of claims that compare something.
@@ -118,7 +118,7 @@ class _Material:
     numbers: Numbers
 
 
-def _material(claims: Claims, cells: pd.DataFrame, numbers: Numbers) -> _Material:
+def _material(claims: PaperClaims, cells: pd.DataFrame, numbers: Numbers) -> _Material:
     """The material of these cells, each of which counts once."""
     everything = identities(cells)
     places = sorted({tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}.values())

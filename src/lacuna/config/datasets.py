@@ -15,7 +15,7 @@ Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Published:
+class DatasetSize:
     """What a dataset that is fetched, or is part of a library, is: nothing in its entry can change it."""
 
     image: tuple[int, int, int]
@@ -25,11 +25,11 @@ class Published:
 
 
 PUBLISHED = {
-    "CIFAR10": Published((3, 32, 32), 10, 50_000, 10_000),
-    "MNIST": Published((1, 28, 28), 10, 60_000, 10_000),
-    "FashionMNIST": Published((1, 28, 28), 10, 60_000, 10_000),
-    "STL10": Published((3, 96, 96), 10, 5_000, 8_000),
-    "photographs": Published((3, 64, 64), 10, 3_000, 1_000),
+    "CIFAR10": DatasetSize((3, 32, 32), 10, 50_000, 10_000),
+    "MNIST": DatasetSize((1, 28, 28), 10, 60_000, 10_000),
+    "FashionMNIST": DatasetSize((1, 28, 28), 10, 60_000, 10_000),
+    "STL10": DatasetSize((3, 96, 96), 10, 5_000, 8_000),
+    "photographs": DatasetSize((3, 64, 64), 10, 3_000, 1_000),
 }
 SMALLEST_QUARTERED = 32  # pixels of a side: a quarter stem and three strides of 2 leave one of 32
 FILES = (1, 3)  # channels that image files are read with: grey, or red, green and blue
@@ -71,7 +71,7 @@ def _check_published(where: str, dataset: Entry) -> None:
     if published is None:
         return
     entry = {key: dataset[key] for key in ("train", "test")}
-    found = Published(tuple(dataset["image"]), class_count(dataset), **entry)
+    found = DatasetSize(tuple(dataset["image"]), class_count(dataset), **entry)
     for key, value in vars(published).items():
         if (stated := getattr(found, key)) != value:
             shown = [list(x) if isinstance(x, tuple) else x for x in (stated, value)]

@@ -23,7 +23,7 @@ def known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
         raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(set(allowed)))}")
 
 
-def once(file: str, key: str, names: list[Any]) -> None:
+def refuse_twice(file: str, key: str, names: list[Any]) -> None:
     """Raises `LacunaError` naming what stands twice in a list."""
     for name in names:
         if names.count(name) > 1:
@@ -197,7 +197,7 @@ def _check_attacks(paper: Paper) -> None:
         for i, budget in enumerate(attack["budgets"]):
             where, method = f"{key}.budgets[{i}]", attack["method"]
             check_budget(paper.origin(name), where, method, method_of(method), budget, paper.places(name, i))
-        once(paper.origin(name), f"{key}.budgets", paper.codes(name))
+        refuse_twice(paper.origin(name), f"{key}.budgets", paper.codes(name))
 
 
 def _check_like(paper: Paper, name: str, attack: Mapping[str, Any]) -> None:
@@ -231,7 +231,9 @@ def _check_suites(paper: Paper) -> None:
             known(paper.file, f"{key}.attacks[{i}]", attack, paper.content["attacks"])
             for j, source in enumerate(suite["sources"]):
                 check_source(paper, f"{key}.sources[{j}]", source, attack)
-        once(paper.file, f"{key}.attacks", [code for attack in suite["attacks"] for code in paper.codes(attack)])
+        refuse_twice(
+            paper.file, f"{key}.attacks", [code for attack in suite["attacks"] for code in paper.codes(attack)]
+        )
 
 
 def made_without(method: str) -> bool:

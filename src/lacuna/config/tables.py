@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lacuna.config.needs import check_foreground, check_set
-from lacuna.config.parts import Paper, known, once
+from lacuna.config.parts import Paper, known, refuse_twice
 from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
@@ -26,8 +26,8 @@ def check_tables(paper: Paper) -> None:
 def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
     content, rows, key = paper.content, table["rows"], f"tables.{name}"
     known(paper.file, f"{key}.dataset", table["dataset"], paper.settings["datasets"])
-    once(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
-    once(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
+    refuse_twice(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
+    refuse_twice(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
     exhibits = Exhibits(content)
     for column in lines(paper.written["tables"][name], "columns"):
         if "x" in column.body and "panel" not in column.body:

@@ -20,7 +20,7 @@ from lacuna.numerics.images import as_pixels
 
 
 @dataclass(frozen=True)
-class Foreground:
+class FoundPixels:
     """The foreground of N images: ``pixels`` bool (N, H, W), on the CPU; ``label`` says how they were found.
 
     The foreground of an image may be empty, or the whole image. Both are used as they are.
@@ -58,7 +58,7 @@ def find_foreground(
     device: str,
     batch: int,
     say: Say,
-) -> Foreground:
+) -> FoundPixels:
     """The foreground of images uint8 (N, C, H, W) with labels int64 (N,).
 
     ``settings`` is the key foreground.masks of a dataset. Its ``kind`` is one of
@@ -72,17 +72,17 @@ def find_foreground(
     `LacunaError` where weights or files are missing or do not fit.
     """
     if settings["kind"] == "nonzero":
-        return Foreground((images > 0).any(1).cpu(), "pixels above zero")
+        return FoundPixels((images > 0).any(1).cpu(), "pixels above zero")
     if settings["kind"] == "folder":
         pixels = _folder_foreground(Path(settings["path"]), images, labels, classes, source, split)
-        return Foreground(pixels, f"masks in {settings['path']}")
+        return FoundPixels(pixels, f"masks in {settings['path']}")
     if settings["kind"] == "segmentation":
         network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
-        return Foreground(_find_in_batches(network.foreground, images, labels, device, batch, say), network.label)
+        return FoundPixels(_find_in_batches(network.foreground, images, labels, device, batch, say), network.label)
     model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
     label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
     pixels = _find_in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
-    return Foreground(pixels, label)
+    return FoundPixels(pixels, label)
 
 
 @torch.no_grad()

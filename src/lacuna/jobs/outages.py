@@ -16,7 +16,7 @@ VARIABLE = "LACUNA_RUN"  # slurm/controller.sh says what stands in the folder
 PATIENCE, STEP = 15.0, 2.0  # seconds without an answer that are not worth a line, and between two looks
 
 
-def begin(folder: Path, say: Say = say_to_stderr) -> None:
+def watch(folder: Path, say: Say = say_to_stderr) -> None:
     """Makes the folder below ``folder`` (Snakemake's own), and says what is noted there from now on.
 
     Once the run is interrupted, nothing more is submitted, though the executor goes on with what it had begun.
@@ -36,7 +36,7 @@ def begin(folder: Path, say: Say = say_to_stderr) -> None:
     threading.Thread(target=_repeat, args=(mine / "away", say), daemon=True).start()
 
 
-def end(folder: Path) -> None:
+def leave(folder: Path) -> None:
     """Removes the run's folder."""
     mine = os.environ.pop(VARIABLE, "")
     if mine and Path(mine).is_relative_to(folder.resolve()):

@@ -53,6 +53,6 @@ class Inventory:
         return list(found.values())
 
 
-def once(artefacts: Iterable[Artefact]) -> list[Artefact]:
+def without_repeats(artefacts: Iterable[Artefact]) -> list[Artefact]:
     """Each artefact once."""
     return list({artefact.path: artefact for artefact in artefacts}.values())

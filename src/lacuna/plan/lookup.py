@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lacuna.config.load import Config
 from lacuna.errors import LacunaError
@@ -10,6 +10,13 @@ from lacuna.language.attacks import attack_code
 from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits
 from lacuna.language.models import SELF
 from lacuna.reporting.plots import roles_of
+
+
+class Replica(NamedTuple):
+    """A dataset with one of its training seeds: what a folder below results/<scale>/ is of."""
+
+    dataset: str
+    seed: int
 
 
 class Lookup:
@@ -120,15 +127,15 @@ def _replica(dataset: str, seed: int) -> str:
     return f"{dataset}-seed{seed}"
 
 
-def _seeds(config: Config) -> dict[str, tuple[str, int]]:
-    """Dataset and seed behind each folder below results/<scale>/."""
-    further = [(name, config.seed + i) for name in config.datasets for i in range(1, config.seeds)]
+def _seeds(config: Config) -> dict[str, Replica]:
+    """What is behind each folder below results/<scale>/."""
+    further = [Replica(name, config.seed + i) for name in config.datasets for i in range(1, config.seeds)]
     if taken := sorted({_replica(*pair) for pair in further} & set(config.datasets)):
         raise LacunaError(f"config/datasets.yaml: '{taken[0]}' is the name of a training seed's folder; rename it")
-    return {name: (name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
+    return {name: Replica(name, config.seed) for name in config.datasets} | {_replica(*pair): pair for pair in further}
 
 
-def _with_folders(config: Config, seeds: Mapping[str, tuple[str, int]]) -> Config:
+def _with_folders(config: Config, seeds: Mapping[str, Replica]) -> Config:
     """The configuration in which the folder of each training seed stands for its dataset."""
     recipes = config.settings["recipes"]
     whole = {folder: recipes[name] for folder, (name, _) in seeds.items() if name in recipes}

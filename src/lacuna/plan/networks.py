@@ -39,7 +39,7 @@ class Networks:
             "normalisation": data["normalisation"],
             "width": self.lookup.config.settings["width"],
             "mask_place": self.lookup.config.mask_place,
-            "seed": self.lookup.seeds[dataset][1],
+            "seed": self.lookup.seeds[dataset].seed,
         }
 
     def several(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ class Attack(Stage):
             "method": body["method"],
             "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
             "network": None if source == NO_SOURCE else self.networks.settings(dataset, source),
-            "seed": self.lookup.seeds[dataset][1],
+            "seed": self.lookup.seeds[dataset].seed,
             "fold_batch_norm": folded and not self.networks.factories(source),
             **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
         }

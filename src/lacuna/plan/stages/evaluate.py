@@ -57,7 +57,7 @@ class Evaluate(Stage):
             "sets": self._sets(dataset, suite, target),
         }
         body = self._defense(target)
-        seed = {"seed": self.lookup.seeds[dataset][1]} if "smoothing" in body else {}
+        seed = {"seed": self.lookup.seeds[dataset].seed} if "smoothing" in body else {}
         return settings | seed | ({"defense": body} if body else {})
 
     def _defense(self, target: str) -> dict[str, Any]:

@@ -50,5 +50,5 @@ class Select(Stage):
             "selection": selection,
             "images": self.lookup.config.settings["images"][name],
             "networks": self.networks.several(dataset, self.lookup.selection_sources(selection)),
-            "seed": self.lookup.seeds[dataset][1],
+            "seed": self.lookup.seeds[dataset].seed,
         }

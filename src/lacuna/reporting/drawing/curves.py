@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lacuna.files.artefacts import read_frame
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
-from lacuna.reporting.drawing.core.style import GREY, PAGE_WIDTH, finish, page, styled, with_legend
+from lacuna.reporting.drawing.core.style import GREY, PAGE_WIDTH, lay_out, page, styled, with_legend
 
 # What a column of panels shows: its label, the training column and the test column.
 PANELS = {
@@ -52,7 +52,7 @@ def curves(history: pd.DataFrame, title: str, note: str) -> Figure:
         for axis, label in zip(line, PANELS, strict=True):
             _panel(axis, part[part["quantity"] == label], label, palette)
         line[0].set_title(row, loc="left")
-    return finish(figure, title, note)
+    return lay_out(figure, title, note)
 
 
 def long_form(history: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from matplotlib.patches import Patch
 from lacuna.models.networks import new_network
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
 from lacuna.reporting.drawing.core.pen import INK, LINE, Pen, Point
-from lacuna.reporting.drawing.core.style import PAGE_WIDTH, finish, note_height, styled
+from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, note_height, styled
 from lacuna.reporting.drawing.core.wiring import MAIN, MASKED, draw_unit, lane_width
 from lacuna.reporting.structure import Block, Structure, read_structure
 
@@ -51,7 +51,7 @@ def diagram(network: Structure, title: str, note: str) -> Figure:
     axis.set_axis_off()
     patch = Patch(facecolor=MASKED, edgecolor=INK, label=legend_text(network))
     figure.legend(handles=[patch], frameon=False, loc="center", bbox_to_anchor=(0.5, (foot + 0.1) / height))
-    return finish(figure, title, note)
+    return lay_out(figure, title, note)
 
 
 def legend_text(network: Structure) -> str:

@@ -18,7 +18,7 @@ from lacuna.reporting.drawing.core.style import (
     ORANGE,
     PAGE_WIDTH,
     caption,
-    finish,
+    lay_out,
     page,
     show,
     styled,
@@ -68,7 +68,7 @@ def dropped(views: Sequence[Sized], patch: tuple[slice, slice], title: str, note
         show(below, view.image[:, rows, columns])
         caption(below, f"{colours(view.image[:, rows, columns])} colours")
     rule = f"Below: the marked patch, {rows.stop - rows.start} x {columns.stop - columns.start} pixels."
-    return finish(figure, title, f"{rule} [x]: wrong prediction.\n{note}")
+    return lay_out(figure, title, f"{rule} [x]: wrong prediction.\n{note}")
 
 
 def colours(image: np.ndarray) -> int:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, sets_of
-from lacuna.reporting.drawing.core.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, finish, page, show, styled
+from lacuna.reporting.drawing.core.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, lay_out, page, show, styled
 from lacuna.reporting.examples import Examples, choose
 
 RULE = (
@@ -50,7 +50,7 @@ def examples(clean: np.ndarray, sets: Sequence[Examples], classes: Sequence[str]
     factor = 127 / max(1, *(int(np.abs(c).max()) for c in change.values()))
     _grid(parts[1], {name: (128 + c * factor).astype(np.uint8) for name, c in change.items()})
     parts[1].suptitle(f"Perturbation, {factor:.1f} times larger; grey is no change", fontsize=FONT_SIZE)
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def _grid(part: SubFigure, rows: dict[str, np.ndarray]) -> None:

@@ -16,7 +16,7 @@ from lacuna.reporting.drawing.core.style import (
     LETTERS_PER_INCH,
     PAGE_WIDTH,
     bare,
-    finish,
+    lay_out,
     outline,
     page,
     show,
@@ -60,7 +60,7 @@ def foregrounds(
             show(axis, images[image])
             outline(axis, masks[image])
     _histogram(below.subplots(), masks.mean((1, 2)))
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def describe(fractions: np.ndarray) -> str:

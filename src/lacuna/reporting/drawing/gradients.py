@@ -21,7 +21,7 @@ from lacuna.reporting.drawing.core.style import (
     PAGE_WIDTH,
     bare,
     caption,
-    finish,
+    lay_out,
     outline,
     page,
     show,
@@ -102,7 +102,7 @@ def gradients(
             bare(axis)
             caption(axis, f"\N{PLUS-MINUS SIGN}{end:.1g}", f"{share:.0%}")
         line[0].set_ylabel(textwrap.fill(row.network, 14), **name)
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def scale_of(flat: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
-from lacuna.reporting.drawing.core.style import finish, page, styled
+from lacuna.reporting.drawing.core.style import lay_out, page, styled
 from lacuna.reporting.tables.marks import cell_marks, flag_letters
 
 WIDTH, LINE = 9.5, 0.32  # inches; of the page, of a row
@@ -38,7 +38,7 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     label = ", ".join(metric.replace("_", " ") for metric in metrics)
     figure.colorbar(axes[0].collections[0], ax=axes, label=f"{label} in percent", pad=0.01, aspect=40)
     meanings = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items())
-    return finish(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
+    return lay_out(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
 
 
 def _beside_printed(figure: Figure, cells: pd.DataFrame, rows: list[tuple[str, str]]) -> list[Axes]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
 from lacuna.reporting.drawing.core.sizes import SIZES, Sized, with_sizes
-from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, bare, caption, finish, page, show, styled
+from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, bare, caption, lay_out, page, show, styled
 from lacuna.reporting.examples import choose
 
 
@@ -49,4 +49,4 @@ def ladder(clean: Sized, rungs: Mapping[str, Sequence[Sized]], title: str, note:
             axis.set_title("\n".join([textwrap.fill(view.name, letters), *sizes]), pad=2)
             caption(axis, textwrap.fill(view.predicted, letters - 4), right=view.right)
         line[0].set_ylabel(attack)
-    return finish(figure, title, f"Each row begins with the clean image. [x]: wrong prediction.\n{note}")
+    return lay_out(figure, title, f"Each row begins with the clean image. [x]: wrong prediction.\n{note}")

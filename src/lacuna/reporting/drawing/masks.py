@@ -12,7 +12,7 @@ from matplotlib.typing import ColorType
 from lacuna.errors import LacunaError
 from lacuna.models.networks import trained_network
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
-from lacuna.reporting.drawing.core.style import FONT_SIZE, ORANGE, PAGE_WIDTH, bare, finish, page, styled, with_legend
+from lacuna.reporting.drawing.core.style import FONT_SIZE, ORANGE, PAGE_WIDTH, bare, lay_out, page, styled, with_legend
 from lacuna.reporting.structure import read_structure
 
 CHANNELS = 6  # tiles per row
@@ -54,7 +54,7 @@ def masks(layers: Mapping[str, np.ndarray], title: str, note: str) -> Figure:
         for channel, axis in enumerate(axes[:-1]):
             _tile(axis, mask, channel)
         _count(axes[-1], mask)
-    return finish(figure, title, note)
+    return lay_out(figure, title, note)
 
 
 def describe(label: str, mask: np.ndarray) -> str:

@@ -7,7 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
-from lacuna.reporting.drawing.core.style import PAGE_WIDTH, finish, page, styled
+from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, styled
 
 RULE = (
     "Accuracy is over images that every network gets right without noise, so it is 100 % at 0 by choice of the "
@@ -40,7 +40,7 @@ def noise(cells: pd.DataFrame, title: str, note: str) -> Figure:
     axis.set(xlim=(0, None), ylim=(0, 103))
     axis.grid(alpha=0.3)
     axis.legend(title=None, frameon=False)
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def noise_points(cells: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for
 from lacuna.reporting.drawing.core.networks import networks_of
-from lacuna.reporting.drawing.core.style import ORANGE, PAGE_WIDTH, bare, caption, finish, page, show, styled
+from lacuna.reporting.drawing.core.style import ORANGE, PAGE_WIDTH, bare, caption, lay_out, page, show, styled
 from lacuna.reporting.examples import Examples, choose
 
 SIDE = 8
@@ -109,7 +109,7 @@ def pipeline(stages: Stages, title: str, note: str) -> Figure:
     bars: dict[str, Any] = {"location": "bottom", "aspect": 30, "pad": 0.03}
     left.colorbar(zeros, ax=[*upper[:3], *lower[:3]], label="coefficient", **bars)
     right.colorbar(table, ax=[upper[3], lower[3]], label="table entry", **bars)
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def _image(axis: Axes, stages: Stages, after: int, title: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lacuna.attacks.advdrop import soft_round
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
-from lacuna.reporting.drawing.core.style import GREY, PAGE_WIDTH, finish, page, styled
+from lacuna.reporting.drawing.core.style import GREY, PAGE_WIDTH, lay_out, page, styled
 
 RULE = (
     "alpha falls from step to step of the attack; dashed: hard rounding, whose derivative is 0. The soft one is exact "
@@ -47,4 +47,4 @@ def rounding(
     left.legend(frameon=False)
     for axis in (left, right):
         axis.grid(alpha=0.3)
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")

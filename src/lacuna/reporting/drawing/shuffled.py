@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import read_frame, read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
-from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, finish, note_height, page, show, styled
+from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, lay_out, note_height, page, show, styled
 from lacuna.reporting.examples import Examples
 
 
@@ -72,4 +72,4 @@ def shuffled(
             axis.annotate(
                 text, (0.5, 0), (0, -12 - 13 * line), "axes fraction", "offset points", ha="center", color=colour
             )
-    return finish(figure, title, note)
+    return lay_out(figure, title, note)

@@ -11,7 +11,7 @@ from scipy.fft import dctn
 
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
-from lacuna.reporting.drawing.core.style import PAGE_WIDTH, finish, page, show, styled
+from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, show, styled
 from lacuna.reporting.examples import choose
 
 SIDE = 8
@@ -65,7 +65,7 @@ def spectrum(
         factor = 127 / max(1, int(np.abs(difference).max()))
         show(tile, (128 + difference * factor).astype(np.uint8))
         tile.set_title(f"{name}, {factor:.1f} times larger")
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def band_energy(images: np.ndarray) -> np.ndarray:

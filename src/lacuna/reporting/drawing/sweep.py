@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from lacuna.errors import LacunaError
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
-from lacuna.reporting.drawing.core.style import PAGE_WIDTH, finish, page, styled, with_legend
+from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, styled, with_legend
 
 TOPS = {"percent": 103, "score": 1.03}  # of an axis, by the unit of its numbers
 MARKERS = "osD^vPX*"
@@ -56,7 +56,7 @@ def sweep(
         axis.set(title=textwrap.fill(panel["panel"], LETTERS), xlabel=panel["x"], ylabel=panel["y"])
     for axis in list(axes):
         axis.set_axis_off()  # the last line may not be full
-    return finish(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{RULE}\n{note}")
 
 
 def sweep_points(cells: pd.DataFrame, columns: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from lacuna.errors import LacunaError
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
-from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, finish, page, styled
+from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, lay_out, page, styled
 
 COLUMNS = ["value", "ci_low", "ci_high", "printed"]
 
@@ -38,7 +38,7 @@ def tradeoff(cells: pd.DataFrame, attack: str, title: str, note: str) -> Figure:
     left.set(title="paper (printed)", ylabel="defense rate in percent", ylim=(0, 103))
     right.set(title=f"ours: {first['dataset']}, scale {first['scale']}")
     rule = f"Labels: keep probability p, 1 is the standard network. Attack {attack}. Bars: 95 % Wilson intervals."
-    return finish(figure, title, f"{rule}\n{note}")
+    return lay_out(figure, title, f"{rule}\n{note}")
 
 
 def tradeoff_points(cells: pd.DataFrame, attack: str) -> pd.DataFrame:

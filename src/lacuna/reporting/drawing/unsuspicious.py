@@ -17,7 +17,7 @@ from lacuna.reporting.drawing.core.style import (
     PAGE_WIDTH,
     bare,
     caption,
-    finish,
+    lay_out,
     outline,
     page,
     show,
@@ -86,4 +86,4 @@ def unsuspicious(views: Sequence[Seen], mask: np.ndarray, model: str, title: str
     figure.colorbar(drawn, ax=list(lower), label="saliency density", aspect=15, pad=0.02, ticks=[0, brightest])
     lower[-1].images[0].colorbar.ax.set_yticklabels(["0", f"{brightest:.2g}"])
     rule = f"Saliency model: {model}. Outlined: the foreground. [x]: wrong prediction."
-    return finish(figure, title, f"{rule}\n{note}")
+    return lay_out(figure, title, f"{rule}\n{note}")

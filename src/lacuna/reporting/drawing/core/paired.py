@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Settings, note_for
-from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, caption, finish, page, show, styled
+from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, caption, lay_out, page, show, styled
 from lacuna.reporting.examples import Examples, choose
 
 ROWS = 4  # images of a figure
@@ -42,7 +42,7 @@ def paired(rows: Sequence[Sequence[View]], names: Sequence[str], truth: Sequence
         for axis, view in zip(line, views, strict=True):
             _draw(axis, view, letters)
         line[0].set_ylabel(textwrap.fill(label, LETTERS), rotation=0, ha="right", va="center")
-    return finish(figure, title, f"Left: the true label. Below each image: the prediction, [x] where wrong.\n{note}")
+    return lay_out(figure, title, f"Left: the true label. Below each image: the prediction, [x] where wrong.\n{note}")
 
 
 def _draw(axis: Axes, view: View, letters: int) -> None:

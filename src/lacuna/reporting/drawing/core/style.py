@@ -87,7 +87,7 @@ def note_height(note: str, width: float) -> float:
     return LINE_HEIGHT * len(wrapped(note, width).splitlines())
 
 
-def finish(figure: Figure, title: str, note: str) -> Figure:
+def lay_out(figure: Figure, title: str, note: str) -> Figure:
     """Title above, note (scale, dataset, rules) below, both wrapped to the figure's width."""
     width = figure.get_figwidth()
     figure.suptitle(wrapped(title, 0.8 * width), fontsize=FONT_SIZE + 2)
