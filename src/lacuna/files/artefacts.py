@@ -183,8 +183,23 @@ def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) ->
     from safetensors.torch import save_file
 
     with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        save_file(separate(tensors), temporary)
     record.write(path)
+
+
+def separate(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The tensors as safetensors takes them: on the CPU, contiguous, each in memory of its own.
+
+    Weights that a network uses twice stand in the file under each of their names.
+    """
+    made: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        place = plain.untyped_storage().data_ptr()
+        made[name] = plain.clone() if place in taken else plain
+        taken.add(place)
+    return made
 
 
 def write_split(

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lacuna.files.artefacts import atomic_path
+from lacuna.files.artefacts import atomic_path, separate
 from lacuna.files.owner import remove_leftovers
 
 EVERY, SHARE = 3.0, 20  # a loop of short steps saves after 3 seconds, and after 20 times what the last save took
@@ -45,7 +45,7 @@ class Resumable:
     def save(self, done: int, tensors: Mapping[str, Tensor]) -> None:
         """Replaces the state by ``tensors`` after ``done`` steps."""
         start = time.monotonic()
-        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        kept = separate(tensors)
         note = json.dumps({"content": _content(kept), "digest": self.digest, "done": done}, sort_keys=True)
         with atomic_path(self.path) as temporary:
             save_file(kept, temporary, {"state": note})

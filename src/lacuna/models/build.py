@@ -16,6 +16,7 @@ from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
 from lacuna.models.pretrained import torchvision_network
 from lacuna.models.regularisers import add_regularisers
 from lacuna.models.thermometer import Thermometer
+from lacuna.models.ties import names_covered, refuse_contradictions
 from lacuna.numerics.seeding import derive
 
 
@@ -104,16 +105,24 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: str) -> None:
-    """Copies a checkpoint into ``model``. Raises `LacunaError`, which names the first tensor that does not fit."""
+    """Copies a checkpoint into ``model``. Raises `LacunaError`, which names the first tensor that does not fit.
+
+    Of tensors that share memory in the network, the checkpoint may leave out all but one that has the whole of it, as
+    safetensors.torch.save_model does. Those that it has must agree.
+    """
     expected = model.state_dict()
-    for name in sorted(expected.keys() | tensors.keys()):
+    for name in sorted((expected.keys() - names_covered(expected, tensors)) | tensors.keys()):
         ours, theirs = expected.get(name), tensors.get(name)
         if ours is None or theirs is None or ours.shape != theirs.shape or ours.dtype != theirs.dtype:
             raise LacunaError(f"{path}: tensor '{name}' does not fit the network; made with other settings?")
     for name, module in model.named_modules():
         if isinstance(module, Defect) and not _is_mask(tensors[f"{name}.mask"], module.mask):
             raise LacunaError(f"{path}: tensor '{name}.mask' is no mask of the network; made with other settings?")
-    model.load_state_dict(tensors)
+    try:
+        model.load_state_dict(tensors, strict=False)  # the names were compared above
+    except RuntimeError as error:
+        raise LacunaError(f"{path} cannot be copied into the network: {str(error).splitlines()[-1].strip()}") from None
+    refuse_contradictions(model.state_dict(), tensors, path)
 
 
 def _is_mask(found: Tensor, drawn: Tensor) -> bool:

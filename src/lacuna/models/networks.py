@@ -19,6 +19,7 @@ from lacuna.language.declared import resolve
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model, load_weights
 from lacuna.models.layers import Normalise
+from lacuna.models.ties import copy_network
 
 
 def new_network(settings: dict[str, Any], mean: Tensor, std: Tensor) -> nn.Sequential:
@@ -52,7 +53,7 @@ def _from_factory(factory: str, arguments: dict[str, Any]) -> nn.Module:
             raise LacunaError(f"{factory} does not take {arguments}: {error}") from None
         if not isinstance(network, nn.Module):
             raise LacunaError(f"{factory} gave an object of type {type(network).__name__}; allowed: a torch module")
-        return deepcopy(network)
+        return copy_network(network)
 
 
 class Ensemble(nn.Module):

@@ -24,6 +24,7 @@ class Adopt(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/seeding",
     )

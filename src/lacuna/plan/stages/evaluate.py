@@ -30,6 +30,7 @@ class Evaluate(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/images",
         "numerics/seeding",

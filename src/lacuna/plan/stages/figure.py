@@ -40,6 +40,7 @@ class Figure(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/images",
         "numerics/seeding",

@@ -24,6 +24,7 @@ class Gradient(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/images",
         "numerics/seeding",

@@ -25,6 +25,7 @@ class Select(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/images",
         "numerics/seeding",

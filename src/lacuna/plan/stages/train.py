@@ -34,6 +34,7 @@ class Train(Stage):
         "models/pretrained",
         "models/regularisers",
         "models/thermometer",
+        "models/ties",
         "numerics/device",
         "numerics/images",
         "numerics/seeding",
