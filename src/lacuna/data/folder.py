@@ -14,6 +14,7 @@ from lacuna.errors import LacunaError
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
+PHOTOGRAPH = "MPO"  # Pillow's name of CIPA DC-007: a JPEG with further pictures behind it
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
 
     ``resize`` is exact (another size is refused), stretch (bilinear, the aspect changes), or crop (scaled until it
     covers the size, then cropped at the centre). Raises `LacunaError` for a file that cannot be read, and for an image
-    that would lose something: transparent parts, more than 8 bits, several frames.
+    that would lose something: transparent parts, more than 8 bits, several frames. Of a photograph in several pictures
+    (MPO, which phones write as .jpg) the first is read: the others are previews, other views, depth or brightness.
     """
     channels, height, width = image
     try:
@@ -130,7 +132,7 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
 def _refuse_loss(path: Path, file: Image.Image) -> None:
     if file.mode not in EIGHT_BIT_MODES:
         raise LacunaError(f"{path} has more than 8 bits per channel (mode {file.mode}); save it with 8")
-    if getattr(file, "n_frames", 1) > 1:
+    if file.format != PHOTOGRAPH and getattr(file, "n_frames", 1) > 1:
         raise LacunaError(f"{path} has {getattr(file, 'n_frames', 1)} frames; save one of them as an image")
     if file.has_transparency_data and file.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise LacunaError(f"{path} is transparent in parts; save it on a background")
