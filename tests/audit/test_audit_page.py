@@ -149,7 +149,7 @@ def test_colours_are_told_apart_by_everyone() -> None:
     pairs = [(named[one], named[other]) for one in ("ink", "quiet", "blue") for other in ("paper", "soft")]
     pairs += re.findall(r"{ color: (#[0-9a-f]+); background: (#[0-9a-f]+); }", css)
     shades = re.findall(r"\.h\d+ { background: (#[0-9a-f]{6}); }", css)
-    assert len(shades) == page_module.LEVELS + 1
+    assert len(shades) == page_module.SHADES + 1
     pairs += [(named["ink"], shade) for shade in shades]
     assert len(pairs) > 20
     assert {pair: contrast(*pair) for pair in pairs if contrast(*pair) < 4.5} == {}
