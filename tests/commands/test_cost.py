@@ -125,7 +125,7 @@ def test_adversarial_training_costs_a_pass_more_per_step(root: Path, model: str,
     ("method", "budget", "passes"),
     [
         ("fgsm", {"epsilon": "4/255"}, 1),
-        ("pgd", {"epsilon": "8/255", "step": "1/255", "steps": 5, "random_start": True, "restarts": 3}, 15),
+        ("pgd", {"epsilon": "8/255", "step": "2/255", "steps": 5, "random_start": True, "restarts": 3}, 15),
         ("apgd_t", {"epsilon": "8/255", "steps": 5, "targets": 4, "restarts": 2}, 40),
         ("square", {"epsilon": "8/255", "queries": 300}, 300),
         (
