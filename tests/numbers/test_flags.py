@@ -168,6 +168,35 @@ def test_several_trainings_give_means_and_every_flag_that_stands_in_any() -> Non
     )
 
 
+def unchecked(parts: dict[str, dict[Origin, pd.DataFrame]]) -> pd.DataFrame:
+    """The cells of the same table without its checks, over the trainings in these folders."""
+    found = {(name, origin): frame for name, part in parts.items() for origin, frame in part.items()}
+    printed = pd.DataFrame(columns=["row", "column", "target", "attack", "value"])
+    asked = {key: value for key, value in settings().items() if key != "checks"}
+    asked |= {"replicas": list(parts)} if len(parts) > 1 else {}
+    return table_cells(asked, found, printed, dict.fromkeys(found, "d"))
+
+
+def test_any_table_has_flags_where_one_stands_and_values_stay() -> None:
+    plain, odd = unchecked({BASE: outcomes(EVEN)}), unchecked({BASE: outcomes(EVEN, 0.5)})
+    assert list(plain.columns) == CELL_COLUMNS
+    assert list(odd.columns) == [*CELL_COLUMNS[:-1], "flags", CELL_COLUMNS[-1]]
+    assert flagged(odd, FLAT) == set(product(ROWS, ["pgd", "pgd, transfer"]))
+    pd.testing.assert_frame_equal(odd[CELL_COLUMNS], plain)
+
+
+def test_doubts_of_any_training_are_flags_of_the_cells_that_count_their_lines() -> None:
+    first, second = outcomes(EVEN), outcomes(EVEN, seed=1)
+    target = Origin("evaluate", "white", ROWS[0])
+    second[target] = second[target].assign(doubts="odd")
+    lines = second[Origin("evaluate", "transfer", ROWS[1])]
+    lines["doubts"] = np.where(lines["attack"] == "none", "", "odd; strange")
+    frame = unchecked({BASE: first, f"{BASE}-seed1": second})
+    held = {(line["row"], line["column"]): line["flags"] for line in frame.to_dict("records") if line["flags"]}
+    own = {(ROWS[0], column): "odd" for column in ("clean", "pgd", "square", "cw")}
+    assert held == own | {(ROWS[1], "pgd, transfer"): "odd; strange"}
+
+
 # Rendered ------------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +228,22 @@ def test_marks_stand_beside_numbers_and_are_explained() -> None:
     assert shown.count(r"\toprule") == 3
     assert list(wide_table(frame).columns[:3]) == ["target", "row", "clean"]
     assert "No cell is marked" in table_markdown(cells(EVEN), "A title", "A paper", ["A note."], panels)
+
+
+def test_a_plain_table_says_its_flags_beside_numbers_and_below() -> None:
+    frame = unchecked({BASE: outcomes(EVEN, 0.5)})
+    text = table_markdown(frame, "A title", "A paper", ["A note."])
+    line = next(line for line in text.splitlines() if line.startswith(f"| {ROWS[0]}") or f"| {ROWS[0]} |" in line)
+    assert line.count("20.00 **a**") == 1
+    assert line.count("70.00 **a**") == 1
+    assert "* **a**, zero gradients: at more than 5 %" in text
+    shown = table_latex(frame, "A title_1", "A paper", ["A note."])
+    assert r"70.00\textsuperscript{a}" in shown
+    assert r"A title\_1" in shown
+    assert "Marks: a: zero gradients. A note." in shown
+    plain = unchecked({BASE: outcomes(EVEN)})
+    assert wide_table(frame).equals(wide_table(plain))
+    assert "**a**" not in table_markdown(plain, "A title", "A paper", [])
 
 
 # The source ----------------------------------------------------------------------------------------------------

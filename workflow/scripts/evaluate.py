@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lacuna.evaluation.defenses import defend
+from lacuna.evaluation.doubts import mark_doubts
 from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, join_outcomes
 from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
@@ -13,6 +14,7 @@ from lacuna.files.digests import planned_code
 from lacuna.files.named import named_inputs
 from lacuna.files.states import Resumable
 from lacuna.foreign.parts import watched
+from lacuna.foreign.probes import doubts_in, doubts_of
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import place_images, prepare_torch
@@ -38,6 +40,7 @@ with job(snakemake) as say:
     predictions = Predictions(model, batch, state, say)
     attacked = [tensors["image"] for _, tensors in sets]
     with watched(model):
+        doubts = doubts_of(model, data["images"])
         clean = clean_answers(predictions, place_images(data["images"], device), attacked)
         frames = [clean_outcomes(data["labels"], clean)]
         for source, tensors in sets:
@@ -47,6 +50,7 @@ with job(snakemake) as say:
                 frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
     accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
     record.volatile |= {"device": device, "batch": batch}
-    write_frame(str(target), join_outcomes(frames), record)
+    of_sets = {(code, source): doubts_in(tensors) for source, tensors in sets for code in codes_of(tensors)}
+    write_frame(str(target), mark_doubts(join_outcomes(frames), doubts, of_sets), record)
     state.finish()
     say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

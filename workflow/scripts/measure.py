@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lacuna.evaluation.doubts import mark_doubts
 from lacuna.evaluation.quality import BATCH, measure_quality, missing_reason
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset, read_foreground
 from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.score import foreground_scores
+from lacuna.foreign.probes import doubts_in
 from lacuna.jobs.job import job
 from lacuna.numerics.device import prepare_torch
 
@@ -49,4 +51,5 @@ with job(snakemake) as say:
     record.facts["versions"] = {name: version(name) for name in ("pyiqa", "scikit-image")}
     record.facts["saliency"] = {name: str(model.label) for name, model in models.items()}
     record.volatile |= {"device": device}
-    write_frame(snakemake.output.measures, pd.concat(frames, ignore_index=True), record)
+    lines = mark_doubts(pd.concat(frames, ignore_index=True), doubts_in(tensors), {})
+    write_frame(snakemake.output.measures, lines, record)

@@ -77,6 +77,14 @@ def attack_code(method: str, budget: Mapping[str, Any]) -> str:
     return "_".join([name, *filter(None, values), *(re.sub("[^a-z0-9.]", "", part.lower()) for part in own)])
 
 
+def loss_of(code: str) -> str:
+    """What the attack behind a code follows the gradient of, as its method says; empty for code ``none``."""
+    if code.startswith("own_"):
+        return OWN_METHOD.loss
+    names = [name for name in METHODS if code == name or code.startswith(f"{name}_")]
+    return METHODS[max(names, key=len)].loss if names else ""
+
+
 def _coded(parameter: Parameter, value: Any) -> str:
     """A parameter as a code shows it; empty where it does not."""
     if parameter.letter is None or value is None or value is False:

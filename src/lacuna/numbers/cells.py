@@ -8,8 +8,17 @@ import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
 from lacuna.language.codes import Ensembles, Origin, arch_code, network_of, origin_of, source_code, variant_code
+from lacuna.language.doubts import joined
 from lacuna.language.exhibits import BOUNDED_METRICS, CLEAN_METRICS
-from lacuna.numbers.flags import CHECK_COLUMNS, common_sample, companions, flag_columns, images_right_on_all_rows
+from lacuna.numbers.flags import (
+    CHECK_COLUMNS,
+    FLAGS,
+    all_flags,
+    common_sample,
+    companions,
+    flag_columns,
+    images_right_on_all_rows,
+)
 from lacuna.numbers.metrics import (
     PERCENT,
     CellSettings,
@@ -38,7 +47,6 @@ CELL_COLUMNS = [
 SEED_COLUMNS = ["seed_low", "seed_high"]  # after seeds, where there are several
 TEXT_COLUMNS = ("beaten_by", "flags")  # of the `CHECK_COLUMNS`
 COMPANIONS = ["robust_accuracy_all", "sdr_common", "fooled_source_share"]
-SEPARATOR = "; "  # between the parts of a text column
 T = TypeVar("T")
 
 
@@ -49,8 +57,9 @@ def compute_cells(
 
     ``settings`` are those of the rule cells. Its key ``ensembles`` (optional) names the members of every ensemble among
     the cells' models. Its key ``checks`` (optional) says of every cell what it is checked for; such a table has the
-    `CHECK_COLUMNS` too, before the provenance. ``outcomes``, and ``digests`` of their provenance, are keyed by their
-    origins. ``printed`` has the paper's cells: row, column, target (empty where it names none), attack, value.
+    `CHECK_COLUMNS` too, before the provenance. Any table with a flag has the column `FLAGS` there. ``outcomes``, and
+    ``digests`` of their provenance, are keyed by their origins. ``printed`` has the paper's cells: row, column, target
+    (empty where it names none), attack, value.
     """
     right = images_right_on_all_rows(outcomes)
     paper = _printed_cells(printed)
@@ -63,7 +72,15 @@ def compute_cells(
         line |= _against_paper(cell, line, theirs, settings)
         lines.append(line | shared | {"provenance": digests[origin_of(cell)]})
     frame = pd.DataFrame(lines, columns=CELL_COLUMNS)
-    return _with_checks(frame, settings, outcomes, right) if "checks" in settings else frame
+    frame = _with_checks(frame, settings, outcomes, right) if "checks" in settings else frame
+    flags = all_flags(settings["cells"], list(frame.get(FLAGS, [""] * len(frame))), outcomes)
+    return _with_flags(frame, flags) if FLAGS in frame or any(flags) else frame
+
+
+def _with_flags(frame: pd.DataFrame, flags: Sequence[str]) -> pd.DataFrame:
+    """The cells with a column of flags, the last before the provenance where there is none yet."""
+    columns = list(frame.columns) if FLAGS in frame else [*frame.columns[:-1], FLAGS, frame.columns[-1]]
+    return frame.assign(**{FLAGS: flags})[columns]
 
 
 def _printed_cells(printed: pd.DataFrame) -> dict[tuple[Any, Any, Any], Any]:
@@ -100,11 +117,13 @@ def table_cells(
     if len(seeds) == 1:
         return seeds[0]
     checked = CHECK_COLUMNS if "checks" in settings else []
+    flagged = checked or [FLAGS] * any(FLAGS in one for one in seeds)
     provenance = [" ".join(each) for each in zip(*(one["provenance"] for one in seeds), strict=True)]
     frame = seeds[0].assign(**_means_over_seeds(settings, seeds, outcomes))
     frame = frame.assign(n=np.min([one["n"] for one in seeds], axis=0), seeds=len(seeds), provenance=provenance)
     frame = frame.assign(**_checks_over_seeds(settings, seeds, outcomes)) if checked else frame
-    return frame[[*CELL_COLUMNS[:-1], *checked, *SEED_COLUMNS, CELL_COLUMNS[-1]]]
+    frame = frame.assign(**{FLAGS: _texts_over_seeds(seeds, FLAGS)})
+    return frame[[*CELL_COLUMNS[:-1], *flagged, *SEED_COLUMNS, CELL_COLUMNS[-1]]]
 
 
 def _means_over_seeds(
@@ -161,14 +180,8 @@ def _common_intervals(
 
 def _texts_over_seeds(seeds: Sequence[pd.DataFrame], name: str) -> list[str]:
     """A text column of each cell, with the parts that stand in any seed, each part once."""
-    columns = [one[name] for one in seeds]
-    return [_each_once(texts) for texts in zip(*columns, strict=True)]
-
-
-def _each_once(texts: Sequence[str]) -> str:
-    """The parts of all texts, each part once."""
-    parts = [part for text in texts for part in text.split(SEPARATOR) if part]
-    return SEPARATOR.join(dict.fromkeys(parts))
+    columns = [one.get(name, [""] * len(one)) for one in seeds]
+    return [joined(texts) for texts in zip(*columns, strict=True)]
 
 
 def _of_seed(files: Mapping[SeedOrigin, T], folder: str) -> dict[Origin, T]:

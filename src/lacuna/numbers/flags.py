@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lacuna.language.attacks import loss_of
+from lacuna.language.codes import origin_of
+from lacuna.language.doubts import COLUMN, joined
 from lacuna.language.methods import CROSS_ENTROPY
 from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
@@ -20,7 +23,8 @@ LESS = "an attack that knows less does better"
 FLAT_SHARE = 0.05  # of the attacked images; above it the gradient has too little to say
 MCNEMAR_LEVEL = 0.01  # of the exact test; a table makes hundreds of comparisons, nearly all clear the other way
 TRANSFERRED, QUERIES, GRADIENTS = range(3)  # what an attack knows of the target
-CHECK_COLUMNS = ["sdr_common_n", "sdr_common_low", "sdr_common_high", "zero_gradients", "beaten_by", "flags"]
+FLAGS = "flags"
+CHECK_COLUMNS = ["sdr_common_n", "sdr_common_low", "sdr_common_high", "zero_gradients", "beaten_by", FLAGS]
 
 # What a cell is checked for: ball, larger (a code), loss. They are texts, empty where they do not apply.
 Check = Mapping[str, str]
@@ -84,6 +88,32 @@ def _flags(
     }
     flags = "; ".join(flag for flag, holds in found.items() if holds)
     return {"zero_gradients": flat, "beaten_by": "; ".join(beaten), "flags": flags}
+
+
+def all_flags(cells: Sequence[CellSettings], checked: Sequence[str], outcomes: Outcomes) -> list[str]:
+    """The flags of every cell, as texts like those of `flag_columns`, which are ``checked``.
+
+    Beside these every cell is looked at for zero gradients and for doubts about code of the user's own.
+    """
+    return [
+        joined([FLAT if _is_flat(cell, outcomes) else "", text, *_doubts(cell, outcomes)])
+        for cell, text in zip(cells, checked, strict=True)
+    ]
+
+
+def _is_flat(cell: CellSettings, outcomes: Outcomes) -> bool:
+    """Whether an attack that follows the cross-entropy has no gradient at more than `FLAT_SHARE` of its images."""
+    followed = loss_of(cell["attack"]) == CROSS_ENTROPY and not origin_of(cell).measures
+    if not followed or "source_flat" not in lines_of(cell, outcomes):  # of another program's outcomes
+        return False
+    return (zero_gradient_share(cell, outcomes) or 0) > 100 * FLAT_SHARE
+
+
+def _doubts(cell: CellSettings, outcomes: Outcomes) -> list[str]:
+    """The doubts about a cell's targets and its attack."""
+    targets = cell.get("pair") or [cell["target"]]
+    lines = [lines_of({**cell, "target": target}, outcomes) for target in targets]
+    return [str(text) for part in lines if COLUMN in part for text in part[COLUMN].dropna().unique()]
 
 
 def does_better(first: Sample, second: Sample) -> bool:

@@ -1,9 +1,10 @@
 """Runs all budgets of one attack on one source, and collects what the file of an adversarial set holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,18 @@ from torch import Tensor, nn
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
-from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
+from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images, seed_globally
 from lacuna.data.own_files import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
 from lacuna.files.artefacts import stable_part
 from lacuna.files.contents import IMAGES, read_adversarial
 from lacuna.files.states import Resumable
+from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
+from lacuna.language.attacks import METHODS
+from lacuna.language.doubts import ATTACK_DRAWS
+from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 
 
@@ -77,6 +82,7 @@ def attack_grid(
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
     grid = Grid({"image": originals.ids, "label": labels, "source_clean": predict(model, images, batch)})
     grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
+    grid.tensors |= doubts_as_tensors(_doubts(settings, model, victim, originals))
     for code, budget in settings["budgets"].items():
         attempt = Attempt(f"{code} on {source}", settings["method"], budget)
         draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
@@ -92,6 +98,21 @@ def attack_grid(
             say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
         grid.states.append(state)
     return grid
+
+
+def _doubts(
+    settings: Mapping[str, Any], model: nn.Module | None, victim: nn.Module | None, originals: Originals
+) -> list[str]:
+    """The doubts about a source of the user's own, and about the first budget of an attack of the user's own."""
+    found = doubts_of(model, originals.images)
+    if settings["method"] in METHODS:
+        return found
+    attempt = Attempt("", settings["method"], next(iter(settings["budgets"].values())))
+    function, arguments = attempt.function(), attempt.arguments()
+    x, labels = as_pixels(originals.images[:PROBE]), originals.labels[:PROBE]
+    make = partial(cast("Callable[..., Tensor]", function), victim, x, labels, **arguments)
+    alike = repeats(make, partial(seed_globally, settings["seed"]))
+    return found if alike else [*found, ATTACK_DRAWS]
 
 
 def read_like(path: str, data: dict[str, Tensor], ids: Tensor) -> dict[str, Tensor]:

@@ -151,7 +151,7 @@ def adversarial_images(
     progress, size = Progress(attempt.name, "image", len(images), say, done), method.group or batch
 
     def work(part: slice) -> dict[str, Tensor]:
-        _seed_globally(derive(supplies.draws.seed, "batch", part.start))
+        seed_globally(derive(supplies.draws.seed, "batch", part.start))
         x = as_pixels(images[part])
         found = _as_examples(function(model, x, labels[part], **arguments, **supplies.part(method, part)))
         return _tensors(model, supplies.resize(x, found, part, attempt.budget.get("match")), x)
@@ -169,7 +169,8 @@ def _join(made: Mapping[str, Tensor], new: dict[str, Tensor]) -> dict[str, Tenso
     return {name: torch.cat([made[name].to(new[name].device), new[name]]) for name in new} if made else new
 
 
-def _seed_globally(seed: int) -> None:
+def seed_globally(seed: int) -> None:
+    """Seeds the global random generators of torch, numpy and Python, for code of the user's own."""
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)

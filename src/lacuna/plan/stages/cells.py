@@ -18,6 +18,7 @@ class Cells(Stage):
         "language/attacks",
         "language/codes",
         "language/declared",
+        "language/doubts",
         "language/methods",
         "language/models",
         "numbers/cells",

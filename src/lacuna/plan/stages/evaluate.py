@@ -14,13 +14,16 @@ class Evaluate(Stage):
     outputs = {"outcomes": "evaluate/{suite}/{target}.parquet"}
     modules = (
         "evaluation/defenses",
+        "evaluation/doubts",
         "evaluation/outcomes",
         "evaluation/predictions",
         "evaluation/smoothing",
         "files/states",
+        "foreign/probes",
         "language/architectures",
         "language/attacks",
         "language/declared",
+        "language/doubts",
         "language/methods",
         "language/models",
         "models/blueprint",

@@ -14,8 +14,11 @@ class Gradient(Stage):
     outputs = {"measures": "gradient/loss/{target}.parquet"}
     modules = (
         "evaluation/gradients",
+        "evaluation/doubts",
+        "foreign/probes",
         "language/architectures",
         "language/declared",
+        "language/doubts",
         "language/models",
         "models/blueprint",
         "models/build",

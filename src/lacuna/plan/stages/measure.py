@@ -16,12 +16,15 @@ class Measure(Stage):
     outputs = {"measures": "measure/{attack}/{source}.parquet"}
     modules = (
         "evaluation/quality",
+        "evaluation/doubts",
         "foreground/deepgaze",
         "foreground/saliency",
         "foreground/score",
         "foreground/standins",
+        "foreign/probes",
         "language/architectures",
         "language/declared",
+        "language/doubts",
         "language/methods",
         "language/models",
         "numerics/device",

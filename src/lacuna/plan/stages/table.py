@@ -20,6 +20,7 @@ class Table(Stage):
         "language/attacks",
         "language/codes",
         "language/declared",
+        "language/doubts",
         "language/methods",
         "language/models",
         "numbers/flags",
@@ -27,6 +28,7 @@ class Table(Stage):
         "numbers/statistics",
         "reporting/tables/flagged",
         "reporting/tables/marks",
+        "reporting/tables/meanings",
         "reporting/tables/pattern",
         "reporting/tables/render",
     )

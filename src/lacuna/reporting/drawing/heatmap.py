@@ -33,7 +33,7 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     rows = list(dict.fromkeys(zip(cells["target"], cells["row"], strict=True)))
     flags = flag_letters(cells)
     figure = page(WIDTH, 1.6 + (LINE * len(rows) + HEADS) * max(1, len(set(panels.values()))))
-    axes = _in_panels(figure, cells, panels, rows, flags) if panels else _beside_printed(figure, cells, rows)
+    axes = _in_panels(figure, cells, panels, rows, flags) if panels else _beside_printed(figure, cells, rows, flags)
     metrics = [metric for metric in dict.fromkeys(cells["metric"]) if metric != "test_accuracy"]
     label = ", ".join(metric.replace("_", " ") for metric in metrics)
     figure.colorbar(axes[0].collections[0], ax=axes, label=f"{label} in percent", pad=0.01, aspect=40)
@@ -41,12 +41,14 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     return lay_out(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
 
 
-def _beside_printed(figure: Figure, cells: pd.DataFrame, rows: list[tuple[str, str]]) -> list[Axes]:
+def _beside_printed(
+    figure: Figure, cells: pd.DataFrame, rows: list[tuple[str, str]], flags: Mapping[str, str]
+) -> list[Axes]:
     first = cells.iloc[0]
     titles = {"printed": "paper (printed)", "value": f"ours: {first['dataset']}, scale {first['scale']}"}
     axes = list(figure.subplots(1, 2, sharey=True))
     for axis, (column, name) in zip(axes, titles.items(), strict=True):
-        _panel(axis, cells, column, rows, {})
+        _panel(axis, cells, column, rows, flags if column == "value" else {})
         axis.set(title=name, xlabel="source of the adversarial examples", ylabel="")
     return axes
 

@@ -6,21 +6,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment
 
-from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS, MCNEMAR_LEVEL
-from lacuna.reporting.tables.marks import cell_marks, flag_letters
+from lacuna.numbers.flags import MCNEMAR_LEVEL
+from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
+from lacuna.reporting.tables.meanings import MEANINGS
 from lacuna.reporting.tables.pattern import count_range
-
-MEANINGS = {
-    FLAT: (
-        f"at more than {100 * FLAT_SHARE:g} % of the images the cross-entropy has no gradient at all on the attack's "
-        "source (zero_gradients has the share), so an attack that follows it is blind there"
-    ),
-    LARGER: "the same attack with twice the budget leaves more images right, though it may do all that the smaller may",
-    LESS: (
-        "an attack with the same budget that sees scores or decisions only, or was made on another network, leaves "
-        "fewer images right (beaten_by names it), so this number is too high"
-    ),
-}
 
 _MARKDOWN = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True).from_string(
     """\
@@ -109,7 +98,7 @@ def flagged_latex(
     values = zip(cells["value"], cell_marks(cells, flags), strict=True)
     texts = [_number(value) + (rf"\textsuperscript{{{marks}}}" if marks else "") for value, marks in values]
     first = cells.iloc[0]
-    marked = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items()) or "no cell is marked"
+    marked = flags_in_a_caption(flags) or "no cell is marked"
     caption = (
         f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; accuracy in percent. Marks: {marked}."
     )

@@ -18,3 +18,8 @@ def cell_marks(cells: pd.DataFrame, flags: Mapping[str, str]) -> list[str]:
     own = list(cells["flags"]) if flags else [""] * len(cells)
     parts = [text.split("; ") if isinstance(text, str) else [] for text in own]
     return ["".join(letter for flag, letter in flags.items() if flag in part) for part in parts]
+
+
+def flags_in_a_caption(flags: Mapping[str, str]) -> str:
+    """The letters and names of flags in one text; empty without any."""
+    return "; ".join(f"{letter}: {flag}" for flag, letter in flags.items())

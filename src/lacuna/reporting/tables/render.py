@@ -7,6 +7,8 @@ from jinja2 import Environment
 
 from lacuna.numbers.metrics import DISTANCE, PERCENT
 from lacuna.reporting.tables import flagged
+from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
+from lacuna.reporting.tables.meanings import flag_sentences
 from lacuna.reporting.tables.pattern import count_range, pattern_sentences, plural_metric
 
 UNIT_WORDS = {
@@ -112,10 +114,12 @@ def table_markdown(
 
     A table with flags has its columns in ``panels`` (`flagged_markdown`).
     """
-    if "flags" in cells:
-        return flagged.flagged_markdown(cells, title, paper, notes, panels or {})
+    if panels:
+        return flagged.flagged_markdown(cells, title, paper, notes, panels)
     first, printed = cells.iloc[0], cells["printed"].notna()
-    frame = _pivot(cells, _three(cells) if printed.any() else _texts(cells, "value"), missing="-")
+    flags = flag_letters(cells)
+    texts = _marked(_three(cells) if printed.any() else _texts(cells, "value"), cells, flags, " **{}**")
+    frame = _pivot(cells, texts, missing="-")
     comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
     return _MARKDOWN.render(
         exhibit=first["exhibit"],
@@ -129,8 +133,14 @@ def table_markdown(
         comparable=comparable if printed.any() else first["scale"] == "paper",
         head=frame.columns,
         rows=frame.to_numpy().tolist(),
-        notes=[*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)],
+        notes=[*flag_sentences(flags), *notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)],
     )
+
+
+def _marked(texts: pd.Series, cells: pd.DataFrame, flags: Mapping[str, str], form: str) -> pd.Series:
+    """The texts of cells, and after them in a ``form`` the letters of their flags."""
+    marks = cell_marks(cells, flags)
+    return texts + pd.Series([form.format(letters) if letters else "" for letters in marks], index=texts.index)
 
 
 def _three(cells: pd.DataFrame) -> pd.Series:
@@ -168,13 +178,17 @@ def table_latex(
     cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
 ) -> str:
     """The table for a paper, with booktabs rules. Scale, dataset and notes stand in the caption."""
-    if "flags" in cells:
-        return flagged.flagged_latex(cells, title, paper, notes, panels or {}, escape_latex)
-    frame = _pivot(cells, _texts(cells, "value"), missing="-")
+    if panels:
+        return flagged.flagged_latex(cells, title, paper, notes, panels, escape_latex)
+    flags = flag_letters(cells)
+    frame = _pivot(cells, _marked(_texts(cells, "value"), cells, flags, r"\textsuperscript{{{}}}"), missing="-")
     first = cells.iloc[0]
     about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
-    caption = " ".join([about, *notes])
-    rows = [[escape_latex(text) for text in row] for row in frame.to_numpy().tolist()]
+    marks = [f"Marks: {flags_in_a_caption(flags)}."] if flags else []
+    caption = " ".join([about, *marks, *notes])
+    names, numbers = ["target", "row"], frame.drop(columns=["target", "row"]).to_numpy().tolist()
+    lines = zip(frame[names].to_numpy().tolist(), numbers, strict=True)
+    rows = [[*map(escape_latex, place), *texts] for place, texts in lines]
     return _LATEX.render(caption=escape_latex(caption), head=[escape_latex(name) for name in frame.columns], rows=rows)
 
 

@@ -47,7 +47,7 @@ def cells_of(settings: Settings, files: Files) -> tuple[pd.DataFrame, str]:
     cells = read_frame(files["cells"][0])
     incomparable = cells["printed"].notna() & cells["value"].notna() & cells["difference"].isna()
     scale, dataset = cells["scale"].iloc[0], cells["dataset"].iloc[0]
-    ours = "flags" in cells  # a table that no paper has
+    ours = "beaten_by" in cells  # a table that no paper has
     note = note_of(scale, dataset, ours or (scale == "paper" and not incomparable.any()))
     return cells, " ".join([note, *settings.get("notes", [])])
 

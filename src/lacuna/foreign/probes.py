@@ -1,0 +1,80 @@
+"""Looks twice at a few images, and says what is doubtful about a network, defense or attack of the user's own."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lacuna.foreign.parts import Foreign, OwnNetwork, own_parts
+from lacuna.language.doubts import BATCH, COLUMN, DEFENSE_DRAWS, DOUBTS, NETWORK_DRAWS, PROBABILITIES
+from lacuna.numerics.device import device_of
+from lacuna.numerics.images import as_pixels
+
+PROBE = 16  # images that are looked at
+ROUNDING = 1e-4  # of the largest number: two answers that differ by less are the same
+
+
+@torch.no_grad()
+def doubts_of(model: nn.Module | None, images: Tensor) -> list[str]:
+    """The `DOUBTS` about the parts of a model that are the user's; ``images`` are uint8 (N, C, H, W), N at least 1.
+
+    The first `PROBE` images are looked at. A model without such parts is not asked.
+    """
+    if model is None or not (parts := own_parts(model)):
+        return []
+    x = as_pixels(images[:PROBE].to(device_of(model)))
+    with kept_generators():
+        found = set(chain.from_iterable(_doubts(part, x) for part in parts))
+    return [doubt for doubt in DOUBTS if doubt in found]
+
+
+def _doubts(part: Foreign, x: Tensor) -> Iterator[str]:
+    network = isinstance(part, OwnNetwork)
+    first = part.answer(x)
+    if network and first.min() >= 0 and first.max() <= 1:
+        yield PROBABILITIES
+    if not same(first, part.answer(x)):
+        yield NETWORK_DRAWS if network else DEFENSE_DRAWS
+    elif not same(first, torch.cat([part.answer(some) for some in torch.tensor_split(x, 2) if len(some)])):
+        yield BATCH
+
+
+def same(first: Tensor, second: Tensor) -> bool:
+    """Whether two answers are the same up to rounding."""
+    largest = max(1.0, float(first.abs().max()))
+    return bool((first - second).abs().max() <= ROUNDING * largest)
+
+
+def repeats(make: Callable[[], Tensor], seed: Callable[[], None]) -> bool:
+    """Whether ``make`` gives the same twice, with the global random generators set by ``seed`` before each time."""
+    with kept_generators():
+        made = []
+        for _ in range(2):
+            seed()
+            made.append(make())
+    return same(*made)
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Afterwards the global random generators are as before, so that a look moves no later number."""
+    ours, theirs = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        yield
+    random.setstate(ours)
+    np.random.set_state(theirs)
+
+
+def doubts_as_tensors(found: list[str]) -> dict[str, Tensor]:
+    """Doubts as the tensor of an adversarial set, by its name: bool, one for each of the `DOUBTS`. None without any."""
+    return {COLUMN: torch.tensor([doubt in found for doubt in DOUBTS])} if found else {}
+
+
+def doubts_in(tensors: Mapping[str, Tensor]) -> list[str]:
+    """The doubts that an adversarial set's tensors state."""
+    stated = tensors[COLUMN].tolist() if COLUMN in tensors else []
+    return [doubt for doubt, stands in zip(DOUBTS, stated, strict=False) if stands]

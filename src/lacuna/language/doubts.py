@@ -1,0 +1,18 @@
+"""What is allowed to code of the user's own and yet doubtful: names that go from jobs to flags of tables. No torch."""
+
+from collections.abc import Iterable
+
+PROBABILITIES = "outputs like probabilities"
+NETWORK_DRAWS = "a network that answers at random"
+DEFENSE_DRAWS = "a defense that answers at random"
+BATCH = "answers that depend on the batch"
+ATTACK_DRAWS = "an attack that cannot be repeated"
+DOUBTS = (PROBABILITIES, NETWORK_DRAWS, DEFENSE_DRAWS, BATCH, ATTACK_DRAWS)
+COLUMN = "doubts"  # of outcomes and measures, and the name of a tensor of adversarial sets: only where there are any
+SEPARATOR = "; "  # between the parts of a text
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The parts of all texts as one text, each part once, in their order."""
+    parts = [part for text in texts for part in text.split(SEPARATOR) if part]
+    return SEPARATOR.join(dict.fromkeys(parts))

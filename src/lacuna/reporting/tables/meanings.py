@@ -1,0 +1,31 @@
+"""What each flag of a cell means, in words."""
+
+from collections.abc import Mapping
+
+from lacuna.language.doubts import ATTACK_DRAWS, BATCH, DEFENSE_DRAWS, NETWORK_DRAWS, PROBABILITIES
+from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS
+
+MEANINGS = {
+    FLAT: (
+        f"at more than {100 * FLAT_SHARE:g} % of the images the cross-entropy has no gradient at all on the attack's "
+        "source (source_flat in the outcomes says at which), so an attack that follows it is blind there"
+    ),
+    LARGER: "the same attack with twice the budget leaves more images right, though it may do all that the smaller may",
+    LESS: (
+        "an attack with the same budget that sees scores or decisions only, or was made on another network, leaves "
+        "fewer images right (beaten_by names it), so this number is too high"
+    ),
+    PROBABILITIES: (
+        "the network's answers lie in [0, 1] as after a softmax, where logits are expected, so a loss of logits has "
+        "little gradient"
+    ),
+    NETWORK_DRAWS: "the network gives another answer when it is asked again about the same images",
+    DEFENSE_DRAWS: "the defense gives another image when it is asked again about the same one",
+    BATCH: "the answer on an image depends on the images beside it, so the number depends on the size of a batch",
+    ATTACK_DRAWS: "the attack gives other images when it runs again with the same seed, so its number comes once",
+}
+
+
+def flag_sentences(flags: Mapping[str, str]) -> list[str]:
+    """A line for each flag: its letter, its name, its meaning."""
+    return [f"**{letter}**, {flag}: {MEANINGS[flag]}." for flag, letter in flags.items()]
