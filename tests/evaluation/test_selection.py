@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.evaluation.predictions import predict, predict_sure
 from lacuna.evaluation.selection import select_images
 
 
@@ -80,3 +81,39 @@ def test_too_few_images_is_one_sentence_with_the_key_to_change(selection: str, k
     assert f"{qualified + 1} are asked" in message
     assert selection in message
     assert all(name in message for name in predictions)
+
+
+# Where networks must be sure ------------------------------------------------------------------------------------
+
+
+class Said(nn.Module):
+    """A network whose logits stand in the first row of an image's pixels, ten times as large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.scale * x[:, 0, 0]
+
+
+@pytest.mark.parametrize("least", [0.3, 0.9, 0.99, 0.9999])
+@pytest.mark.parametrize("batch", [7, 500])
+def test_answers_below_the_confidence_count_as_none(least: float, batch: int) -> None:
+    images = torch.randint(0, 256, (300, 1, 4, 6), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    logits = 10 * images[:, 0, 0].double() / 255
+    shares = logits.exp() / logits.exp().sum(1, keepdim=True)
+    expected = torch.where(shares.amax(1) >= least, logits.argmax(1), -1)
+    found = predict_sure(Said().train(), images, batch, least)
+    assert torch.equal(found, expected)
+    assert torch.equal(predict(Said(), images, batch)[found >= 0], found[found >= 0])
+
+
+def test_the_number_of_images_is_the_largest_where_fewer_will_do() -> None:
+    labels, predictions = guesses(1)
+    qualified = sum(all(p[i] == label for p in predictions.values()) for i, label in enumerate(labels))
+    every = select_images(labels, predictions, 400, "sure", 0, at_most=True)
+    assert len(every) == qualified
+    assert select_images(labels, predictions, 20, "sure", 0, at_most=True).equals(every.head(20))
+    with pytest.raises(LacunaError, match=r"selection sure: 0 of 400 test images are right on net"):
+        select_images(labels, {"net": torch.full_like(labels, -1)}, 20, "sure", 0, at_most=True)

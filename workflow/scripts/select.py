@@ -4,7 +4,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lacuna.evaluation.predictions import predict
+from lacuna.evaluation.predictions import predict, predict_sure
 from lacuna.evaluation.selection import select_images
 from lacuna.files.artefacts import Record, write_frame
 from lacuna.files.contents import read_dataset
@@ -25,15 +25,18 @@ with job(snakemake) as say:
     inputs = [snakemake.input.images, *snakemake.input.checkpoints]
     record = Record("select", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
-    images, predictions = place_images(data["images"], device), {}
+    images, predictions, least = place_images(data["images"], device), {}, settings.get("confidence")
     checkpoints = iter(snakemake.input.checkpoints)
     for network in settings["networks"]:
         model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)
         with watched(model):
-            predictions[network["model"]] = predict(model, images, snakemake.resources.batch)
-        accuracy = predictions[network["model"]].eq(data["labels"]).double().mean().item()
+            answers = predict(model, images, snakemake.resources.batch)
+            sure = predict_sure(model, images, snakemake.resources.batch, least) if least else answers
+        predictions[network["model"]] = sure
+        accuracy = answers.eq(data["labels"]).double().mean().item()
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")
         record.facts[network["model"]] = {"test_accuracy": round(accuracy, 6)}
-    chosen = select_images(data["labels"], predictions, settings["images"], settings["selection"], settings["seed"])
+    asked = settings["images"], settings["selection"], settings["seed"]
+    chosen = select_images(data["labels"], predictions, *asked, at_most=least is not None)
     record.volatile["device"] = device
     write_frame(snakemake.output.selection, chosen, record)

@@ -47,6 +47,19 @@ def predict(model: nn.Module | None, images: Tensor, batch: int, say: Say = say_
     return torch.cat([found for _, found in run_batches(len(images), batch, work, say)]).cpu()
 
 
+@torch.no_grad()
+def predict_sure(model: nn.Module, images: Tensor, batch: int, least: float, say: Say = say_to_stderr) -> Tensor:
+    """As `predict`, of a network, with -1 in place of each class whose softmax is below ``least`` (released code)."""
+    model.eval()
+    device = device_of(model)
+
+    def work(part: slice) -> Tensor:
+        shares, classes = model(as_pixels(images[part].to(device))).softmax(1).max(1)
+        return torch.where(shares >= least, classes, -1)
+
+    return torch.cat([found for _, found in run_batches(len(images), batch, work, say)]).cpu()
+
+
 class Predictions:
     """One network's predictions on sets of images, each set by its name.
 

@@ -45,11 +45,14 @@ class Select(Stage):
         return [self.name, *map(architecture_part, self.networks.architectures(*sources))]
 
     def settings(self, dataset: str, selection: str) -> dict[str, Any]:
-        """How many images, and the networks."""
+        """How many images, the networks, and how sure they must be where that is asked."""
         name = selection.partition("-")[0]
+        asked = self.lookup.named("selections", name)
+        sure = {key: asked[key] for key in ("confidence",) if key in asked}
         return {
             "selection": selection,
             "images": self.lookup.config.settings["images"][name],
             "networks": self.networks.several(dataset, self.lookup.selection_sources(selection)),
             "seed": self.lookup.seeds[dataset].seed,
+            **sure,
         }
