@@ -347,11 +347,12 @@ def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(
     assert plan.networks.seconds(dataset, model) == pytest.approx(expected)
 
 
-def test_networks_with_weights_of_torchvision_see_images_a_quarter_as_wide(root: Path) -> None:
+def test_networks_with_weights_of_torchvision_or_a_quarter_stem_see_images_a_quarter_as_wide(root: Path) -> None:
     plan = Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
     speed = plan.config.settings["throughput"]["resnet34"]
     assert plan.networks.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
-    assert plan.networks.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 32) ** 2 / speed)
+    assert plan.networks.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
+    assert plan.networks.pass_seconds("cifar10", "resnet34-standard-s0") == pytest.approx(1 / speed)
 
 
 def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) -> None:
