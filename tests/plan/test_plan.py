@@ -350,8 +350,9 @@ def test_expected_seconds_follow_from_throughput_epochs_images_and_their_pixels(
 def test_networks_with_weights_of_torchvision_or_a_quarter_stem_see_images_a_quarter_as_wide(root: Path) -> None:
     plan = Plan(load(root, {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}))
     speed = plan.config.settings["throughput"]["resnet34"]
-    assert plan.networks.pass_seconds("imagenet10", "resnet34-atdual-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
-    assert plan.networks.pass_seconds("imagenet10", "resnet34-standard-s0") == pytest.approx((224 / 4 / 32) ** 2 / speed)
+    quarter = pytest.approx((224 / 4 / 32) ** 2 / speed)
+    assert plan.networks.pass_seconds("imagenet10", "resnet34-atdual-s0") == quarter
+    assert plan.networks.pass_seconds("imagenet10", "resnet34-standard-s0") == quarter
     assert plan.networks.pass_seconds("cifar10", "resnet34-standard-s0") == pytest.approx(1 / speed)
 
 
