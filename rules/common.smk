@@ -8,6 +8,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
+from lacuna.plan.references import refuse_missing_code
 
 gc.disable()  # until the first job: a plan's objects stay, and looking for garbage takes a seventh of its time
 ROOT = Path(workflow.basedir)
@@ -18,6 +19,7 @@ if " " in str(ROOT):
     )
 try:
     PLAN = Plan(load(ROOT, config))
+    refuse_missing_code(PLAN.config)
 except LacunaError as error:
     raise WorkflowError(str(error)) from None
 

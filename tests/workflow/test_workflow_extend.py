@@ -33,6 +33,8 @@ def loud(model, x, labels, epsilon):
 
 def quantise(x, levels):
     return (x * (levels - 1)).round() / (levels - 1)
+
+number = 3
 """
 
 
@@ -88,7 +90,7 @@ def test_a_foreign_network_is_a_row_by_one_entry(own: "Tree") -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"factory": "mine:Missing"}, ["mine:Missing", "imported"]),
+        ({"factory": "mine:number"}, ["mine:number", "of type int"]),
         ({"arguments": {"classes": 7}}, ["mine:Grey", "(2, 7)", "(2, 10)"]),
         ({"checkpoint": "mine.py"}, ["mine.py", "checkpoint"]),
     ],
@@ -104,6 +106,25 @@ def test_a_foreign_network_that_does_not_fit_is_one_sentence(
     said = own.refused("results/demo/fashion-mnist-subset/train/own-grey.safetensors")
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
     assert all(word in line for word in words), line
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("mine:Gray", "mine.py has no 'Gray'; closest: Grey"),
+        ("mein:Grey", "there is no module 'mein'; closest: mine"),
+        ("broken:Grey", "broken.py, line 1, cannot be read as Python"),
+        ("loud:Grey", "loud.py has no 'Grey'"),
+    ],
+)
+def test_code_that_is_not_there_stops_the_plan(own: "Tree", reference: str, words: str) -> None:
+    (own / "broken.py").write_text("def (")
+    (own / "loud.py").write_text("open('imported', 'w')")
+    own.configure("config/papers/defective.yaml", lambda content: network(content, factory=reference))
+    said = own.refused("tables/table3.csv")
+    place = "config/papers/defective.yaml, key networks.own-grey.factory"
+    assert f"{place}: '{reference}' cannot be imported: {words}" in said
+    assert not (own / "imported").exists()
 
 
 @pytest.mark.parametrize(

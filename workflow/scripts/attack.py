@@ -13,6 +13,8 @@ from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
+from lacuna.language.attacks import METHODS
+from lacuna.language.declared import resolve
 from lacuna.models.networks import trained_network
 from lacuna.numerics.device import prepare_torch
 
@@ -25,6 +27,8 @@ with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
     paths = snakemake.input
+    if settings["method"] not in METHODS:
+        resolve(settings["method"])  # what cannot be imported is refused before any work
     inputs = [paths.images, *paths.checkpoints, paths.selection, *paths.like, *paths.foreground]
     record = Record("attack", snakemake.params.settings, inputs, planned_code(paths.code))
     network = settings["network"]  # null for the source "none": no checkpoint, and labels -1

@@ -42,9 +42,16 @@ def path_of(module: str) -> str:
 
 
 def resolve(reference: str) -> Any:
-    """The object that ``module:name`` names. Raises `LacunaError` where there is none."""
+    """What ``module:name`` names, which can be called. Raises `LacunaError` where there is no such thing."""
     module, _, name = reference.partition(":")
     try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise LacunaError(f"'{reference}' cannot be imported ({error}); allowed: module:name, on PYTHONPATH") from None
+        found = getattr(import_module(module), name)
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        reason = f"{kind}{' '.join(str(error).split())}"
+        raise LacunaError(f"'{reference}' cannot be imported ({reason}); allowed: module:name, on PYTHONPATH") from None
+    if not callable(found):
+        raise LacunaError(f"'{reference}' is of type {type(found).__name__}; allowed: what can be called")
+    return found
