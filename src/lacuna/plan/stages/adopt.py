@@ -3,6 +3,7 @@
 from typing import Any
 
 from lacuna.language.models import OWN
+from lacuna.plan.modules import NETWORKS
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage
 
@@ -13,21 +14,7 @@ class Adopt(Stage):
     name = "adopt"
     outputs = {"checkpoint": "train/{model}.safetensors"}
     constraints = {"model": f"{OWN}-[a-z0-9.-]+"}
-    modules = (
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
-        "numerics/seeding",
-    )
+    modules = (*NETWORKS,)
 
     def inputs(self, dataset: str, model: str) -> Inputs:
         """The weights that the user brings."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from lacuna.language.attacks import METHODS, attack_code
 from lacuna.language.codes import NO_SOURCE
+from lacuna.plan.modules import ATTACK_NAMES, DOUBTS, FILES, NETWORKS, SALIENCY
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 
@@ -20,6 +21,11 @@ class Attack(Stage):
     after = ("dataset", "foreground", "train", "adopt", "select")
     outputs = {"adversarial": "attack/{attack}/{source}.safetensors"}
     modules = (
+        *NETWORKS,
+        *ATTACK_NAMES,
+        *SALIENCY,
+        *FILES,
+        *DOUBTS,
         "attacks/core/draws",
         "attacks/core/flatness",
         "attacks/core/folding",
@@ -28,33 +34,10 @@ class Attack(Stage):
         "attacks/core/matching",
         "attacks/core/run",
         "attacks/core/victim",
-        "data/own_files",
-        "data/folder",
-        "data/partitions",
         "evaluation/predictions",
         "evaluation/quality",
         "files/states",
-        "foreground/deepgaze",
-        "foreground/saliency",
-        "foreground/standins",
-        "foreign/probes",
-        "language/architectures",
-        "language/attacks",
-        "language/declared",
-        "language/doubts",
-        "language/methods",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
         "numerics/images",
-        "numerics/seeding",
         "purify",
     )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from lacuna.language.codes import GRADIENT, MEASURE, Origin
 from lacuna.language.models import ENSEMBLE
+from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -14,13 +15,10 @@ class Cells(Stage):
     after = ("evaluate", "measure", "gradient")
     outputs = {"cells": "cells/{exhibit}.csv"}
     modules = (
-        "language/architectures",
-        "language/attacks",
+        *MODEL_NAMES,
+        *ATTACK_NAMES,
         "language/codes",
-        "language/declared",
         "language/doubts",
-        "language/methods",
-        "language/models",
         "numbers/cells",
         "numbers/flags",
         "numbers/metrics",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
 from lacuna.plan.stage import Inputs, Stage
 from lacuna.plan.stages.cells import Cells
 
@@ -14,15 +15,12 @@ class Claims(Stage):
     outputs = {"claims": "claims/{paper}.csv"}
     renderings = {"comparisons": "claims/{paper}.comparisons.csv", "markdown": "claims/{paper}.md"}
     modules = (
+        *MODEL_NAMES,
+        *ATTACK_NAMES,
         "claims/decisions",
         "claims/relations",
         "claims/verdicts",
-        "language/architectures",
-        "language/attacks",
         "language/codes",
-        "language/declared",
-        "language/methods",
-        "language/models",
         "numbers/metrics",
         "numbers/statistics",
         "reporting/tables/claim_page",

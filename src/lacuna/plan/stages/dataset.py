@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.data.own_paths import find_missing
+from lacuna.plan.modules import FILES
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -14,10 +15,8 @@ class Dataset(Stage):
     name = "dataset"
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
     modules = (
-        "data/own_files",
+        *FILES,
         "data/downloads",
-        "data/folder",
-        "data/partitions",
         "data/photographs",
         "data/sources",
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.plan.modules import ATTACK_NAMES, DOUBTS, NETWORKS
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part
 
@@ -13,30 +14,16 @@ class Evaluate(Stage):
     after = ("dataset", "train", "adopt", "attack")
     outputs = {"outcomes": "evaluate/{suite}/{target}.parquet"}
     modules = (
+        *NETWORKS,
+        *ATTACK_NAMES,
+        *DOUBTS,
         "evaluation/defenses",
         "evaluation/doubts",
         "evaluation/outcomes",
         "evaluation/predictions",
         "evaluation/smoothing",
         "files/states",
-        "foreign/probes",
-        "language/architectures",
-        "language/attacks",
-        "language/declared",
-        "language/doubts",
-        "language/methods",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
         "numerics/images",
-        "numerics/seeding",
     )
 
     def inputs(self, dataset: str, suite: str, target: str) -> Inputs:

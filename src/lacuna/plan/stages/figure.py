@@ -3,6 +3,7 @@
 from typing import Any
 
 from lacuna.plan.figures import files_of, settings_of
+from lacuna.plan.modules import ATTACK_NAMES, NETWORKS, SALIENCY
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 from lacuna.reporting.plots import plots
 
@@ -14,6 +15,9 @@ class Figure(Stage):
     after = ("dataset", "foreground", "train", "adopt", "attack", "evaluate", "cells")
     renderings = {"svg": "figure/{exhibit}.svg", "png": "figure/{exhibit}.png"}
     modules = (
+        *NETWORKS,
+        *ATTACK_NAMES,
+        *SALIENCY,
         "attacks/core/draws",
         "attacks/core/margins",
         "attacks/core/matching",
@@ -25,25 +29,7 @@ class Figure(Stage):
         "evaluation/quality",
         "evaluation/smoothing",
         "files/states",
-        "foreground/deepgaze",
-        "foreground/saliency",
-        "foreground/standins",
-        "language/architectures",
-        "language/attacks",
-        "language/declared",
-        "language/methods",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
         "numerics/images",
-        "numerics/seeding",
         "purify",
         "reporting/drawing",
         "reporting/examples",

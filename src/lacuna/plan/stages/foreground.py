@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.data.classes import class_names
+from lacuna.plan.modules import FILES, SALIENCY
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -15,14 +16,10 @@ class Foreground(Stage):
     after = ("dataset",)
     outputs = {"foreground": "foreground/{split}.safetensors"}
     modules = (
-        "data/own_files",
-        "data/folder",
-        "data/partitions",
-        "foreground/deepgaze",
+        *SALIENCY,
+        *FILES,
         "foreground/find",
-        "foreground/saliency",
         "foreground/segmentation",
-        "foreground/standins",
         "numerics/device",
         "numerics/images",
     )

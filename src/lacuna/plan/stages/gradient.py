@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.plan.modules import DOUBTS, NETWORKS
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part
 
@@ -13,24 +14,11 @@ class Gradient(Stage):
     after = ("dataset", "foreground", "train", "adopt")
     outputs = {"measures": "gradient/loss/{target}.parquet"}
     modules = (
-        "evaluation/gradients",
+        *NETWORKS,
+        *DOUBTS,
         "evaluation/doubts",
-        "foreign/probes",
-        "language/architectures",
-        "language/declared",
-        "language/doubts",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
+        "evaluation/gradients",
         "numerics/images",
-        "numerics/seeding",
     )
 
     def inputs(self, dataset: str, target: str) -> Inputs:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lacuna.errors import LacunaError
+from lacuna.plan.modules import DOUBTS, MODEL_NAMES, SALIENCY
 from lacuna.plan.stage import Inputs, Stage
 
 SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
@@ -15,18 +16,13 @@ class Measure(Stage):
     after = ("dataset", "foreground", "attack")
     outputs = {"measures": "measure/{attack}/{source}.parquet"}
     modules = (
-        "evaluation/quality",
+        *MODEL_NAMES,
+        *SALIENCY,
+        *DOUBTS,
         "evaluation/doubts",
-        "foreground/deepgaze",
-        "foreground/saliency",
+        "evaluation/quality",
         "foreground/score",
-        "foreground/standins",
-        "foreign/probes",
-        "language/architectures",
-        "language/declared",
-        "language/doubts",
         "language/methods",
-        "language/models",
         "numerics/device",
         "numerics/images",
         "purify",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.plan.modules import NETWORKS
 from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
@@ -12,23 +13,11 @@ class Select(Stage):
     after = ("dataset", "train", "adopt")
     outputs = {"selection": "select/{selection}.csv"}
     modules = (
+        *NETWORKS,
         "evaluation/predictions",
         "evaluation/selection",
         "files/states",
-        "language/architectures",
-        "language/declared",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
         "numerics/images",
-        "numerics/seeding",
     )
 
     def inputs(self, dataset: str, selection: str) -> Inputs:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -16,13 +17,10 @@ class Table(Stage):
         "latex": "table/{exhibit}.tex",
     }
     modules = (
-        "language/architectures",
-        "language/attacks",
+        *MODEL_NAMES,
+        *ATTACK_NAMES,
         "language/codes",
-        "language/declared",
         "language/doubts",
-        "language/methods",
-        "language/models",
         "numbers/flags",
         "numbers/metrics",
         "numbers/statistics",

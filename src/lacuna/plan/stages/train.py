@@ -7,6 +7,7 @@ from typing import Any
 from lacuna.language.attacks import METHODS
 from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, parse_model
 from lacuna.plan.figures import files_of
+from lacuna.plan.modules import ATTACK_NAMES, NETWORKS
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 
 MEMORY = 12  # gigabytes of the machine's memory that a job asks for in slurm/profile.yaml
@@ -20,24 +21,11 @@ class Train(Stage):
     outputs = {"checkpoint": "train/{model}.safetensors", "history": "train/{model}.history.csv"}
     constraints = {"model": f"(?!{OWN}-)[a-z0-9.-]+"}
     modules = (
+        *NETWORKS,
+        *ATTACK_NAMES,
         "data/normalisation",
         "files/states",
-        "language/architectures",
-        "language/attacks",
-        "language/declared",
-        "language/methods",
-        "language/models",
-        "models/blueprint",
-        "models/build",
-        "models/layers",
-        "models/networks",
-        "models/pretrained",
-        "models/regularisers",
-        "models/thermometer",
-        "models/ties",
-        "numerics/device",
         "numerics/images",
-        "numerics/seeding",
         "training/adversarial",
         "training/augmentation",
         "training/history",
