@@ -81,9 +81,9 @@ def test_doubts_about_a_network(how: str, doubts: list[str]) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(OwnNetwork("own-mine", nn.Identity(), Head(how), 4)).eval()
     x = to_bytes(images(4, 40))
-    assert doubts_of(model, x) == doubts
-    assert BATCH not in doubts_of(model, x[:1])
-    assert doubts_of(Head(how), x) == doubts_of(None, x) == []
+    assert doubts_of(x, model) == doubts
+    assert BATCH not in doubts_of(x[:1], model)
+    assert doubts_of(x, Head(how), None) == []
 
 
 def test_a_look_moves_no_random_generator() -> None:
@@ -93,7 +93,7 @@ def test_a_look_moves_no_random_generator() -> None:
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     before = drawn()
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
-    doubts_of(OwnNetwork("own-mine", nn.Identity(), Head("dropout"), 4), to_bytes(images(4)))
+    doubts_of(to_bytes(images(4)), OwnNetwork("own-mine", nn.Identity(), Head("dropout"), 4))
     assert drawn() == before
 
 
@@ -117,7 +117,7 @@ def test_doubts_about_a_defense(function: str, doubts: list[str]) -> None:
     if function == "bits":
         settings = {"function": "lacuna.purify:bit_depth", "arguments": {"bits": 3}}  # type: ignore[dict-item]
     x = to_bytes(images(5, 9) * torch.linspace(0.1, 1, 9, dtype=torch.float64).view(-1, 1, 1, 1))
-    assert doubts_of(defend(settings, small(0).float(), 0), x) == doubts
+    assert doubts_of(x, defend(settings, small(0).float(), 0)) == doubts
 
 
 def seeded(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float) -> Tensor:

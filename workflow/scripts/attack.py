@@ -49,7 +49,7 @@ with job(snakemake) as say:
 
     target = Path(snakemake.output.adversarial)
     how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}
-    with watched(model):
+    with watched(model, what.get("saliency")):
         grid = attack_grid(settings, model, originals, **how, **what)
     record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}

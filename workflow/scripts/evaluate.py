@@ -40,7 +40,7 @@ with job(snakemake) as say:
     predictions = Predictions(model, batch, state, say)
     attacked = [tensors["image"] for _, tensors in sets]
     with watched(model):
-        doubts = doubts_of(model, data["images"])
+        doubts = doubts_of(data["images"], model)
         clean = clean_answers(predictions, place_images(data["images"], device), attacked)
         frames = [clean_outcomes(data["labels"], clean)]
         for source, tensors in sets:

@@ -30,7 +30,7 @@ with job(snakemake) as say:
     foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     with watched(network):
-        doubts = doubts_of(network, data["images"])
+        doubts = doubts_of(data["images"], network)
         gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
     found = {name: values.numpy() for name, values in measure_gradients(gradients, foreground).items()}
     flat = int(gradients.flatten(1).eq(0).all(1).sum())

@@ -2,7 +2,8 @@
 
 import struct
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,28 @@ def find_images(folder: Path, names: Iterable[str]) -> list[Path]:
             raise LacunaError(f"{folder} has no image named {name}; allowed endings: {endings}")
         found.append(known[parent][_plain(stem)])
     return found
+
+
+@contextmanager
+def unchanged(files: Iterable[Path]) -> Iterator[None]:
+    """Raises `LacunaError` at the end where one of the user's files was written or removed since the beginning.
+
+    A file that is not there at the beginning is left to `read_image`.
+    """
+    before = {path: _stamp(path) for path in files}
+    yield
+    for path, stamp in before.items():
+        if stamp != _stamp(path):
+            raise LacunaError(f"{path} changed while a job used it; run again when nothing writes to its folder")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What tells one content of a file from another; nothing where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registry_lines
-from lacuna.data.folder import ImageFile, read_image
+from lacuna.data.folder import ImageFile, read_image, unchanged
 from lacuna.data.own_files import order_digest, own_files
 from lacuna.data.own_paths import OWN_KINDS, partitions_path
 from lacuna.data.photographs import photograph_digests, read_photographs
@@ -76,9 +76,10 @@ def _read_later(what: str, files: list[ImageFile], settings: dict[str, Any]) -> 
     at_once = max(1, PIECE // prod(image))
 
     def pieces() -> Iterator[Tensor]:
-        for start in range(0, len(files), at_once):
-            part = files[start : start + at_once]
-            yield _channels_first(np.stack([read_image(file.path, image, resize) for file in part]))
+        with unchanged(file.path for file in files):
+            for start in range(0, len(files), at_once):
+                part = files[start : start + at_once]
+                yield _channels_first(np.stack([read_image(file.path, image, resize) for file in part]))
 
     return Split(shape, torch.from_numpy(labels.astype(np.int64)), pieces, order_digest(files))
 

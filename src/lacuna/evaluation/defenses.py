@@ -34,6 +34,8 @@ class DefendedNetwork(Foreign):
     The function may be a torch module, of which a copy in evaluation mode is used.
     """
 
+    kind = "defense"
+
     def __init__(self, settings: dict[str, Any], network: nn.Module) -> None:
         super().__init__(settings["function"])
         self.brought = not self.name.startswith("lacuna.")

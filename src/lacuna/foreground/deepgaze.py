@@ -8,12 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.foreign.answers import require_tensor
+from lacuna.foreign.calls import calling
+from lacuna.foreign.parts import Foreign
 
 REPOSITORY, TAG = "matthias-k/DeepGaze", "v1.2.1"
 UNIFORM = "uniform"
+WHOLE = 0.01  # how far from 1 the sum of a density may be: DeepGaze works in single precision
 
 
-class DeepGaze(nn.Module):
+class DeepGaze(Foreign):
     """A network of the DeepGaze family as a density of fixations over the pixels of an image.
 
     ``network`` takes RGB images (B, 3, P, P) in [0, 255] and a log centre bias (B, P, P) whose exponentials sum to 1.
@@ -21,11 +25,11 @@ class DeepGaze(nn.Module):
     P = ``pixels`` first, and the density is then summed over the area of each pixel of the image.
     """
 
-    label = "DeepGaze IIE"
+    label, kind = "DeepGaze IIE", "saliency"
     bias: Tensor
 
     def __init__(self, network: nn.Module, bias: Tensor) -> None:
-        super().__init__()
+        super().__init__(self.label)
         self.network = network
         self.register_buffer("bias", bias)
 
@@ -48,15 +52,32 @@ class DeepGaze(nn.Module):
         return cls(network, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Density (B, H, W) of images (B, 1 or 3, H, W) in [0, 1]; the channel of a grey image is repeated."""
+        """Density (B, H, W) of images (B, 1 or 3, H, W) in [0, 1]; the channel of a grey image is repeated.
+
+        Raises `LacunaError` where the network gives no log densities.
+        """
         side = self.bias.shape[-1]
         colour = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
         enlarged = F.interpolate(255 * colour, (side, side), mode="bilinear")
-        density = self.network(enlarged, self.bias.to(x.dtype).expand(len(x), -1, -1)).reshape(len(x), side, side).exp()
+        density = self._logarithm(enlarged)[:, 0].exp()
         rows, columns = (overlap(size, side, x.device).to(x.dtype) for size in x.shape[2:])
         summed = rows @ density @ columns.T
         floored = summed.clamp(min=torch.finfo(x.dtype).tiny)
         return floored / floored.sum((1, 2), keepdim=True)
+
+    answer = forward
+
+    def _logarithm(self, enlarged: Tensor) -> Tensor:
+        """The network's log density (B, 1, P, P) of enlarged images; its exponentials must sum to 1."""
+        bias = self.bias.to(enlarged.dtype).repeat(len(enlarged), 1, 1)
+        with calling(self.name):
+            made = self.network(enlarged.clone(), bias)
+        found = require_tensor(self.name, made, (len(enlarged), 1, *bias.shape[1:]), enlarged)
+        total = found.detach().double().exp().sum((1, 2, 3))
+        if ((total - 1).abs() > WHOLE).any():
+            worst = float(total[(total - 1).abs().argmax()])
+            raise LacunaError(f"{self.name} gave log densities whose exponentials sum to {worst:.3g}; allowed: 1")
+        return found
 
 
 def overlap(size: int, side: int, device: torch.device | None = None) -> Tensor:

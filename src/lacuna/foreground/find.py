@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lacuna.data.folder import find_images, image_files, read_image
+from lacuna.data.folder import find_images, image_files, read_image, unchanged
 from lacuna.data.own_files import own_files
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
+from lacuna.foreign.states import Snapshot
 from lacuna.jobs.progress import Progress, Say, report_pieces
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
+
+Find = Callable[[Tensor, Tensor], Tensor]  # images in [0, 1] and labels -> pixels of the foreground
+PROBE = 16  # images that a model is asked about again
+FLIPPED = 1e-3  # of their pixels: rounding may move so many over a threshold
 
 
 @dataclass(frozen=True)
@@ -78,22 +84,38 @@ def find_foreground(
         return FoundPixels(pixels, f"masks in {settings['path']}")
     if settings["kind"] == "segmentation":
         network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
-        return FoundPixels(_find_in_batches(network.foreground, images, labels, device, batch, say), network.label)
+        find: Find = network.foreground
+        return FoundPixels(_find_in_batches(find, network, images, labels, device, batch, say), network.label)
     model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
     label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
-    pixels = _find_in_batches(lambda x, _: above_midrange(model(x), threshold), images, labels, device, batch, say)
+    find = partial(_above, model, threshold)
+    pixels = _find_in_batches(find, model, images, labels, device, batch, say)
     return FoundPixels(pixels, label)
+
+
+def _above(model: nn.Module, threshold: str, x: Tensor, labels: Tensor) -> Tensor:
+    return above_midrange(model(x), threshold)
 
 
 @torch.no_grad()
 def _find_in_batches(
-    find: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, device: str, batch: int, say: Say
+    find: Find, model: nn.Module, images: Tensor, labels: Tensor, device: str, batch: int, say: Say
 ) -> Tensor:
+    """What a model finds. Raises `LacunaError` where it changes, or finds other pixels when it is asked again."""
+    before, label = Snapshot(model), str(model.label)
+
     def work(part: slice) -> Tensor:
         return find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu()
 
     parts = (found for _, found in run_batches(len(images), batch, work, say))
-    return torch.cat(list(report_pieces(parts, Progress("foreground", "image", len(images), say))))
+    found = torch.cat(list(report_pieces(parts, Progress("foreground", "image", len(images), say))))
+    other = work(slice(0, PROBE)).ne(found[:PROBE]).double().mean().item()
+    if other > FLIPPED:
+        raise LacunaError(
+            f"{label} found {other:.1%} other pixels when it was asked again; allowed: one answer per image"
+        )
+    before.refuse_change(label, model, "itself")
+    return found
 
 
 def above_midrange(density: Tensor, threshold: str) -> Tensor:
@@ -124,7 +146,8 @@ def _folder_foreground(
     else:
         files = _counted(root / split, labels, classes, split)
     size = [1, *images.shape[2:]]
-    return torch.stack([torch.from_numpy(read_image(path, size, "exact").copy()) > 0 for path in files])
+    with unchanged(files):
+        return torch.stack([torch.from_numpy(read_image(path, size, "exact").copy()) > 0 for path in files])
 
 
 def _refuse_others(source: Mapping[str, Any], labels: Tensor, found: list[int]) -> None:

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
+from lacuna.foreign.answers import require_tensor
+from lacuna.foreign.calls import calling
 
 SIDE = 520  # shorter side of the images that torchvision's weights were trained on
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -51,12 +53,25 @@ class Segmentation(nn.Module):
     def foreground(self, x: Tensor, labels: Tensor) -> Tensor:
         """The pixels of the object of interest, bool (B, H, W), in images (B, 1 or 3, H, W) in [0, 1].
 
-        ``labels`` int64 (B,) are the images' classes. An image may have no such pixel.
+        ``labels`` int64 (B,) are the images' classes. An image may have no such pixel. Raises `LacunaError` where the
+        network gives no such scores.
         """
-        scores = self.network(self._prepared(x))["out"]
-        found = F.interpolate(scores, x.shape[2:], mode="bilinear").argmax(1)
+        found = F.interpolate(self._scores(self._prepared(x)), x.shape[2:], mode="bilinear").argmax(1)
         wanted = self.objects[labels].view(-1, 1, 1)
         return torch.where(wanted < 0, found != BACKGROUND, found == wanted)
+
+    def _scores(self, prepared: Tensor) -> Tensor:
+        """The network's scores (B, K, H, W), K at least 2."""
+        who = self.label or "the segmentation network"
+        with calling(who):
+            made = self.network(prepared.clone())
+        if not isinstance(made, Mapping) or not isinstance(made.get("out"), Tensor):
+            raise LacunaError(
+                f"{who} gave an object of type {type(made).__name__}; allowed: a dict with a tensor 'out'"
+            )
+        scores = made["out"]
+        classes = max(scores.shape[1] if scores.ndim == 4 else 0, BACKGROUND + 2)
+        return require_tensor(who, scores, (len(prepared), classes, *scores.shape[2:4]), prepared)
 
     def _prepared(self, x: Tensor) -> Tensor:
         """The images as the network takes them: RGB, normalised, with a shorter side of `SIDE` pixels."""

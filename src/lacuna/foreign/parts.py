@@ -11,12 +11,13 @@ from lacuna.foreign.states import Snapshot
 
 
 class Foreign(nn.Module):
-    """A part of a model that the user brings; messages call it ``name``.
+    """A part of a model that the user brings; messages call it ``name``, and ``kind`` is what it is.
 
     ``brought`` is False where what could be the user's is this project's.
     """
 
     brought = True
+    kind = ""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -33,6 +34,8 @@ class OwnNetwork(Foreign):
     ``normalise`` comes before it, so that the network never holds the caller's images.
     """
 
+    kind = "network"
+
     def __init__(self, name: str, normalise: nn.Module, network: nn.Module, classes: int) -> None:
         super().__init__(name)
         self.body = nn.Sequential(normalise, network)
@@ -47,16 +50,16 @@ class OwnNetwork(Foreign):
     answer = forward
 
 
-def own_parts(model: nn.Module | None) -> list[Foreign]:
-    """The parts of a model that are the user's, inner ones first."""
-    found = [] if model is None else [part for part in model.modules() if isinstance(part, Foreign) and part.brought]
-    return found[::-1]
+def own_parts(*models: nn.Module | None) -> list[Foreign]:
+    """The parts of models that are the user's, inner ones first."""
+    whole = [part for model in models if model is not None for part in model.modules()]
+    return [part for part in whole[::-1] if isinstance(part, Foreign) and part.brought]
 
 
 @contextmanager
-def watched(model: nn.Module | None) -> Iterator[None]:
+def watched(*models: nn.Module | None) -> Iterator[None]:
     """Raises `LacunaError` at the end where a part of the user's own changed its state since the beginning."""
-    before = [(part, Snapshot(part)) for part in own_parts(model)]
+    before = [(part, Snapshot(part)) for part in own_parts(*models)]
     yield
     for part, snapshot in before:
         snapshot.refuse_change(part.name, part, "itself")

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lacuna.foreign.parts import Foreign, OwnNetwork, own_parts
-from lacuna.language.doubts import BATCH, COLUMN, DEFENSE_DRAWS, DOUBTS, NETWORK_DRAWS, PROBABILITIES
+from lacuna.foreign.parts import Foreign, own_parts
+from lacuna.language.doubts import BATCH, COLUMN, DOUBTS, DRAWS, PROBABILITIES
 from lacuna.numerics.device import device_of
 from lacuna.numerics.images import as_pixels
 
@@ -19,26 +19,25 @@ ROUNDING = 1e-4  # of the largest number: two answers that differ by less are th
 
 
 @torch.no_grad()
-def doubts_of(model: nn.Module | None, images: Tensor) -> list[str]:
-    """The `DOUBTS` about the parts of a model that are the user's; ``images`` are uint8 (N, C, H, W), N at least 1.
+def doubts_of(images: Tensor, *models: nn.Module | None) -> list[str]:
+    """The `DOUBTS` about the parts of models that are the user's; ``images`` are uint8 (N, C, H, W), N at least 1.
 
     The first `PROBE` images are looked at. A model without such parts is not asked.
     """
-    if model is None or not (parts := own_parts(model)):
+    if not (parts := own_parts(*models)):
         return []
-    x = as_pixels(images[:PROBE].to(device_of(model)))
+    x = as_pixels(images[:PROBE].to(device_of(nn.ModuleList(parts))))
     with kept_generators():
         found = set(chain.from_iterable(_doubts(part, x) for part in parts))
     return [doubt for doubt in DOUBTS if doubt in found]
 
 
 def _doubts(part: Foreign, x: Tensor) -> Iterator[str]:
-    network = isinstance(part, OwnNetwork)
     first = part.answer(x)
-    if network and first.min() >= 0 and first.max() <= 1:
+    if part.kind == "network" and first.min() >= 0 and first.max() <= 1:
         yield PROBABILITIES
     if not same(first, part.answer(x)):
-        yield NETWORK_DRAWS if network else DEFENSE_DRAWS
+        yield DRAWS[part.kind]
     elif not same(first, torch.cat([part.answer(some) for some in torch.tensor_split(x, 2) if len(some)])):
         yield BATCH
 

@@ -7,7 +7,9 @@ NETWORK_DRAWS = "a network that answers at random"
 DEFENSE_DRAWS = "a defense that answers at random"
 BATCH = "answers that depend on the batch"
 ATTACK_DRAWS = "an attack that cannot be repeated"
-DOUBTS = (PROBABILITIES, NETWORK_DRAWS, DEFENSE_DRAWS, BATCH, ATTACK_DRAWS)
+SALIENCY_DRAWS = "a saliency model that answers at random"
+DOUBTS = (PROBABILITIES, NETWORK_DRAWS, DEFENSE_DRAWS, BATCH, ATTACK_DRAWS, SALIENCY_DRAWS)
+DRAWS = {"network": NETWORK_DRAWS, "defense": DEFENSE_DRAWS, "saliency": SALIENCY_DRAWS}  # by what answers
 COLUMN = "doubts"  # of outcomes and measures, and the name of a tensor of adversarial sets: only where there are any
 SEPARATOR = "; "  # between the parts of a text
 

@@ -13,6 +13,7 @@ from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images, seed_globally
+from lacuna.data.folder import find_images, unchanged
 from lacuna.data.own_files import file_names
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict
@@ -21,7 +22,7 @@ from lacuna.files.contents import IMAGES, read_adversarial
 from lacuna.files.states import Resumable
 from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
-from lacuna.language.attacks import METHODS
+from lacuna.language.attacks import METHODS, method_of
 from lacuna.language.doubts import ATTACK_DRAWS
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
@@ -82,37 +83,43 @@ def attack_grid(
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
     grid = Grid({"image": originals.ids, "label": labels, "source_clean": predict(model, images, batch)})
     grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
-    grid.tensors |= doubts_as_tensors(_doubts(settings, model, victim, originals))
-    for code, budget in settings["budgets"].items():
-        attempt = Attempt(f"{code} on {source}", settings["method"], budget)
-        draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
-        state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest)
-        supplies = Supplies(draws, like=like, **what)
-        made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
-        after = predict(model, made.images, batch)
-        grid.add(code, made, after)
-        grid.facts[code] = made.report(images)
-        if model:
-            share = after.ne(labels.cpu()).double().mean().item()
-            grid.facts[code]["fooled_source_share"] = round(share, 6)
-            say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
-        grid.states.append(state)
+    doubts = doubts_of(images, model, what.get("saliency"))
+    grid.tensors |= doubts_as_tensors([*doubts, *_doubts(settings, victim, originals)])
+    with unchanged(_brought(settings, what.get("files", ()))):
+        for code, budget in settings["budgets"].items():
+            attempt = Attempt(f"{code} on {source}", settings["method"], budget)
+            draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
+            state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest)
+            supplies = Supplies(draws, like=like, **what)
+            made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
+            after = predict(model, made.images, batch)
+            grid.add(code, made, after)
+            grid.facts[code] = made.report(images)
+            if model:
+                share = after.ne(labels.cpu()).double().mean().item()
+                grid.facts[code]["fooled_source_share"] = round(share, 6)
+                say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
+            grid.states.append(state)
     return grid
 
 
-def _doubts(
-    settings: Mapping[str, Any], model: nn.Module | None, victim: nn.Module | None, originals: Originals
-) -> list[str]:
-    """The doubts about a source of the user's own, and about the first budget of an attack of the user's own."""
-    found = doubts_of(model, originals.images)
+def _brought(settings: Mapping[str, Any], files: Sequence[str]) -> list[Path]:
+    """The images that the user brings as adversarial sets, of test images with these names; none for most attacks."""
+    if not method_of(settings["method"]).files:
+        return []
+    return [path for budget in settings["budgets"].values() for path in find_images(Path(budget["path"]), files)]
+
+
+def _doubts(settings: Mapping[str, Any], victim: nn.Module | None, originals: Originals) -> list[str]:
+    """The doubts about an attack of the user's own, by its first budget."""
     if settings["method"] in METHODS:
-        return found
+        return []
     attempt = Attempt("", settings["method"], next(iter(settings["budgets"].values())))
     function, arguments = attempt.function(), attempt.arguments()
     x, labels = as_pixels(originals.images[:PROBE]), originals.labels[:PROBE]
     make = partial(cast("Callable[..., Tensor]", function), victim, x, labels, **arguments)
     alike = repeats(make, partial(seed_globally, settings["seed"]))
-    return found if alike else [*found, ATTACK_DRAWS]
+    return [] if alike else [ATTACK_DRAWS]
 
 
 def read_like(path: str, data: dict[str, Tensor], ids: Tensor) -> dict[str, Tensor]:

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from lacuna.language.doubts import ATTACK_DRAWS, BATCH, DEFENSE_DRAWS, NETWORK_DRAWS, PROBABILITIES
+from lacuna.language.doubts import (
+    ATTACK_DRAWS,
+    BATCH,
+    DEFENSE_DRAWS,
+    NETWORK_DRAWS,
+    PROBABILITIES,
+    SALIENCY_DRAWS,
+)
 from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS
 
 MEANINGS = {
@@ -21,6 +28,7 @@ MEANINGS = {
     ),
     NETWORK_DRAWS: "the network gives another answer when it is asked again about the same images",
     DEFENSE_DRAWS: "the defense gives another image when it is asked again about the same one",
+    SALIENCY_DRAWS: "the saliency model that the attack or the measure uses gives another answer about the same images",
     BATCH: "the answer on an image depends on the images beside it, so the number depends on the size of a batch",
     ATTACK_DRAWS: "the attack gives other images when it runs again with the same seed, so its number comes once",
 }
