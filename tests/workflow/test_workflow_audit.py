@@ -40,7 +40,7 @@ def judge(tree: "Tree") -> None:
 
 
 def test_an_audit_reads_what_exists_and_builds_nothing(finished: "Tree") -> None:
-    before = {folder: finished.contents(folder) for folder in ("results", "tables", "figures")}
+    before = {folder: finished.contents(folder) for folder in ("results/demo", "tables", "figures")}
     (finished / "src/torch.py").write_text(NO_TORCH)
     finished.fresh = True
     line, report = audited(finished)
