@@ -1,4 +1,4 @@
-"""ResNet-34 that starts from published weights: torchvision's function, a new last layer, what is refused."""
+"""ResNets that start from published weights: torchvision's function, a new last layer, what is refused."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from lacuna.errors import LacunaError
-from lacuna.language.models import parse_model
+from lacuna.language.models import ARCHITECTURES, PUBLISHED_NETWORKS, parse_model
 from lacuna.models.build import build_model
-from lacuna.models.pretrained import load_imagenet
+from lacuna.models.pretrained import load_imagenet, load_start
 
 torch.set_num_threads(1)
 START = {"pretrained": "IMAGENET1K_V1"}
@@ -58,6 +58,20 @@ def test_it_is_torchvisions_resnet34_with_a_new_last_layer(monkeypatch: pytest.M
     torch.testing.assert_close(ours.eval()(x), theirs((x - 0.4) / 0.2))
 
 
+@pytest.mark.parametrize("arch", PUBLISHED_NETWORKS)
+def test_a_network_with_its_last_layer_kept_is_the_published_one(monkeypatch: pytest.MonkeyPatch, arch: str) -> None:
+    from torchvision import models
+
+    torch.manual_seed(6)
+    theirs = getattr(models, arch)(num_classes=10).eval()
+    monkeypatch.setattr(models, "get_weight", lambda _: Published(theirs.state_dict()))
+    ours = network(name=f"{arch}-v1-s0")
+    said = load_start(ours[1], arch, START | {"head": "kept"})
+    assert said == "IMAGENET1K_V1 of torchvision, as published"
+    x = torch.rand(2, 3, 64, 64, dtype=torch.float64)
+    torch.testing.assert_close(ours.double().eval()(x), theirs.double()((x - ours[0].mean) / ours[0].std))
+
+
 def test_weights_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from torchvision import models
 
@@ -67,10 +81,11 @@ def test_weights_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch, t
         load_imagenet(network()[1], "resnet34", "IMAGENET1K_V1")
 
 
-def test_weights_of_that_name_exist() -> None:
+@pytest.mark.parametrize("arch", PUBLISHED_NETWORKS)
+def test_weights_of_that_name_exist(arch: str) -> None:
     from torchvision.models import get_weight
 
-    assert "resnet34" in get_weight("ResNet34_Weights.IMAGENET1K_V1").url
+    assert arch in get_weight(f"{ARCHITECTURES[arch].published}.IMAGENET1K_V1").url
 
 
 @pytest.mark.parametrize(("image", "width"), [((1, 28, 28), "1"), ((3, 32, 32), "1/4")])

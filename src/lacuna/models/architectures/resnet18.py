@@ -15,4 +15,5 @@ ARCHITECTURE = Architecture(
     parameters=11_173_962,
     dropout=True,
     widths=True,
+    published="ResNet18_Weights",
 )
