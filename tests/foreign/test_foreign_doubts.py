@@ -1,8 +1,8 @@
 """What is allowed and doubtful: it is found on a few images, travels with files, and is a flag in every table."""
 
 import json
-import os
 import random
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from lacuna.models.networks import adopted_network
 from lacuna.numerics.images import to_bytes
 
 torch.set_num_threads(1)
+CALLS = count()
 GENERATOR = torch.Generator().manual_seed(0)
 
 
@@ -78,7 +79,7 @@ HEADS: dict[str, Any] = {
     ],
 )
 def test_doubts_about_a_network(how: str, doubts: list[str]) -> None:
-    torch.manual_seed(0)
+    random.seed(0), torch.manual_seed(0)
     model = nn.Sequential(OwnNetwork("own-mine", nn.Identity(), Head(how), 4)).eval()
     x = to_bytes(images(4, 40))
     assert doubts_of(x, model) == doubts
@@ -132,12 +133,12 @@ def entropic(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float) -> 
     return (x + epsilon * torch.from_numpy(noise).to(x)).clamp(0, 1)
 
 
-def timed(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float) -> Tensor:
+def counts(model: nn.Module, x: Tensor, labels: Tensor, *, epsilon: float) -> Tensor:
     """Differs by what happened before."""
-    return (x + epsilon * int.from_bytes(os.urandom(4)) / 2**32).clamp(0, 1)
+    return (x + epsilon * (next(CALLS) % 2)).clamp(0, 1)
 
 
-@pytest.mark.parametrize(("name", "alike"), [("seeded", True), ("entropic", False), ("timed", False)])
+@pytest.mark.parametrize(("name", "alike"), [("seeded", True), ("entropic", False), ("counts", False)])
 def test_an_attack_repeats_if_it_draws_from_seeded_generators(name: str, alike: bool) -> None:
     def seed() -> None:
         random.seed(3), np.random.seed(3), torch.manual_seed(3)
