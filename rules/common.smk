@@ -1,10 +1,14 @@
 """Helpers of all rules: the validated configuration, and what each rule needs from it."""
 
 import gc
+import sys
+from functools import cache
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import SharedFSUsage
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
+from lacuna.jobs import command_line
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
@@ -50,12 +54,44 @@ def inputs(stage):
 
     def everything(**wildcards):
         digests = [PLAN.code[part].digests for part in said.code(**wildcards)]
+        read = said.inputs(**wildcards)
         return {
-            **said.inputs(**wildcards),
+            **read,
+            **records(read),
             "code": [*digests, *said.own_code(**wildcards)],
         }
 
     return asked(everything)
+
+
+@cache
+def command():
+    """What the command line asks for."""
+    return command_line.asked(sys.argv)
+
+
+@cache
+def copies():
+    """Whether jobs are given copies of what their rules declare: in generated unit tests, without a shared disk."""
+    if SharedFSUsage.INPUT_OUTPUT not in workflow.storage_settings.shared_fs_usage:
+        return True
+    return workflow.is_main_process and command().copies
+
+
+def records(read):
+    """The provenance of the artefacts that a job reads, for jobs that are given copies; none for others.
+
+    It lies beside its artefact and is made with it. To declare it always would make a plan slower by a fifth.
+    """
+    if not copies():
+        return {}
+    paths = [
+        path
+        for part in read.values()
+        for path in ([part] if isinstance(part, str) else part)
+    ]
+    made = [path for path in paths if path.startswith("results/")]
+    return {"provenance": [ancient(f"{path}.prov.json") for path in made]}
 
 
 def settings(stage):

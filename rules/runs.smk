@@ -5,7 +5,7 @@ import sys
 from snakemake import __version__
 from lacuna.cost import estimate
 from lacuna.files.digests import recall_digests, renew_digests
-from lacuna.jobs import command_line, outages, runs
+from lacuna.jobs import outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
 
@@ -19,18 +19,18 @@ def read_command_line():
     as it is.
     """
     refuse_other_version(__version__)
-    command = command_line.asked(sys.argv)
-    refuse_unknown(PLAN, command.named)
-    if command.kind in ("run", "dry run", "touch"):
-        update = renew_digests if command.kind == "touch" else recall_digests
+    kind = command().kind
+    refuse_unknown(PLAN, command().named)
+    if kind in ("run", "dry run", "touch"):
+        update = renew_digests if kind == "touch" else recall_digests
         for part in PLAN.code.values():
             update(part.digests, part.files(ROOT))
-    if command.kind in ("run", "touch"):
+    if kind in ("run", "touch"):
         runs.begin(NOTES)
-    elif command.kind == "unlock":
+    elif kind == "unlock":
         runs.unlock(NOTES)
-    elif command.kind == "dry run":
-        exhibits = asked_for(PLAN, command.targets)
+    elif kind == "dry run":
+        exhibits = asked_for(PLAN, command().targets)
         exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
         print(estimate(PLAN, exhibits), file=sys.stderr)
 

@@ -210,3 +210,8 @@ def test_with_the_repositorys_own_profile_a_users_number_stays(
     monkeypatch.setattr("sys.argv", [PROGRAM, *arguments])
     found: Any = cli.parse_args(None)[1]
     assert (found.cores or found.jobs) == cores
+
+
+@pytest.mark.parametrize(("line", "copies"), [("--generate-unit-tests x -- tables", True), ("-n", False), ("", False)])
+def test_generated_unit_tests_are_given_copies(line: str, copies: bool) -> None:
+    assert asked([PROGRAM, *line.split()]).copies == copies

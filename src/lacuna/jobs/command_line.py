@@ -31,12 +31,14 @@ class Command:
     """What is asked for.
 
     ``kind`` is ``look`` for all that neither makes nor plans anything. ``targets`` are what to make; ``named`` are also
-    the files and rules of other options, such as ``--forcerun``.
+    the files and rules of other options, such as ``--forcerun``. With ``copies`` jobs are given copies of what their
+    rules declare and nothing else, as generated unit tests are.
     """
 
     kind: Kind
     targets: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    copies: bool = False
 
 
 def asked(argv: Sequence[str]) -> Command:
@@ -50,7 +52,7 @@ def asked(argv: Sequence[str]) -> Command:
     if found is None:
         return Command("look")
     named = [name for option in NAMING for name in sorted(getattr(found, option) or ())]
-    return Command(_kind(found), tuple(found.targets), tuple(named))
+    return Command(_kind(found), tuple(found.targets), tuple(named), bool(found.generate_unit_tests))
 
 
 def says_how_many(argv: Sequence[str]) -> bool:
