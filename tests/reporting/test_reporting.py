@@ -13,7 +13,13 @@ import pytest
 from lacuna.numbers.cells import CELL_COLUMNS
 from lacuna.reporting.drawing.core.style import save
 from lacuna.reporting.drawing.heatmap import heatmap
-from lacuna.reporting.tables.pattern import Pattern, compare_with_paper, means_by_variant, pattern_sentences
+from lacuna.reporting.tables.pattern import (
+    Pattern,
+    compare_with_paper,
+    means_by_variant,
+    pattern_sentences,
+    plural_metric,
+)
 from lacuna.reporting.tables.render import escape_latex, table_latex, table_markdown, wide_table
 
 COLUMN_NAMES = ["ResNet-18", "ResNet-50", "DenseNet-121", "SENet-18", "VGG-19", "Test Accuracy"]
@@ -329,3 +335,16 @@ def test_a_column_without_any_number_is_named(cells: pd.DataFrame) -> None:
     said = f"No number could be had for {column};"
     assert said in table_markdown(empty, TITLE, PAPER)
     assert "No number could be had" not in table_markdown(cells, TITLE, PAPER)
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ("defense_rate", "defense rates"),
+        ("bounded_accuracy", "bounded accuracies"),
+        ("bounded_accuracy_8bit", "bounded accuracies (8 bit)"),
+        ("psnr", "psnr"),
+    ],
+)
+def test_a_note_names_metrics_in_words(metric: str, words: str) -> None:
+    assert plural_metric(metric) == words

@@ -57,9 +57,9 @@ def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def plural_metric(metric: str) -> str:
-    """The plural of a metric in words: ``defense rates``."""
-    words = metric.split("_")
-    return " ".join([*words[:-1], PLURALS.get(words[-1], words[-1])])
+    """The plural of a metric in words: ``defense rates``, ``bounded accuracies (8 bit)``."""
+    *words, last = metric.removesuffix("_8bit").split("_")
+    return " ".join([*words, PLURALS.get(last, last)]) + (" (8 bit)" if metric.endswith("_8bit") else "")
 
 
 def count_range(counts: pd.Series) -> str:
