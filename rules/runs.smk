@@ -7,6 +7,7 @@ from lacuna.cost import estimate
 from lacuna.files.digests import recall_digests, renew_digests
 from lacuna.jobs import outages, runs
 from lacuna.jobs.version import refuse_other_version
+from lacuna.plan.code import FOLDER
 from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
 
 NOTES = Path(".snakemake")
@@ -22,9 +23,7 @@ def read_command_line():
     kind = command().kind
     refuse_unknown(PLAN, command().named)
     if kind in ("run", "dry run", "touch"):
-        update = renew_digests if kind == "touch" else recall_digests
-        for part in PLAN.code.values():
-            update(part.digests, part.files(ROOT))
+        update_digests(kind)
     if kind in ("run", "touch"):
         runs.begin(NOTES)
     elif kind == "unlock":
@@ -33,6 +32,16 @@ def read_command_line():
         exhibits = asked_for(PLAN, command().targets)
         exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
         print(estimate(PLAN, exhibits), file=sys.stderr)
+
+
+def update_digests(kind):
+    """Renews or recalls the digests of code. A dry run writes lost ones only where all of them were lost."""
+    lost = kind == "run" or not Path(FOLDER).exists()
+    for part in PLAN.code.values():
+        if kind == "touch":
+            renew_digests(part.digests, part.files(ROOT))
+        else:
+            recall_digests(part.digests, part.files(ROOT), lost)
 
 
 def before_the_first_job():

@@ -251,7 +251,7 @@ def test_budgets_that_are_wrong_in_the_paper_are_named_there_at_a_scale_that_cha
 def test_a_scale_changes_budgets_and_nothing_else(project: Project) -> None:
     before = {scale: project.load(scale=scale).papers["defective"] for scale in ("demo", "paper")}
     changed = {name for name, body in before["demo"]["attacks"].items() if body != before["paper"]["attacks"][name]}
-    assert changed == {"cw40", "cw20", "boundary", "square", "shuffle", "stylised"}
+    assert changed == {"cw40", "cw20", "boundary", "square", "shuffle", "stylised", "shuffle_sure", "stylised_sure"}
     parts = before["demo"].keys() - {"attacks"}
     assert all(before["demo"][part] == before["paper"][part] for part in parts)
     project.edit(DEMO, drop("attacks"))

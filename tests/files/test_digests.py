@@ -68,11 +68,13 @@ def test_edits_and_their_undoing_leave_the_file_as_it_was_for_the_same_content(s
 
 def test_lost_digests_are_written_only_where_something_was_made_with_that_code() -> None:
     Path(CODE).unlink()
-    recall_digests("results/code/part.sha256", FILES)
+    recall_digests("results/code/part.sha256", FILES, lost=True)
     assert not Path("results").exists(), "a look at a fresh checkout writes nothing"
     for folder in ("results/code", "results/demo"):
         Path(folder).mkdir(parents=True)
     recall_digests("results/code/part.sha256", FILES)
+    assert not Path("results/code/part.sha256").exists()
+    recall_digests("results/code/part.sha256", FILES, lost=True)
     assert Path("results/code/part.sha256").read_text() == digests_of(FILES)
     assert os.stat("results/code/part.sha256").st_mtime_ns == newest()
 

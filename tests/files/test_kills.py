@@ -53,7 +53,7 @@ def noise(model: Any, x: Any, labels: Any, *, epsilon: float) -> Any:
     import torch
 
     time.sleep(0.05)
-    return (x + epsilon * torch.randn_like(x)).clamp(0, 1)
+    return (x + epsilon * (2 * torch.rand_like(x) - 1)).clamp(0, 1)
 
 
 @pytest.fixture(scope="module")

@@ -167,9 +167,11 @@ def test_a_mistake_in_a_training_is_refused(project: "Project", training: dict[s
     assert says in refusal(project)
 
 
-def test_trained_weights_go_with_resnet34_alone(project: "Project") -> None:
+def test_trained_weights_go_with_published_networks_alone(project: "Project") -> None:
     project.edit(DEFECTIVE, lambda content: content["trainings"].update(sd={"pretrained": "IMAGENET1K_V1"}))
-    assert "training 'sd' starts from trained weights; allowed: resnet34, resnet50 without masks" in refusal(project)
+    assert "training 'sd' starts from trained weights; allowed: resnet18, resnet34, resnet50 without masks" in refusal(
+        project
+    )
 
 
 def test_adam_needs_no_momentum_and_takes_none(project: "Project") -> None:

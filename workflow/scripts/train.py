@@ -30,6 +30,8 @@ with job(snakemake) as say:
     inputs = [snakemake.input.images, *tests, *foregrounds]
     record = Record("train", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings)
+    held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
+    foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it
     mean, std = normalisation(settings["normalisation"], data["images"])
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
@@ -41,8 +43,6 @@ with job(snakemake) as say:
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest())
     images = place_images(data["images"], device)
-    held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
-    foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it
     how = {"name": settings["model"], "seed": settings["seed"], "state": state, "say": say}
     history = train(
         network,

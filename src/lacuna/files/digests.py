@@ -31,17 +31,18 @@ def renew_digests(path: str, files: list[str]) -> None:
         write_digests(path, files)
 
 
-def recall_digests(path: str, files: list[str]) -> None:
-    """Brings a file of digests up to date where the files are as they were at some earlier time, or where it was lost.
+def recall_digests(path: str, files: list[str], lost: bool = False) -> None:
+    """Brings a file of digests up to date where the files are as they were at some earlier time.
 
     An edit that was undone then plans only what was made with it, and a touch plans nothing, whatever Snakemake has
     recorded. The file's time is that of the newest file in it, which a plan compares with what was made. Where files
     are as they never were, it is older than all of them, so that a plan compares each, and notices an edit that came
-    with an old time. Does nothing where nothing was made yet beside the digests' folder, or nothing can be written.
+    with an old time. Where it is ``lost`` it is written, if anything was made yet beside the digests' folder. Does
+    nothing where nothing can be written.
     """
     with suppress(OSError):
         times = [os.stat(name).st_mtime_ns for name in files]
-        if not Path(path).exists() and _made_beside(Path(path).parent):
+        if lost and not Path(path).exists() and _made_beside(Path(path).parent):
             write_digests(path, files)
             os.utime(path, ns=(max(times), max(times)))
         _bring_up_to_date(Path(path), digests_of(files), min(times), max(times))
