@@ -23,7 +23,7 @@ from lacuna.files.artefacts import Record, read_frame, read_tensors, write_tenso
 from lacuna.foreign.parts import OwnNetwork
 from lacuna.foreign.probes import doubts_as_tensors, doubts_in, doubts_of, repeats
 from lacuna.language.attacks import loss_of
-from lacuna.language.doubts import ATTACK_DRAWS, BATCH, DEFENSE_DRAWS, DOUBTS, NETWORK_DRAWS, PROBABILITIES, joined
+from lacuna.language.doubts import ATTACK_DRAWS, BATCH, DEFENSE_DRAWS, DOUBTS, NETWORK_DRAWS, PROBABILITIES, join_texts
 from lacuna.models.networks import adopted_network
 from lacuna.numerics.images import to_bytes
 
@@ -158,7 +158,7 @@ def test_lines_have_the_doubts_of_their_target_and_of_their_set() -> None:
     marked = mark_doubts(lines, [PROBABILITIES], {("own_x_e8", "a"): [ATTACK_DRAWS, PROBABILITIES], ("z", "a"): []})
     assert list(marked["doubts"]) == [PROBABILITIES, PROBABILITIES, f"{PROBABILITIES}; {ATTACK_DRAWS}"]
     assert mark_doubts(lines, [], {("own_x_e8", "a"): []}) is lines
-    assert joined(["a; b", "", "b; c"]) == "a; b; c"
+    assert join_texts(["a; b", "", "b; c"]) == "a; b; c"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from lacuna.language.doubts import COLUMN, joined
+from lacuna.language.doubts import COLUMN, join_texts
 
 
 def mark_doubts(
@@ -14,8 +14,8 @@ def mark_doubts(
 
     ``everywhere`` are doubts about the target, ``of_sets`` those about an attack on a source, by both names.
     """
-    whole = joined(everywhere)
-    texts = {place: joined([whole, *found]) for place, found in of_sets.items()}
+    whole = join_texts(everywhere)
+    texts = {place: join_texts([whole, *found]) for place, found in of_sets.items()}
     if not any([whole, *texts.values()]):
         return lines
     places = zip(lines["attack"], lines["source"], strict=True)

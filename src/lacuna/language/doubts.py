@@ -14,7 +14,7 @@ COLUMN = "doubts"  # of outcomes and measures, and the name of a tensor of adver
 SEPARATOR = "; "  # between the parts of a text
 
 
-def joined(texts: Iterable[str]) -> str:
+def join_texts(texts: Iterable[str]) -> str:
     """The parts of all texts as one text, each part once, in their order."""
     parts = [part for text in texts for part in text.split(SEPARATOR) if part]
     return SEPARATOR.join(dict.fromkeys(parts))

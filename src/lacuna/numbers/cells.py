@@ -8,7 +8,7 @@ import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
 from lacuna.language.codes import Ensembles, Origin, arch_code, network_of, origin_of, source_code, variant_code
-from lacuna.language.doubts import joined
+from lacuna.language.doubts import join_texts
 from lacuna.language.exhibits import BOUNDED_METRICS, CLEAN_METRICS
 from lacuna.numbers.flags import (
     CHECK_COLUMNS,
@@ -181,7 +181,7 @@ def _common_intervals(
 def _texts_over_seeds(seeds: Sequence[pd.DataFrame], name: str) -> list[str]:
     """A text column of each cell, with the parts that stand in any seed, each part once."""
     columns = [one.get(name, [""] * len(one)) for one in seeds]
-    return [joined(texts) for texts in zip(*columns, strict=True)]
+    return [join_texts(texts) for texts in zip(*columns, strict=True)]
 
 
 def _of_seed(files: Mapping[SeedOrigin, T], folder: str) -> dict[Origin, T]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lacuna.language.attacks import loss_of
 from lacuna.language.codes import origin_of
-from lacuna.language.doubts import COLUMN, joined
+from lacuna.language.doubts import COLUMN, join_texts
 from lacuna.language.methods import CROSS_ENTROPY
 from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
@@ -96,7 +96,7 @@ def all_flags(cells: Sequence[CellSettings], checked: Sequence[str], outcomes: O
     Beside these every cell is looked at for zero gradients and for doubts about code of the user's own.
     """
     return [
-        joined([FLAT if _is_flat(cell, outcomes) else "", text, *_doubts(cell, outcomes)])
+        join_texts([FLAT if _is_flat(cell, outcomes) else "", text, *_doubts(cell, outcomes)])
         for cell, text in zip(cells, checked, strict=True)
     ]
 
