@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lacuna.data.normalisation import normalisation
 from lacuna.files.artefacts import Record, write_tensors, write_text
@@ -39,23 +39,20 @@ with job(snakemake) as say:
         record.facts["start"] = load_start(network[1], arch, settings.get("training", {}))
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
-
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest())
     images = place_images(data["images"], device)
-    how = {"name": settings["model"], "seed": settings["seed"], "state": state, "say": say}
-    history = train(
-        network,
-        images,
-        data["labels"].to(images.device),
-        settings["recipe"],
-        **how,
-        training=settings.get("training"),
-        tests=(place_images(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
-        masks=foreground[0].to(images.device) if foreground else None,
-        precision=settings.get("precision", FLOAT32),
-    )
-
+    how: dict[str, Any] = {
+        "training": settings.get("training"),
+        "tests": (place_images(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
+        "masks": foreground[0].to(images.device) if foreground else None,
+        "precision": settings.get("precision", FLOAT32),
+        "name": settings["model"],
+        "seed": settings["seed"],
+        "state": state,
+        "say": say,
+    }
+    history = train(network, images, data["labels"].to(images.device), settings["recipe"], **how)
     record.volatile["device"] = device
     write_tensors(str(checkpoint), network.state_dict(), record)
     write_text(snakemake.output.history, as_csv(history))
