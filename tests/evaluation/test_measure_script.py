@@ -10,11 +10,14 @@ import pytest
 import torch
 import yaml
 from stages import Outputs
+from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.evaluation.quality import QUALITY_MEASURES, measure_quality
 from lacuna.files.artefacts import Record, read_frame, stable_part, write_tensors
+from lacuna.foreground.deepgaze import DeepGaze, read_centre_bias
 from lacuna.language.attacks import MEASURES as NAMED
+from lacuna.language.doubts import COLUMN, SALIENCY_DRAWS
 from lacuna.plan.plan import Plan
 from lacuna.plan.stages.measure import SCORES
 
@@ -25,8 +28,8 @@ SOURCE = "resnet18-standard-s2"
 DEFECTIVE = "config/papers/defective.yaml"
 
 
-def measured(folder: Path, root: Path, measures: list[str]) -> Path:
-    """Runs the script on a set of two budgets and returns what it wrote."""
+def measured(folder: Path, root: Path, measures: list[str], saliency: tuple[str, ...] = ()) -> Path:
+    """Runs the script on a set of two budgets, with a foreground in each image, and returns what it wrote."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (30, 3, 40, 40), generator=generator, dtype=torch.uint8)
     write_tensors(
@@ -48,13 +51,26 @@ def measured(folder: Path, root: Path, measures: list[str]) -> Path:
         tensors |= {f"{code}.distance": torch.zeros(6), f"{code}.distance_8bit": torch.zeros(6)}
         tensors[f"{code}.valid"] = torch.tensor([True, True, i == 0, True, True, True])
     write_tensors(str(folder / "set.safetensors"), tensors, Record("attack", "{}"))
+    mask = torch.rand(30, 40, 40, generator=generator) < 0.5
+    foreground = {"mask": mask, "fraction": mask.float().mean((1, 2))}
+    write_tensors(str(folder / "foreground.safetensors"), foreground, Record("foreground", "{}"))
     job = SimpleNamespace(
         threads=1,
         resources=SimpleNamespace(),
         wildcards=SimpleNamespace(attack="a", source="net-s0"),
-        params=SimpleNamespace(settings=json.dumps({"measures": measures, "saliency": {}})),
+        params=SimpleNamespace(
+            settings=json.dumps(
+                {
+                    "measures": [*measures, *saliency],
+                    "saliency": {name: {"kind": "spectral_residual"} for name in saliency},
+                }
+            )
+        ),
         input=SimpleNamespace(
-            images=str(folder / "test.safetensors"), adversarial=str(folder / "set.safetensors"), foreground=[], code=[]
+            images=str(folder / "test.safetensors"),
+            adversarial=str(folder / "set.safetensors"),
+            foreground=[str(folder / "foreground.safetensors")] * bool(saliency),
+            code=[],
         ),
         rule="measure",
         output=Outputs({"measures": str(folder / "measures.parquet")}),
@@ -83,6 +99,45 @@ def test_every_valid_example_has_a_line_with_its_measures(tmp_path: Path, root: 
     reason = "ms_ssim needs images of at least 161 x 161, these are 40 x 40"
     assert stable_part(path)["facts"]["without"] == {"ms_ssim": reason}
     assert reason in (tmp_path / "log").read_text()
+
+
+class Gaze(nn.Module):
+    """A network that gives its centre bias as log density, or does as ``how`` says."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        if self.how == "counts":
+            self.get_buffer("calls").add_(1)
+        return (
+            torch.rand_like(bias).flatten(1).log_softmax(1).view_as(bias)[:, None]
+            if self.how == "draws"
+            else bias[:, None]
+        )
+
+
+@pytest.mark.parametrize(("how", "doubts"), [("even", set()), ("draws", {SALIENCY_DRAWS})])
+def test_doubts_about_the_saliency_model_stand_beside_the_measures(
+    how: str, doubts: set[str], tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaze = DeepGaze(Gaze(how), read_centre_bias("uniform", 16)).eval()
+    monkeypatch.setattr("lacuna.foreground.saliency.saliency_model", lambda settings: gaze)
+    frame = read_frame(str(measured(tmp_path, root, ["psnr"], ("foreground_score",))))
+    assert set(frame.get(COLUMN, [])) == doubts
+
+
+def test_a_saliency_model_that_changes_while_it_measures_is_refused(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaze = DeepGaze(Gaze("counts"), read_centre_bias("uniform", 16)).eval()
+    monkeypatch.setattr("lacuna.foreground.saliency.saliency_model", lambda settings: gaze)
+    with pytest.raises(SystemExit):
+        measured(tmp_path, root, ["psnr"], ("foreground_score",))
+    assert "DeepGaze IIE changed the tensor 'network.calls' of itself" in (tmp_path / "log").read_text()
+    assert not (tmp_path / "measures.parquet").exists()
 
 
 def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) -> None:

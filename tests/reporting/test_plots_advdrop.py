@@ -107,7 +107,8 @@ def test_denoised_images_stand_beside_what_they_come_from(asked: Ask) -> None:
     line = figure(settings, files).axes[:6]
     titles = [axis.get_title().replace("\n", " ") for axis in line]
     assert titles == ["clean", "clean, mean", "PGD, 16", "PGD, 16, mean", "AdvDrop, 20", "AdvDrop, 20, mean"]
-    (network,) = networks_of([settings["network"]], files["checkpoints"])
+    with networks_of([settings["network"]], files["checkpoints"]) as networks:
+        (network,) = networks
     for before, after in zip(line[::2], line[1::2], strict=True):
         image, cleared = (np.asarray(axis.images[0].get_array())[..., 0] for axis in (before, after))
         blurred = torch.nn.functional.avg_pool2d(torch.from_numpy(image)[None, None].float(), 3, 1, 1)
@@ -118,7 +119,8 @@ def test_denoised_images_stand_beside_what_they_come_from(asked: Ask) -> None:
 
 def test_attention_is_the_rectified_gradient_weighted_sum_of_the_last_maps(asked: Ask) -> None:
     settings, files = asked("attention")
-    (network,) = networks_of([settings["network"]], files["checkpoints"])
+    with networks_of([settings["network"]], files["checkpoints"]) as networks:
+        (network,) = networks
     images = read_tensors(files["images"][0])["images"][:3]
     layer = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)][-1]
     kept: list[torch.Tensor] = []

@@ -121,7 +121,8 @@ def test_gradients_are_those_of_the_loss_on_images_that_all_get_right(asked: Ask
     settings, files = asked("gradients")
     drawn, data = figure(settings, files), read_tensors(files["images"][0])
     masks = read_tensors(files["foreground"][0])["mask"]
-    (network,) = networks_of(settings["networks"][:1], files["checkpoints"][:1])
+    with networks_of(settings["networks"][:1], files["checkpoints"][:1]) as networks:
+        (network,) = networks
     chosen = right_on_all([network], data["images"], data["labels"])
     n = len(chosen)
     assert len(drawn.axes) == 3 * n
@@ -157,7 +158,8 @@ def test_every_network_must_be_right_and_images_do_not_share_a_gradient() -> Non
 def test_networks_that_are_never_right_together_are_refused(asked: Ask) -> None:
     settings, files = asked("gradients")
     data = read_tensors(files["images"][0])
-    (network,) = networks_of(settings["networks"][:1], files["checkpoints"][:1])
+    with networks_of(settings["networks"][:1], files["checkpoints"][:1]) as networks:
+        (network,) = networks
     wrong = (network(as_pixels(data["images"])).argmax(1) + 1) % 4
     with pytest.raises(LacunaError, match="no test image is right on every network"):
         right_on_all([network], data["images"], wrong)

@@ -13,7 +13,8 @@ from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_datas
 from lacuna.files.digests import planned_code
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.score import foreground_scores
-from lacuna.foreign.probes import doubts_in
+from lacuna.foreign.parts import watched
+from lacuna.foreign.probes import doubts_in, doubts_of
 from lacuna.jobs.job import job
 from lacuna.numerics.device import prepare_torch
 
@@ -36,20 +37,21 @@ with job(snakemake) as say:
     for why in filter(None, without.values()):
         say(f"measure {snakemake.wildcards.attack}: {why}; its column stays empty")
     frames = []
+    doubts = [*doubts_in(tensors), *doubts_of(data, *models.values())]
     for code in codes_of(tensors):
         valid = tensors[f"{code}.valid"]
         ids = tensors["image"][valid]
         clean, adversarial = data[ids].to(device), tensors[f"{code}{IMAGES}"][valid].to(device)
         columns = {name: measure_quality(name, clean, adversarial).numpy() for name in seen}
         for name, model in models.items():
-            columns[name] = (
-                foreground_scores(model, adversarial, foregrounds[0][ids].to(device), BATCH).double().numpy()
-            )
+            with watched(model):
+                scores = foreground_scores(model, adversarial, foregrounds[0][ids].to(device), BATCH)
+            columns[name] = scores.double().numpy()
         frames.append(pd.DataFrame({"attack": code, "source": source, "image": ids.numpy(), **columns}))
         say(f"measure {code} on {source}: {len(ids)} images")
     record.facts = {"without": {name: why for name, why in without.items() if why}}
     record.facts["versions"] = {name: version(name) for name in ("pyiqa", "scikit-image")}
     record.facts["saliency"] = {name: str(model.label) for name, model in models.items()}
     record.volatile |= {"device": device}
-    lines = mark_doubts(pd.concat(frames, ignore_index=True), doubts_in(tensors), {})
+    lines = mark_doubts(pd.concat(frames, ignore_index=True), doubts, {})
     write_frame(snakemake.output.measures, lines, record)

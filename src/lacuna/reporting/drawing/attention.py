@@ -23,12 +23,12 @@ def draw(settings: Settings, files: Files) -> Figure:
     Shows, of each of the first classes, the first image that fools every source, with Grad-CAM (captum's) of the class
     that the network predicts."""
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
-    (network,) = networks_of([settings["network"]], files["checkpoints"])
     truth, columns = image_columns(data, sets)
     views: list[list[View]] = []
-    for images in columns.values():
-        heat = attention(network, images)
-        views += [views_of(network, images, truth, classes), views_of(network, images, truth, classes, heat)]
+    with networks_of([settings["network"]], files["checkpoints"]) as (network,):
+        for images in columns.values():
+            heat = attention(network, images)
+            views += [views_of(network, images, truth, classes), views_of(network, images, truth, classes, heat)]
     names = [name for column in columns for name in (column, f"{column}, attention")]
     rule = (
         f"Grad-CAM of the predicted class on {settings['network']['model']}: last layer with more than one position, "

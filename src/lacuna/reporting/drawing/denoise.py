@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from lacuna.evaluation.defenses import DefendedNetwork
 from lacuna.files.artefacts import read_tensors
+from lacuna.foreign.parts import watched
 from lacuna.numerics.images import as_pixels, to_bytes
 from lacuna.reporting.drawing.core.inputs import Files, Settings, sets_of
 from lacuna.reporting.drawing.core.networks import networks_of
@@ -18,13 +19,13 @@ def draw(settings: Settings, files: Files) -> Figure:
 
     Shows, of each of the first classes, the first image that fools every source, before and after the defense."""
     data, sets, classes = read_tensors(files["images"][0]), sets_of(settings, files), settings["classes"]
-    (network,) = networks_of([settings["network"]], files["checkpoints"])
-    defended = DefendedNetwork(settings["defense"], network)
     truth, columns = image_columns(data, sets)
     views: list[list[View]] = []
-    for images in columns.values():
-        with torch.no_grad():
-            cleared = to_bytes(defended.answer(as_pixels(images)))
-        views += [views_of(network, images, truth, classes), views_of(network, cleared, truth, classes)]
+    with torch.no_grad(), networks_of([settings["network"]], files["checkpoints"]) as (network,):
+        defended = DefendedNetwork(settings["defense"], network)
+        with watched(defended):
+            for images in columns.values():
+                cleared = to_bytes(defended.answer(as_pixels(images)))
+                views += [views_of(network, images, truth, classes), views_of(network, cleared, truth, classes)]
     names = [name for column in columns for name in (column, f"{column}, {settings['purifier']}")]
     return draw_pairs(settings, views, names, truth, f"Network: {settings['network']['model']}.")

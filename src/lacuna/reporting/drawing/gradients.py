@@ -53,10 +53,11 @@ def draw(settings: Settings, files: Files) -> Figure:
     """Settings: classes, networks (a list of network settings), names (one per network). Files: images (the test set),
     foreground (its masks), checkpoints (of the networks, in their order)."""
     data, masks = read_tensors(files["images"][0]), read_tensors(files["foreground"][0])["mask"]
-    networks = dict(zip(settings["names"], networks_of(settings["networks"], files["checkpoints"]), strict=True))
-    chosen = right_on_all(list(networks.values()), data["images"], data["labels"])
-    images, labels = data["images"][chosen], data["labels"][chosen]
-    found = {name: loss_gradient(network, images, labels, BATCH) for name, network in networks.items()}
+    with networks_of(settings["networks"], files["checkpoints"]) as networks:
+        chosen = right_on_all(networks, data["images"], data["labels"])
+        images, labels = data["images"][chosen], data["labels"][chosen]
+        gradients_of = [loss_gradient(network, images, labels, BATCH) for network in networks]
+    found = dict(zip(settings["names"], gradients_of, strict=True))
     shares = {name: measure_gradients(one, masks[chosen])["gradient_in_foreground"] for name, one in found.items()}
     rows = [Row(name, one.numpy(), shares[name].numpy()) for name, one in found.items()]
     names = [settings["classes"][label] for label in labels.tolist()]

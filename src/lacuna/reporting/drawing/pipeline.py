@@ -60,7 +60,6 @@ def draw(settings: Settings, files: Files) -> Figure:
 
     Sets hold no tables, so the first image that fools the source, by class, is attacked again: the same tables."""
     data, tensors = read_tensors(files["images"][0]), read_tensors(files["adversarial"][0])
-    (network,) = networks_of([settings["network"]], files["checkpoints"])
     (row,), classes = settings["rows"], settings["classes"]
     chosen = choose([Examples.read(tensors, row["attack"], row["label"])])[:1]
     place = tensors["image"] == int(chosen[0])
@@ -68,12 +67,12 @@ def draw(settings: Settings, files: Files) -> Figure:
     wanted = tensors[f"{row['attack']}.wanted"][place] if settings["budget"].get("targeted") else None
     budget = Attempt(row["attack"], "advdrop", settings["budget"]).arguments()
     how = {key: value for key, value in budget.items() if key != "targeted"}
-    with freeze(network):
-        found = advdrop.learn_tables(network, x, labels, wanted, **how)
-        before = advdrop.coefficients(x)
-        quantised, _ = advdrop.quantise(before, found.tables, None)
     made, truth = tensors[f"{row['attack']}.images"][place], int(labels[0])
-    said = [int(network(as_pixels(images)).argmax()) for images in (data["images"][chosen], made)]
+    with networks_of([settings["network"]], files["checkpoints"]) as (network,), freeze(network):
+        found = advdrop.learn_tables(network, x, labels, wanted, **how)
+        said = [int(network(as_pixels(images)).argmax()) for images in (data["images"][chosen], made)]
+    before = advdrop.coefficients(x)
+    quantised, _ = advdrop.quantise(before, found.tables, None)
     stages = Stages(
         data["images"][int(chosen[0])].numpy(),
         made[0].numpy(),

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lacuna.files.artefacts import read_tensors
 from lacuna.foreground.saliency import saliency_model
+from lacuna.foreign.parts import watched
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, sets_of
 from lacuna.reporting.drawing.core.style import (
@@ -53,7 +54,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     image, truth = int(chosen[0]), int(data["labels"][chosen[0]])
     shown = [("clean", data["images"][image], truth)]
     shown += [(one.name, torch.from_numpy(one.at(chosen)[0][0]), int(one.at(chosen)[1][0])) for one in sets]
-    with torch.no_grad():
+    with torch.no_grad(), watched(model):
         densities = model(as_pixels(torch.stack([pixels for _, pixels, _ in shown]))).numpy()
     views = [
         Seen(name, pixels.numpy(), density, classes[predicted], predicted == truth)
