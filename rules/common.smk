@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import SharedFSUsage
+from lacuna.config.chosen import check_chosen
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
 from lacuna.jobs import command_line
@@ -22,6 +23,7 @@ if " " in str(ROOT):
         f"the path of this checkout has a space, which Snakemake cannot run scripts in: {ROOT}; move it"
     )
 try:
+    check_chosen(*command_line.chosen(sys.argv), Path.cwd())
     PLAN = Plan(load(ROOT, config))
     refuse_missing_code(PLAN.config)
 except LacunaError as error:

@@ -215,7 +215,7 @@ VALUES: list[tuple[str, Change, str, str]] = [
     (DEMO, put(f"{RECIPE}.learning_rate", float("nan")), f"{RECIPE}.learning_rate", "a number above 0"),
     (DEMO, put(f"{RECIPE}.momentum", 1), f"{RECIPE}.momentum", "[0, 1)"),
     (DEMO, put(f"{RECIPE}.batch_size", 1), f"{RECIPE}.batch_size", "at least 2"),
-    (DEMO, put(f"{RECIPE}.epochs", 4.0), f"{RECIPE}.epochs", "an integer of at least 1"),  # no count of epochs
+    (DEMO, put(f"{RECIPE}.epochs", 4.0), f"{RECIPE}.epochs", "an integer from 1 to 100000"),  # no count of epochs
     (DEMO, put(f"{RECIPE}.schedule.name", "nosuch"), f"{RECIPE}.schedule", "multistep"),
     (DEMO, put(f"{RECIPE}.schedule", MULTISTEP | {"warmup": 0.3}), f"{RECIPE}.schedule", "onecycle with warmup"),
     (DEMO, put(f"{RECIPE}.schedule", FALLING), f"{RECIPE}.schedule.milestones", "rising"),
@@ -305,7 +305,7 @@ def test_a_control_character_is_refused_with_its_file(project: Project, file: st
     assert refusal(project).startswith(file)
 
 
-@pytest.mark.parametrize("key", ["1", "null", "true", "2020-01-01"])
+@pytest.mark.parametrize("key", ["1", "null", "true", "1.5"])
 def test_a_key_that_is_no_text_is_refused(project: Project, key: str) -> None:
     project.rewrite(DEMO, lambda text: text + f"\n{key}: 1\nzzz: 1\n")
     sentence = refusal(project)

@@ -12,7 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 from snakemake import cli
 
-from lacuna.jobs.command_line import Command, asked, says_how_many
+from lacuna.jobs.command_line import Command, asked, chosen, says_how_many
 
 PROGRAM = "/somewhere/bin/snakemake"
 # Options with the argument that they need.
@@ -186,6 +186,26 @@ def test_all_cores_are_for_a_run_of_which_neither_the_user_nor_a_profile_says_ho
     if variable:
         monkeypatch.setenv("SNAKEMAKE_PROFILE", variable)
     assert says_how_many([PROGRAM, *line.split()]) is said
+
+
+@pytest.mark.parametrize(
+    ("line", "profile", "files", "entries"),
+    [
+        ("tables", "", [], []),
+        ("tables --config seed=1_0 seed=2", "", [], ["seed=1_0", "seed=2"]),
+        ("--configfile a.yaml b.json -C scale=demo -n", "", ["a.yaml", "b.json"], ["scale=demo"]),
+        ("-n -- --config seed=1", "", [], []),
+        ("--profile own", "config: [seed=010]\nconfigfile: [own.yaml]", ["own.yaml"], ["seed=010"]),
+        ("--no-such-option --config seed=1", "", [], []),
+    ],
+)
+def test_what_is_chosen_of_the_configuration_is_as_it_was_written(
+    here: Path, line: str, profile: str, files: list[str], entries: list[str]
+) -> None:
+    if profile:
+        (here / "own").mkdir()
+        (here / "own/profile.yaml").write_text(profile)
+    assert chosen([PROGRAM, *line.split()]) == ([Path(file) for file in files], entries)
 
 
 @pytest.mark.parametrize(

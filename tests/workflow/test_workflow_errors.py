@@ -53,6 +53,29 @@ def test_an_impossible_value_names_the_key_and_what_is_allowed(small: "Tree", va
     assert "; allowed: " in said
 
 
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (("--config", "seed=1_0"), "--config, key seed: 1_0 is not read alike by all programs; allowed: "),
+        (("--config", "seed=1", "seed=2"), "--config: key 'seed' is written twice"),
+        (("--configfile", "octal.yaml"), "octal.yaml, line 1: 010 is not read alike by all programs; allowed: "),
+        (("--configfile", "twice.json"), "twice.json: key 'seed' is written twice"),
+        (("--configfile", "merged.yaml"), "merged.yaml: more than 50000 values once every alias is followed"),
+    ],
+)
+def test_what_a_person_reads_otherwise_is_refused_before_snakemake_reads_it(
+    small: "Tree", choice: tuple[str, ...], says: str
+) -> None:
+    (small / "octal.yaml").write_text("seed: 010\n")
+    (small / "twice.json").write_text('{"seed": 1, "seed": 2}')
+    levels = [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 20)}], z{i}: 1}}" for i in range(1, 30)]
+    (small / "merged.yaml").write_text(
+        "\n".join(["a0: &a0 {" + ", ".join(f"k{i}: 1" for i in range(99)) + "}", *levels])
+    )
+    for profile in ((), ("--workflow-profile", "none")) if "merged.yaml" not in choice else ((),):
+        assert says in small.refused("tables/table3.csv", *profile, *choice)
+
+
 def test_a_typo_in_a_scale_file_names_file_and_key(small: "Tree") -> None:
     small.replace("config/scales/demo.yaml", "batch_size", "batch_sise")
     said = before_any_job(small)

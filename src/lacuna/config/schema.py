@@ -23,8 +23,11 @@ from lacuna.reporting.plots.core.plot import Plot
 
 
 def _integer(_: Any, value: Any) -> bool:
-    """Whether an integer was written; JSON Schema also takes 4.0, which range() and seeds do not."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether an integer was written; JSON Schema also takes 4.0, which range() and seeds do not.
+
+    Beyond 2^53 programs disagree on integers, and none of them is a number of epochs, steps or images.
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def _number(_: Any, value: Any) -> bool:

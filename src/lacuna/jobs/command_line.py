@@ -55,21 +55,29 @@ def asked(argv: Sequence[str]) -> Command:
     return Command(_kind(found), tuple(found.targets), tuple(named), bool(found.generate_unit_tests))
 
 
+def chosen(argv: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """The files of ``--configfile`` and the entries of ``--config`` of a command line or of a profile that it uses."""
+    found = _read(argv, _with_profiles)
+    return ([*found.configfile], [*(found.config or ())]) if found else ([], [])
+
+
 def says_how_many(argv: Sequence[str]) -> bool:
     """Whether a command line, or a profile that it uses, gives cores or jobs, or leaves jobs to another executor.
 
     Such a profile stands in ``--profile`` or in ``SNAKEMAKE_PROFILE``. Only where nothing is said does
     profiles/default/profile.yaml, whose keys win over theirs, say that all cores are used.
     """
+    found = _read(argv, _with_profiles)
+    return found is not None and bool(found.cores or found.jobs or found.executor not in HERE)
+
+
+def _with_profiles(arguments: list[str]) -> Namespace:
+    """The arguments, and what the profiles that they name say; not profiles/default, which may be what asks."""
     from snakemake.cli import get_argument_parser
 
-    def read(arguments: list[str]) -> Namespace:
-        options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-        profiles = get_argument_parser().parse_args(options).profile
-        return get_argument_parser(None if profiles == ["none"] else profiles).parse_args(options)
-
-    found = _read(argv, read)
-    return found is not None and bool(found.cores or found.jobs or found.executor not in HERE)
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    profiles = get_argument_parser().parse_args(options).profile
+    return get_argument_parser(None if profiles == ["none"] else profiles).parse_args(options)
 
 
 def _read(argv: Sequence[str], read: Callable[[list[str]], Namespace]) -> Namespace | None:
