@@ -36,7 +36,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """Safe YAML of the core schema of YAML 1.2 and of merge keys, in which a number is what a person reads.
 
     Plain YAML lets the later of two equal keys win; here a key written twice is refused. What versions of YAML read as
-    different values, such as ``010``, ``1:30``, ``0x10`` or ``yes``, is refused too.
+    different values, such as ``010``, ``1:30`` or ``yes``, is refused too.
     """
 
     yaml_implicit_resolvers: ClassVar[dict[str | None, list[tuple[str, re.Pattern[str]]]]] = {}
