@@ -51,7 +51,8 @@ test: install
 	$(BIN)/snakefmt --check Snakefile rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slurm"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "not slurm" tests/workflow tests  # the longest files first, so that no process waits for the other
 
 # Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
 # away, preemption, ...); installs Debian's packages for it where they are missing.

@@ -9,7 +9,7 @@ for PART in PLAN.code.values():
         name:
             f"code_{PART.name}"
         input:
-            PART.files(ROOT),
+            [local(file) for file in PART.files(ROOT)],
         output:
             digests=PART.digests,
         log:

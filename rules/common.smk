@@ -58,12 +58,19 @@ def inputs(stage):
         digests = [PLAN.code[part].digests for part in said.code(**wildcards)]
         read = said.inputs(**wildcards)
         return {
-            **read,
+            **{name: brought(part) for name, part in read.items()},
             **records(read),
-            "code": [*digests, *said.own_code(**wildcards)],
+            "code": [*digests, *map(brought, said.own_code(**wildcards))],
         }
 
     return asked(everything)
+
+
+def brought(part):
+    """A path, or a list of them; what no job makes lies here even where a storage provider has the results."""
+    if not isinstance(part, str):
+        return [brought(path) for path in part]
+    return part if part.startswith("results/") else local(part)
 
 
 @cache
@@ -74,8 +81,12 @@ def command():
 
 @cache
 def copies():
-    """Whether jobs are given copies of what their rules declare: in generated unit tests, without a shared disk."""
-    if SharedFSUsage.INPUT_OUTPUT not in workflow.storage_settings.shared_fs_usage:
+    """Whether jobs get copies of what their rules declare: unit tests, a storage provider, no shared disk."""
+    stored = workflow.storage_settings
+    if (
+        stored.default_storage_provider
+        or SharedFSUsage.INPUT_OUTPUT not in stored.shared_fs_usage
+    ):
         return True
     return workflow.is_main_process and command().copies
 

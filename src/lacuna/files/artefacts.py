@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError, TamperedError
+from lacuna.files.copies import planned_path
 from lacuna.files.owner import confirm_ownership, temporary_name
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Record:
     def __post_init__(self) -> None:
         # At the start: a commit or an edit while the job runs does not change what it runs.
         self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
-        self.digests = {name: _input(name) for name in sorted(self.inputs)}
+        self.digests = {planned_path(name): _input(name) for name in sorted(self.inputs)}
         self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
     def full_digest(self) -> str:
@@ -111,7 +112,7 @@ class Record:
     def write(self, path: str) -> None:
         """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete and goes if this fails."""
         stable = {
-            "artefact": path,
+            "artefact": planned_path(path),
             "stage": self.stage,
             "settings": json.loads(self.settings),
             "settings_digest": text_digest(self.settings),
