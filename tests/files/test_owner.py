@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lacuna.errors import LacunaError
-from lacuna.files import owner
+from lacuna.files import owner, processes
 from lacuna.files.artefacts import atomic_path
 from lacuna.files.owner import confirm_ownership, own_outputs, owner_path
 from lacuna.files.processes import this_process
 
+SAID: list[str] = []  # what was said of orphans
 FORK = multiprocessing.get_context("fork")
 
 
@@ -41,14 +43,14 @@ def write_owner(output: str, **changes: Any) -> None:
 
 
 def refused(output: str) -> str:
-    with pytest.raises(LacunaError) as error, own_outputs([output]):
+    with pytest.raises(LacunaError) as error, own_outputs([output], SAID.append):
         pass
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_an_owner_is_named_while_it_works_and_gone_afterwards(output: str) -> None:
-    with own_outputs([output, f"{output}.csv"]):
+    with own_outputs([output, f"{output}.csv"], SAID.append):
         noted = json.loads(owner_path(output).read_text())
         assert noted["pid"] == os.getpid()
         assert noted["host"] == os.uname().nodename
@@ -58,15 +60,15 @@ def test_an_owner_is_named_while_it_works_and_gone_afterwards(output: str) -> No
 
 @pytest.mark.parametrize("error", [LacunaError("x"), RuntimeError(), KeyboardInterrupt(), SystemExit()])
 def test_nothing_is_left_behind_after_a_failure(output: str, error: BaseException) -> None:
-    with pytest.raises(type(error)), own_outputs([output]):
+    with pytest.raises(type(error)), own_outputs([output], SAID.append):
         raise error
     assert left(output) == []
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
 
 
 def test_a_second_writer_is_told_who_writes_and_what_to_do(output: str) -> None:
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         message = refused(output)
         assert f"{output} is written by process {os.getpid()} on " in message
         assert f"end it (kill {os.getpid()}) and run again" in message
@@ -76,14 +78,14 @@ def test_a_second_writer_is_told_who_writes_and_what_to_do(output: str) -> None:
 
 def test_of_several_outputs_none_stays_owned_when_one_is_refused(output: str) -> None:
     first = str(Path(output).with_name("a"))
-    with own_outputs([output]):
-        with pytest.raises(LacunaError), own_outputs([first, output]):
+    with own_outputs([output], SAID.append):
+        with pytest.raises(LacunaError), own_outputs([first, output], SAID.append):
             pass
         assert left(output) == [".net.safetensors.owner"]
 
 
 def hold(output: str, seconds: float = 60) -> None:
-    with own_outputs([output]), atomic_path(output) as temporary:
+    with own_outputs([output], SAID.append), atomic_path(output) as temporary:
         temporary.write_text("half")
         time.sleep(seconds)
 
@@ -110,9 +112,77 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
     half.mkdir()
     (half / ".tmpA1b2C3").touch()
     (Path(output).parent / ".other.host-1.tmp.safetensors").touch()
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         assert left(output) == [".net.safetensors.owner", ".other.host-1.tmp.safetensors"]
     assert left(output) == [".other.host-1.tmp.safetensors"]
+
+
+DEAD_RUN = {"pid": 2**22 + 1, "started": "5"}
+
+
+@pytest.fixture
+def orphan(output: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Another process that writes the output, though its run is gone."""
+    SAID.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "_run", lambda: DEAD_RUN)
+        process = started(output)
+    yield process
+    process.kill()
+    process.join()
+
+
+def test_a_writer_whose_run_was_killed_is_ended_and_its_output_is_made(output: str, orphan: Any) -> None:
+    with own_outputs([output], SAID.append):
+        assert json.loads(owner_path(output).read_text())["pid"] == os.getpid()
+        assert left(output) == [".net.safetensors.owner"]
+    orphan.join(10)
+    assert orphan.exitcode == -signal.SIGTERM
+    (said,) = SAID
+    assert said.startswith(f"process {orphan.pid} of a killed run still writes {output}; it is ended, and this job")
+
+
+def test_a_writer_that_may_not_be_ended_is_named(output: str, orphan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert f"is written by process {orphan.pid} on " in refused(output)
+    monkeypatch.undo()
+    assert orphan.is_alive()
+    assert SAID == []
+
+
+def test_a_writer_that_does_not_end_is_asked_once_and_named(
+    output: str, orphan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: asked.append(pid))
+    assert f"is written by process {orphan.pid} on " in refused(output)
+    assert asked == [orphan.pid]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [{}, None, "5", [DEAD_RUN], {"pid": "7", "started": "5"}, {"pid": None}, {"started": "5"}],
+)
+def test_a_writer_of_no_known_run_is_left_alone(output: str, run: Any) -> None:
+    write_owner(output, run=run)  # this very process
+    assert f"end it (kill {os.getpid()})" in refused(output)
+
+
+def test_a_writer_of_a_run_that_is_at_work_is_left_alone(output: str) -> None:
+    me = this_process()
+    write_owner(output, run={"pid": me["pid"], "started": me["started"]})
+    assert f"end it (kill {os.getpid()})" in refused(output)
+
+
+@pytest.mark.parametrize("changes", [{"pid": None}, {"pid": "x"}, {"pid": -1}, {"pid": [1]}, {"started": ""}])
+def test_an_owner_file_with_an_impossible_process_is_replaced(output: str, changes: dict[str, Any]) -> None:
+    write_owner(output, run=DEAD_RUN, **changes)
+    with own_outputs([output], SAID.append):
+        pass
+    assert left(output) == []
 
 
 @pytest.mark.parametrize(
@@ -122,7 +192,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(output: str) -> None:
 )
 def test_an_owner_on_this_host_that_is_gone_is_replaced(output: str, changes: dict[str, Any]) -> None:
     write_owner(output, **changes)
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         assert json.loads(owner_path(output).read_text())["pid"] == os.getpid()
     assert left(output) == []
 
@@ -131,7 +201,7 @@ def test_an_owner_on_this_host_that_is_gone_is_replaced(output: str, changes: di
 def test_a_damaged_owner_file_is_replaced(output: str, content: str) -> None:
     owner_path(output).parent.mkdir(parents=True)
     owner_path(output).write_text(content)
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
     assert left(output) == []
 
@@ -143,7 +213,7 @@ def test_an_owner_that_cannot_be_asked_for_is_named_with_the_file_to_remove(outp
     assert "cannot be found out from here" in message
     assert f"if it does not, remove {owner_path(output)}" in message
     owner_path(output).unlink()
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
 
 
@@ -175,7 +245,7 @@ def test_a_slurm_job_that_is_not_in_the_queue_is_replaced(
 ) -> None:
     queue(tmp_path, script, monkeypatch)
     write_owner(output, **SLURM)
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
     assert left(output) == []
 
@@ -185,7 +255,7 @@ def test_a_slurm_job_that_is_ending_is_waited_for(output: str, tmp_path: Path, m
     queue(tmp_path, f"cat {tmp_path}/state; : > {tmp_path}/state", monkeypatch)
     (tmp_path / "state").write_text("COMPLETING\n")
     write_owner(output, **SLURM)
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
 
 
@@ -201,7 +271,7 @@ def test_a_queue_that_does_not_answer_is_not_taken_for_an_empty_one(
 def test_a_job_that_was_requeued_replaces_itself(output: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "77")
     write_owner(output, **SLURM)
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         pass
 
 
@@ -213,7 +283,7 @@ def test_a_job_id_is_a_number_before_it_reaches_squeue(output: str, tmp_path: Pa
 
 
 def test_a_writer_whose_output_was_given_to_another_writes_nothing(output: str) -> None:
-    with own_outputs([output]):
+    with own_outputs([output], SAID.append):
         write_owner(output, pid=1)
         with pytest.raises(LacunaError, match="is written by another job now"), atomic_path(output) as temporary:
             temporary.write_text("late")
@@ -230,7 +300,7 @@ def count(output: str, rounds: int) -> None:
     for _ in range(rounds):
         while True:
             try:
-                with own_outputs([output]):
+                with own_outputs([output], SAID.append):
                     number = int(Path(output).read_text())
                     time.sleep(0.0005)
                     Path(output).write_text(str(number + 1))
@@ -270,7 +340,7 @@ def test_owning_an_output_takes_less_than_five_milliseconds(output: str) -> None
     times = []
     for _ in range(20):
         start = time.perf_counter()
-        with own_outputs([output]):
+        with own_outputs([output], SAID.append):
             pass
         times.append(time.perf_counter() - start)
     assert sorted(times)[10] < 0.005

@@ -1,7 +1,8 @@
 """One owner per output: an exclusive file beside the output says which process writes it, so that two never do.
 
 The file ``.<output>.owner`` holds host, process and Slurm job as JSON. A job makes it first and removes it at its end.
-Where a killed job left the file behind, the next job removes it.
+Where a killed job left the file behind, the next job removes it. Where a job works on though its run was killed, the
+next job ends it.
 """
 
 import fcntl
@@ -9,14 +10,15 @@ import json
 import os
 import platform
 import shutil
+import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.processes import ProcessState, parse_note, process_state, this_process
+from lacuna.files.processes import ProcessState, is_orphan, parse_note, process_state, this_process
 
 PATIENCE = 90.0  # seconds to wait for a cancelled job to end: Slurm gives it KillWait, 30 by default
 PAUSE = 2.0  # seconds between two looks at it
@@ -30,16 +32,17 @@ def owner_path(output: Path | str) -> Path:
 
 
 @contextmanager
-def own_outputs(outputs: Iterable[str]) -> Iterator[None]:
+def own_outputs(outputs: Iterable[str], say: Callable[[str], None]) -> Iterator[None]:
     """Makes this process the only writer of these outputs while the context is open.
 
-    Half-written files of killed writers are removed. Raises `LacunaError` where another process or Slurm job writes one
-    of the outputs, or where that cannot be found out.
+    Half-written files of killed writers are removed, and a writer whose run was killed is ended; ``say`` reports that.
+    Raises `LacunaError` where another process or Slurm job writes one of the outputs, or where that cannot be found
+    out.
     """
     claimed: list[str] = []
     try:
         for output in outputs:
-            _claim(output)
+            _claim(output, say)
             claimed.append(output)
             for name in (Path(output), Path(f"{output}.prov.json")):
                 remove_leftovers(name)
@@ -70,21 +73,38 @@ def confirm_ownership(output: Path | str) -> None:
         raise LacunaError(f"{output} is written by another job now, since {owner_path(output)} was removed or replaced")
 
 
-def _claim(output: str) -> None:
-    """Makes the owner file. Removes that of a writer that is gone, and waits for a writer that is ending."""
+def _claim(output: str, say: Callable[[str], None]) -> None:
+    """Makes the owner file. Removes that of a writer that is gone, ends an orphan, and waits for a writer that ends."""
     path, limit = owner_path(output), time.monotonic() + PATIENCE
     path.parent.mkdir(parents=True, exist_ok=True)
     mine = json.dumps(this_process(), sort_keys=True)
+    told: set[int] = set()
     while not _create(path, mine):
-        other = parse_note(_content(path))
-        state = "gone" if other is None else process_state(other)
+        other = parse_note(_content(path)) or {}
+        state = process_state(other) if other else "gone"
+        if state == "alive" and is_orphan(other) and _told_to_end(other["pid"], told, output, say):
+            state = "ending"
         if state == "gone":
             _remove_stale(path)
         elif state == "alive" or time.monotonic() > limit:
-            raise LacunaError(f"{output} is written by {_described(other or {}, state, path)}")
+            raise LacunaError(f"{output} is written by {_described(other, state, path)}")
         else:
             time.sleep(PAUSE)
     _held[output] = mine
+
+
+def _told_to_end(pid: int, told: set[int], output: str, say: Callable[[str], None]) -> bool:
+    """Asks a process once to end, as Slurm would; False where that is not allowed. Those in ``told`` were asked."""
+    if pid not in told:
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except PermissionError:
+            return False
+        except ProcessLookupError:
+            return True
+        told.add(pid)
+        say(f"process {pid} of a killed run still writes {output}; it is ended, and this job goes on from what it kept")
+    return True
 
 
 def _create(path: Path, content: str) -> bool:

@@ -1,4 +1,4 @@
-"""Notes in files that name a process or Slurm job, and whether that is still there."""
+"""Notes in files that name a process or Slurm job, and whether that, and the run that started it, is still there."""
 
 import json
 import os
@@ -7,8 +7,11 @@ import re
 import subprocess
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 ProcessState = Literal["gone", "alive", "ending", "unknown"]
 
@@ -23,13 +26,14 @@ def parse_note(content: str | None) -> dict[str, Any] | None:
 
 
 def this_process() -> dict[str, Any]:
-    """This process: host, boot, namespace of processes, number, start, Slurm job (empty outside), and the time."""
+    """This process: host, boot, namespace of processes, number, start, run, Slurm job (empty outside), and the time."""
     return {
         "host": platform.node(),
         "boot": _read("/proc/sys/kernel/random/boot_id"),
         "space": _link("/proc/self/ns/pid"),
         "pid": os.getpid(),
         "started": _started(os.getpid()),
+        "run": _run(),
         "job": os.environ.get("SLURM_JOB_ID", ""),
         "since": time.strftime("%d %b %H:%M"),
     }
@@ -45,10 +49,27 @@ def process_state(other: dict[str, Any]) -> ProcessState:
         if other.get("boot") != me["boot"]:
             return "gone"
         if other.get("space") == me["space"]:
-            return "alive" if _started(int(other.get("pid", 0))) == other.get("started") else "gone"
+            return "alive" if _is_there(other) else "gone"
     if job and job == me["job"]:
         return "gone"  # this very job, before it was requeued
     return _queued(job) if re.fullmatch(r"[0-9_]+", job) else "unknown"
+
+
+def is_orphan(other: dict[str, Any]) -> bool:
+    """Whether ``other``, a process on this host that is there, was started by a run of Snakemake that is gone."""
+    me, run = this_process(), other.get("run")
+    here = all(other.get(key) == me[key] for key in ("host", "boot", "space"))
+    return here and isinstance(run, dict) and isinstance(run.get("pid"), int) and not _is_there(run)
+
+
+@cache
+def _run() -> dict[str, Any]:
+    """Number and start of the Snakemake process that this process belongs to; empty outside a run."""
+    with suppress(psutil.Error):
+        for parent in psutil.Process().parents():
+            if any(Path(word).name == "snakemake" for word in parent.cmdline()[:4]):
+                return {"pid": parent.pid, "started": _started(parent.pid)}
+    return {}
 
 
 def _queued(job: str) -> ProcessState:
@@ -62,6 +83,12 @@ def _queued(job: str) -> ProcessState:
         return "gone" if "Invalid job id" in done.stderr else "unknown"
     states = set(done.stdout.split())
     return "gone" if not states else "ending" if states == {"COMPLETING"} else "alive"
+
+
+def _is_there(note: dict[str, Any]) -> bool:
+    """Whether the process with the number and the start of a note is there."""
+    pid, started = note.get("pid"), note.get("started")
+    return isinstance(pid, int) and bool(started) and _started(pid) == started
 
 
 def _started(pid: int) -> str:

@@ -33,8 +33,9 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         say_to_stderr(line)
         _note(log, f"{line}\n")
 
+    artefacts = [path for path in snakemake.output if not path.endswith(PROVENANCE)]
     try:
-        with _terminable(), own_outputs(path for path in snakemake.output if not path.endswith(PROVENANCE)):
+        with _terminable(), own_outputs(artefacts, say_to_stderr):
             _note(log, "", "w")  # only now: until here it may be another job's
             yield say
     except KeyboardInterrupt:
