@@ -10,7 +10,7 @@ from typing import Any
 
 from lacuna.config.yaml_files import read_yaml
 from lacuna.data.classes import class_names
-from lacuna.errors import LacunaError
+from lacuna.errors import LacunaError, without_controls
 from lacuna.files.artefacts import stable_part, write_text
 from lacuna.files.contents import read_adversarial
 from lacuna.plan.paths import folder_of
@@ -58,4 +58,4 @@ if __name__ == "__main__":
         write_text(asked.output, text)
     except LacunaError as error:
         sys.exit(f"error: {error}")
-    print(f"{asked.output}: {asked.pairs} pairs, seed {asked.seed}")
+    print(without_controls(f"{asked.output}: {asked.pairs} pairs, seed {asked.seed}"))

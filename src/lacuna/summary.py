@@ -4,16 +4,15 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
-
-from lacuna.files.artefacts import CSV_OPTIONS
+from lacuna.errors import without_controls
+from lacuna.files.artefacts import read_csv
 from lacuna.jobs.progress import clock
 from lacuna.reporting.tables.pattern import pattern_sentences
 
 
 def describe_table(path: Path, started: float | None = None) -> str:
     """What a user wants to read when a table is done. ``started`` is a Unix time in seconds."""
-    cells = pd.read_csv(path, **CSV_OPTIONS)
+    cells = read_csv(path)
     table = path.with_name(path.name.replace(".cells.csv", ""))
     took = f", {clock(time.time() - started)}" if started else ""
     first = cells.iloc[0]
@@ -25,4 +24,4 @@ def describe_table(path: Path, started: float | None = None) -> str:
 
 
 if __name__ == "__main__":
-    print(describe_table(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None))
+    print(without_controls(describe_table(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lacuna.errors import LacunaError
+from lacuna.errors import LacunaError, without_controls
 from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, sha256
 
 
@@ -72,6 +72,7 @@ def shorten_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        print("\n".join(describe_artefact(find_artefact("".join(sys.argv[1:2]), Path("results")))))
+        lines = describe_artefact(find_artefact("".join(sys.argv[1:2]), Path("results")))
+        print("\n".join(map(without_controls, lines)))
     except LacunaError as error:
         sys.exit(f"error: {error}")

@@ -123,6 +123,14 @@ REFUSED: list[tuple[Change, str, str]] = [
         "boundary_score needs suite and source",
     ),
     (put("tables.table3.columns[5].source", "self"), "tables.table3.columns[5].source", "test_accuracy takes none"),
+    *(
+        (
+            put("tables.table10.columns[0].column", name),
+            "tables.table10.columns[0].column",
+            "is a column of every table",
+        )
+        for name in ("target", "row", "dataset", "scale")
+    ),
     # figures: a plot's own keys
     (put(f"{FIGURE}1.plot", "nosuch"), f"{FIGURE}1.plot", "allowed: attention, curves, denoise, diagram"),
     (drop(f"{FIGURE}4.table"), f"{FIGURE}4.table", "required: table"),

@@ -203,6 +203,12 @@ def test_merged_keys_are_overridden_by_ones_own_wherever_they_are_looked_at_firs
     assert list(found["c"]) == ["x", "w", "y"]
 
 
+@pytest.mark.parametrize("text", ["\\x07", "\\e[2J", "a\\rb", "\\0", "\\ufffe", "\\x9b31m", "a\\bb"])
+def test_control_characters_are_refused(tmp_path: Path, text: str) -> None:
+    assert "has control characters" in refused(tmp_path, f'a: "{text}"')
+    assert read(tmp_path, 'a: "two\\nlines, é"')["a"] == "two\nlines, é"
+
+
 @pytest.mark.parametrize("text", ["a: 1\na: 2", '{"a": 1, "a": 2}', 'a: 1\n"a": 1', "b: {<<: {x: 1}, y: 1, y: 2}"])
 def test_a_key_written_twice_is_refused(tmp_path: Path, text: str) -> None:
     assert "is written twice" in refused(tmp_path, text)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lacuna.files.escapes import for_latex
 from lacuna.numbers.cells import CELL_COLUMNS
 from lacuna.reporting.drawing.core.style import save
 from lacuna.reporting.drawing.heatmap import heatmap
@@ -20,7 +21,7 @@ from lacuna.reporting.tables.pattern import (
     pattern_sentences,
     plural_metric,
 )
-from lacuna.reporting.tables.render import escape_latex, table_latex, table_markdown, wide_table
+from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 COLUMN_NAMES = ["ResNet-18", "ResNet-50", "DenseNet-121", "SENet-18", "VGG-19", "Test Accuracy"]
 NO_REPRODUCTION = "no reproduction of the printed numbers"
@@ -177,16 +178,16 @@ def test_markdown_ends_with_the_pattern_and_the_counts(cells: pd.DataFrame) -> N
 
 @pytest.mark.parametrize("character", "&%$#_{}~^\\")
 def test_special_characters_are_escaped_for_latex(character: str) -> None:
-    bare = re.sub(r"\\(text[a-z]+(\{\}| )|[&%$#_{}]|[~^]\{\})", "", escape_latex(f"a{character}b"))
+    bare = re.sub(r"\\(text[a-z]+(\{\}| )|[&%$#_{}]|[~^]\{\})", "", for_latex(f"a{character}b"))
     assert bare == "ab"
 
 
 def test_other_characters_are_left_alone_for_latex() -> None:
-    assert escape_latex("0.5-Bottom (p), q/r = 16") == "0.5-Bottom (p), q/r = 16"
+    assert for_latex("0.5-Bottom (p), q/r = 16") == "0.5-Bottom (p), q/r = 16"
 
 
 def test_a_backslash_is_escaped_once_for_latex() -> None:
-    assert escape_latex(r"a\b").replace("{}", " ") == r"a\textbackslash b"
+    assert for_latex(r"a\b").replace("{}", " ") == r"a\textbackslash b"
 
 
 def test_latex_has_booktabs_rules_and_every_cell(cells: pd.DataFrame) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import write_text
 from lacuna.files.contents import read_cells
+from lacuna.files.escapes import csv_text
 from lacuna.jobs.job import job
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     cells = read_cells(snakemake.input.cells)
-    write_text(snakemake.output.csv, wide_table(cells).to_csv(index=False, lineterminator="\n"))
+    write_text(snakemake.output.csv, csv_text(wide_table(cells)))
     around = {key: value for key, value in settings.items() if key != "exhibit"}
     write_text(snakemake.output.markdown, table_markdown(cells, **around))
     write_text(snakemake.output.latex, table_latex(cells, **around))

@@ -13,7 +13,7 @@ from lacuna.audit.files import json_value
 from lacuna.claims.decisions import printed_numbers
 from lacuna.claims.verdicts import identities
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import CSV_OPTIONS, provenance_path, read_frame, stable_part
+from lacuna.files.artefacts import provenance_path, read_csv, read_frame, stable_part
 from lacuna.language.codes import Origin
 from lacuna.numbers.metrics import PERCENT, round_digits, samples_of
 from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
@@ -81,7 +81,7 @@ def _read(paths: Iterable[str]) -> dict[CellKey, CountedCell]:
 
 def _frame(path: str) -> pd.DataFrame:
     try:
-        frame = read_frame(path) if provenance_path(path).is_file() else pd.read_csv(path, **CSV_OPTIONS)
+        frame = read_frame(path) if provenance_path(path).is_file() else read_csv(path)
         if lacking := [name for name in NEEDED if name not in frame]:
             raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
         return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))

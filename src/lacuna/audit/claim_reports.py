@@ -17,7 +17,7 @@ from lacuna.audit.files import (
 )
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, NOT_APPLICABLE, NOT_RUN
-from lacuna.files.artefacts import CSV_OPTIONS, read_frame
+from lacuna.files.artefacts import read_csv, read_frame
 from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.claim_page import claims_markdown
 
@@ -55,7 +55,7 @@ def _open(paper: str) -> list[dict[str, Any]]:
 def _pairs(path: str) -> pd.DataFrame:
     """The comparisons; none where the file is missing or not readable, which the counts then show."""
     try:
-        return pd.read_csv(path, **CSV_OPTIONS).reindex(columns=COMPARISON_COLUMNS)
+        return read_csv(path).reindex(columns=COMPARISON_COLUMNS)
     except (OSError, ValueError):
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
 

@@ -16,6 +16,7 @@ from lacuna.audit.files import (
 )
 from lacuna.claims.relations import key_text
 from lacuna.files.artefacts import read_frame
+from lacuna.files.escapes import csv_text
 from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
@@ -93,7 +94,7 @@ def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]
     csv, md, tex, path = plan.published.table(name)
     settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
     titles = {key: value for key, value in settings.items() if key != "exhibit"}
-    texts = {csv: wide_table(cells).to_csv(index=False, lineterminator="\n")}
+    texts = {csv: csv_text(wide_table(cells))}
     texts |= {md: table_markdown(cells, **titles), tex: table_latex(cells, **titles)}
     copies = {
         f"tables/{name}.{ending}": file for ending, file in zip(("csv", "md", "tex"), (csv, md, tex), strict=True)

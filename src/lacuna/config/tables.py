@@ -14,6 +14,7 @@ from lacuna.language.exhibits import BOUNDED, BOUNDED_METRICS, CHECKED_METRICS, 
 from lacuna.language.models import SELF
 
 NEEDED = {"certified_accuracy": ["radius"]} | {bounded: ["radius", "reference"] for bounded in BOUNDED_METRICS}
+BESIDE = ("target", "row", "dataset", "scale")  # columns that stand beside a table's own (`wide_table`)
 QUANTISED, ADVDROP = ("success_relaxed", "success_hard"), "advdrop"
 
 
@@ -30,6 +31,9 @@ def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
     refuse_twice(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
     exhibits = Exhibits(content)
     for column in lines(paper.written["tables"][name], "columns"):
+        if (named := column.body["column"]) in BESIDE:
+            where = f"{paper.file}, key {key}.{column.where('column')}"
+            raise LacunaError(f"{where}: '{named}' is a column of every table; allowed: another name")
         if "x" in column.body and "panel" not in column.body:
             raise LacunaError(f"{paper.file}: key {key}.{column.where('panel')} is missing; required: panel with x")
         for row in lines(paper.written["tables"][name], "rows"):

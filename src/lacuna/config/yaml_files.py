@@ -14,6 +14,7 @@ DEEPEST, LARGEST = 60, 50_000  # levels and values of a YAML file; the largest h
 BYTES = 5_000_000  # of a file; the largest here has some 60,000
 LONGEST = 100  # characters of a key, which may become part of a file's name
 TEXT = 600  # characters of a value; the longest notes have some 300
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # what SVG and terminals cannot show
 
 INTEGER = "[-+]?(?:0|[1-9][0-9]*)"
 FLOAT = rf"(?:{INTEGER}\.[0-9]*|[-+]?\.[0-9]+)(?:[eE][-+]?[0-9]+)?|{INTEGER}[eE][-+]?[0-9]+|[-+]?\.(?:inf|nan)"
@@ -169,6 +170,8 @@ def _strange(content: Any) -> Iterator[str]:
             left.extend(value)
         elif isinstance(value, str) and len(value) > TEXT:
             yield f"a text of {len(value)} characters that begins with {value[:40]!r}; allowed: at most {TEXT}"
+        elif isinstance(value, str) and CONTROL.search(value):
+            yield f"the text {value[:40]!r} has control characters; allowed: printable ones and line breaks"
         elif not isinstance(value, str | int | float | None):
             allowed = "texts (in quotes), numbers, true, false, null"
             yield f"{str(value)[:40]!r} is a {type(value).__name__}; allowed: {allowed}"

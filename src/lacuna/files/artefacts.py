@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.copies import planned_path
+from lacuna.files.escapes import csv_text, from_csv
 from lacuna.files.owner import confirm_ownership, temporary_name
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
         if path.endswith(".parquet"):
             frame.to_parquet(temporary, index=False)
         else:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+            temporary.write_text(csv_text(frame), encoding="utf-8", newline="")
     record.write(path)
 
 
@@ -277,10 +278,17 @@ def parse_frame(path: str, mend: str) -> "pd.DataFrame":
     import pandas as pd  # half a second that jobs on tensors need not pay
 
     try:
-        return pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **CSV_OPTIONS)
+        return pd.read_parquet(path) if path.endswith(".parquet") else read_csv(path)
     except (ValueError, TypeError, KeyError, NotImplementedError, OSError):
         kind = "Parquet" if path.endswith(".parquet") else "CSV"
         raise LacunaError(f"{path} is not a {kind} file; {mend}") from None
+
+
+def read_csv(path: Path | str) -> "pd.DataFrame":
+    """A table that `csv_text` wrote. Raises pandas' errors for a file of another kind."""
+    import pandas as pd
+
+    return from_csv(pd.read_csv(path, **CSV_OPTIONS))
 
 
 def write_text(path: str, text: str) -> None:

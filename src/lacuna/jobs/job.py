@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from lacuna.errors import LacunaError
+from lacuna.errors import LacunaError, without_controls
 from lacuna.files.owner import own_outputs
 from lacuna.jobs.failures import failure_sentence
 from lacuna.jobs.progress import Say, say_to_stderr
@@ -31,7 +31,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
 
     def say(line: str) -> None:
         say_to_stderr(line)
-        _note(log, f"{line}\n")
+        _note(log, f"{without_controls(line)}\n")
 
     artefacts = [path for path in snakemake.output if not path.endswith(PROVENANCE)]
     try:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from lacuna.errors import without_controls
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -12,8 +14,8 @@ Say = Callable[[str], None]
 
 
 def say_to_stderr(line: str) -> None:
-    """Writes one line to stderr, at once."""
-    print(line, file=sys.stderr, flush=True)
+    """Writes one line to stderr, at once; control characters in it are shown and not obeyed."""
+    print(without_controls(line), file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:

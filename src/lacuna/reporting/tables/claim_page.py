@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment
 
+from lacuna.files.escapes import for_markdown
+
 _MARKDOWN = Environment(autoescape=False, trim_blocks=True, keep_trailing_newline=True).from_string("""\
 # {{ paper }}: what it claims, and what {{ "the cells say" if scales else "there is" }}
 
@@ -34,9 +36,9 @@ def claims_markdown(claims: pd.DataFrame, paper: str) -> str:
     """The page for people. ``claims`` has the columns `lacuna.claims.verdicts.CLAIM_COLUMNS`."""
     frame = claims.fillna({"note": "", "cells": "", "dataset": "", "scale": ""})
     return _MARKDOWN.render(
-        paper=paper,
-        scales=_listed(frame["scale"]),
-        datasets=_listed(frame["dataset"]),
+        paper=for_markdown(paper),
+        scales=for_markdown(_listed(frame["scale"])),
+        datasets=for_markdown(_listed(frame["dataset"])),
         seeds=int(frame["seeds"].max()),
         ours=_tally(frame["verdict"]),
         printed=_tally(frame["printed_verdict"]),
@@ -57,8 +59,8 @@ def _tally(verdicts: pd.Series) -> str:
 def _row(line: Mapping[Any, Any]) -> list[str]:
     """The texts of one claim's row."""
     compared = line["comparisons"] > 0
-    verdict = f"**{line['verdict']}**" + (f": {line['note']}" if line["note"] else "")
-    texts = [
+    verdict = f"**{for_markdown(line['verdict'])}**" + (f": {for_markdown(line['note'])}" if line["note"] else "")
+    before = [
         line["id"],
         line["claim"],
         line["section"],
@@ -66,9 +68,10 @@ def _row(line: Mapping[Any, Any]) -> list[str]:
         f"{line['hold']} of {line['comparisons']}" if compared else "",
         f"{line['clear_hold']}, {line['clear_against']}" if compared else "",
         "" if pd.isna(line["share_needed"]) else f"{line['share_needed']:.0%}".replace("%", " %"),
-        verdict,
+    ]
+    after = [
         f"{line['printed_hold']} of {line['printed_comparisons']}" if line["printed_comparisons"] > 0 else "",
         line["printed_verdict"],
         line["cells"],
     ]
-    return [str(text).replace("|", "\\|") for text in texts]
+    return [*map(for_markdown, before), verdict, *map(for_markdown, after)]

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment
 
+from lacuna.files.escapes import for_latex, for_markdown
 from lacuna.numbers.flags import MCNEMAR_LEVEL
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
 from lacuna.reporting.tables.meanings import MEANINGS
@@ -75,24 +76,17 @@ def flagged_markdown(
     texts = [_text(cell, marks) for cell, marks in zip(cells.to_dict("records"), cell_marks(cells, flags), strict=True)]
     first = cells.iloc[0]
     return _MARKDOWN.render(
-        **{key: first[key] for key in ("exhibit", "scale", "dataset")},
-        title=title,
-        paper=paper,
-        parts=_parts(cells, texts, panels, str),
+        **{key: for_markdown(first[key]) for key in ("exhibit", "scale", "dataset")},
+        title=for_markdown(title),
+        paper=for_markdown(paper),
+        parts=_parts(cells, texts, panels, for_markdown),
         flags=flags,
         meanings=MEANINGS,
-        notes=[*notes, *_notes(cells)],
+        notes=[*map(for_markdown, notes), *_notes(cells)],
     )
 
 
-def flagged_latex(
-    cells: pd.DataFrame,
-    title: str,
-    paper: str,
-    notes: Sequence[str],
-    panels: Mapping[str, str],
-    escape: Callable[[str], str],
-) -> str:
+def flagged_latex(cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str], panels: Mapping[str, str]) -> str:
     """The table for a paper: accuracies with raised letters. Scale, dataset and marks stand in the caption."""
     flags = flag_letters(cells)
     values = zip(cells["value"], cell_marks(cells, flags), strict=True)
@@ -103,7 +97,7 @@ def flagged_latex(
         f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; accuracy in percent. Marks: {marked}."
     )
     caption = " ".join([caption, *notes])
-    return _LATEX.render(caption=escape(caption), parts=_parts(cells, texts, panels, escape))
+    return _LATEX.render(caption=for_latex(caption), parts=_parts(cells, texts, panels, for_latex))
 
 
 def _parts(
@@ -139,7 +133,8 @@ def _notes(cells: pd.DataFrame) -> list[str]:
     """Sentences on the numbers of images, the marks, the intervals and the attacks."""
     attacked = cells[cells["attack"] != "none"]
     shown = attacked.drop_duplicates("attack")
-    codes = "; ".join(f"{column}: `{code}`" for column, code in zip(shown["column"], shown["attack"], strict=True))
+    names = map(for_markdown, shown["column"])
+    codes = "; ".join(f"{column}: `{code}`" for column, code in zip(names, shown["attack"], strict=True))
     seeds = cells["seeds"].max()
     means = f"Means of {seeds} trainings; a mark stands where any of them has it. " if seeds > 1 else ""
     return [

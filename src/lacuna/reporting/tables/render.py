@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from jinja2 import Environment
 
+from lacuna.files.escapes import for_latex, for_markdown
 from lacuna.numbers.metrics import DISTANCE, PERCENT
 from lacuna.reporting.tables import flagged
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
@@ -58,12 +59,6 @@ _LATEX = _TEXT.from_string(
 \end{tabular}
 \end{table}
 """.lstrip()
-)
-
-
-_LATEX_ESCAPES = str.maketrans(
-    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {c: f"\\{c}" for c in "&%$#_{}"}
 )
 
 
@@ -121,19 +116,18 @@ def table_markdown(
     texts = _marked(_three(cells) if printed.any() else _texts(cells, "value"), cells, flags, " **{}**")
     frame = _pivot(cells, texts, missing="-")
     comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
+    said = [*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)]
     return _MARKDOWN.render(
-        exhibit=first["exhibit"],
-        title=title,
-        paper=paper,
-        scale=first["scale"],
-        dataset=first["dataset"],
+        **{key: for_markdown(first[key]) for key in ("exhibit", "scale", "dataset")},
+        title=for_markdown(title),
+        paper=for_markdown(paper),
         unit=_units(cells),
         cell="Each cell: paper | ours | difference," if printed.any() else "Each cell: ours,",
         theirs="the printed numbers" if printed.any() else "its results",
         comparable=comparable if printed.any() else first["scale"] == "paper",
-        head=frame.columns,
-        rows=frame.to_numpy().tolist(),
-        notes=[*flag_sentences(flags), *notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)],
+        head=[*map(for_markdown, frame.columns)],
+        rows=[[*map(for_markdown, row[:2]), *row[2:]] for row in frame.to_numpy().tolist()],
+        notes=[*flag_sentences(flags), *map(for_markdown, said)],
     )
 
 
@@ -179,7 +173,7 @@ def table_latex(
 ) -> str:
     """The table for a paper, with booktabs rules. Scale, dataset and notes stand in the caption."""
     if panels:
-        return flagged.flagged_latex(cells, title, paper, notes, panels, escape_latex)
+        return flagged.flagged_latex(cells, title, paper, notes, panels)
     flags = flag_letters(cells)
     frame = _pivot(cells, _marked(_texts(cells, "value"), cells, flags, r"\textsuperscript{{{}}}"), missing="-")
     first = cells.iloc[0]
@@ -188,10 +182,5 @@ def table_latex(
     caption = " ".join([about, *marks, *notes])
     names, numbers = ["target", "row"], frame.drop(columns=["target", "row"]).to_numpy().tolist()
     lines = zip(frame[names].to_numpy().tolist(), numbers, strict=True)
-    rows = [[*map(escape_latex, place), *texts] for place, texts in lines]
-    return _LATEX.render(caption=escape_latex(caption), head=[escape_latex(name) for name in frame.columns], rows=rows)
-
-
-def escape_latex(text: str) -> str:
-    """A text for LaTeX, in which special characters are escaped."""
-    return str(text).translate(_LATEX_ESCAPES)
+    rows = [[*map(for_latex, place), *texts] for place, texts in lines]
+    return _LATEX.render(caption=for_latex(caption), head=[for_latex(name) for name in frame.columns], rows=rows)

@@ -11,8 +11,13 @@ import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter
 from matplotlib.transforms import Bbox
+
+from lacuna.files.escapes import for_xml
 
 FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
@@ -92,11 +97,35 @@ def lay_out(figure: Figure, title: str, note: str) -> Figure:
     width = figure.get_figwidth()
     figure.suptitle(wrapped(title, 0.8 * width), fontsize=FONT_SIZE + 2)
     figure.supxlabel(wrapped(note, width), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
+    as_written(figure)
     if figure.get_layout_engine():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         _settle(figure)
     return figure
+
+
+def as_written(figure: Figure) -> None:
+    """Shows every text letter by letter: a dollar begins no formula, and what SVG cannot hold is replaced by a sign."""
+    for text in _texts(figure):
+        text.set_parse_math(False)
+        text.set_text(for_xml(text.get_text()))
+
+
+def _texts(artist: Artist) -> Iterator[Text]:
+    """The texts of an artist, but for the powers at a logarithmic axis, which matplotlib writes as formulae.
+
+    Ticks are not asked for, only taken where they are there: to make them early would change the layout.
+    """
+    if isinstance(artist, Text):
+        yield artist
+    parts = artist.get_children() if not isinstance(artist, Axis) else [artist.label]
+    if isinstance(artist, Axis) and (
+        artist.get_scale() == "linear" or isinstance(artist.get_major_formatter(), FixedFormatter)
+    ):
+        parts += [tick for kind in ("majorTicks", "minorTicks") for tick in vars(artist).get(kind, ())]
+    for part in parts:
+        yield from _texts(part)
 
 
 def _settle(part: Figure | SubFigure) -> None:
@@ -145,5 +174,6 @@ def bare(axis: Axes) -> None:
 
 def save(figure: Figure, path: str) -> None:
     """Writes ``figure`` as SVG or PNG, by the path's ending; equal figures give equal bytes, no date inside."""
+    as_written(figure)
     with style():
         figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else {"Software": None})
