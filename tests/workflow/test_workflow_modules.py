@@ -48,6 +48,7 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/named",
     "files/contents",
     "files/digests",
+    "files/escapes",
     "errors",
     "jobs/job",
     "files/owner",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.copies import planned_path
-from lacuna.files.escapes import csv_text, from_csv
+from lacuna.files.escapes import for_csv, from_csv
 from lacuna.files.owner import confirm_ownership, temporary_name
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
         if path.endswith(".parquet"):
             frame.to_parquet(temporary, index=False)
         else:
-            temporary.write_text(csv_text(frame), encoding="utf-8", newline="")
+            for_csv(frame).to_csv(temporary, index=False, lineterminator="\n")
     record.write(path)
 
 
@@ -285,7 +285,7 @@ def parse_frame(path: str, mend: str) -> "pd.DataFrame":
 
 
 def read_csv(path: Path | str) -> "pd.DataFrame":
-    """A table that `csv_text` wrote. Raises pandas' errors for a file of another kind."""
+    """A table of a CSV file with its names and texts (`from_csv`). Raises pandas' errors for a file of another kind."""
     import pandas as pd
 
     return from_csv(pd.read_csv(path, **CSV_OPTIONS))

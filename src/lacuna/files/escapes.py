@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|`*["} | {"<": "&lt;", "&": "&amp;"})
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|`*["} | {"<": "&lt;"})
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _LATEX = str.maketrans(
     {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "[": "{[}", "*": "{*}"}
     | {c: f"\\{c}" for c in "&%$#_{}"}  # [ and * after the end of a row are arguments
@@ -20,7 +21,7 @@ REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 def for_markdown(text: object) -> str:
     """A text for Markdown, on one line: a cell of a table, or a part of a sentence. It holds no HTML and no link."""
-    return _on_one_line(text).translate(_MARKDOWN)
+    return _ENTITY.sub("&amp;", _on_one_line(text)).translate(_MARKDOWN)
 
 
 def for_latex(text: object) -> str:
@@ -33,16 +34,21 @@ def for_xml(text: str) -> str:
     return _NO_XML.sub(REPLACED, text)
 
 
-def csv_text(frame: "pd.DataFrame") -> str:
-    """A table as CSV, in which no text is a formula: an apostrophe stands before each that a spreadsheet would run.
+def for_csv(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table for CSV, in which no text is a formula: an apostrophe stands before each that a spreadsheet would run.
 
     `from_csv` takes it away again. Texts of numbers, such as -3.5, stay as they are.
     """
-    return str(_changed(frame, _FORMULA, lambda text: f"'{text}").to_csv(index=False, lineterminator="\n"))
+    return _changed(frame, _FORMULA, lambda text: f"'{text}")
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A table as CSV, its texts as in `for_csv`."""
+    return str(for_csv(frame).to_csv(index=False, lineterminator="\n"))
 
 
 def from_csv(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A table that was read from CSV, with the names and texts that `csv_text` was given."""
+    """A table that was read from CSV, with the names and texts that `for_csv` was given."""
     return _changed(frame, _GUARDED, lambda text: text[1:])
 
 
