@@ -45,6 +45,7 @@ INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
     "files/processes",
     "files/artefacts",
+    "files/copies",
     "files/named",
     "files/contents",
     "files/digests",
