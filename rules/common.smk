@@ -1,6 +1,7 @@
 """Helpers of all rules: the validated configuration, and what each rule needs from it."""
 
 import gc
+import os
 import sys
 from functools import cache
 from pathlib import Path

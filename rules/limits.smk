@@ -1,14 +1,24 @@
-"""Limits of time and memory, which grow with each attempt; the plan foretells what is long or large."""
+"""Limits of time and memory, which grow with each attempt; the plan foretells what is long or large.
+
+A profile may say how many minutes the cluster lets a job run (slurm/profile.yaml). No job asks for more.
+"""
+
+LONGEST = int(os.environ.get("LACUNA_LONGEST_JOB", 0)) or sys.maxsize
+
+
+def allowed(minutes):
+    """So many minutes, or as many as the cluster allows."""
+    return min(minutes, LONGEST)
 
 
 def minutes(first):
     """Time limit of other jobs: more on each attempt."""
-    return lambda wildcards, attempt: attempt * first
+    return lambda wildcards, attempt: allowed(attempt * first)
 
 
 def limit(minutes, expected, attempt):
     """Minutes, and four times the seconds that are expected; more on each attempt."""
-    return attempt * (minutes + int(expected) // 15)
+    return allowed(attempt * (minutes + int(expected) // 15))
 
 
 def attack_minutes(wildcards, attempt):
@@ -37,4 +47,4 @@ def train_minutes(wildcards, attempt):
 def dataset_minutes(wildcards, attempt):
     """Time limit of reading a dataset, whose images may be decoded one by one; more on each attempt."""
     entry = PLAN.config.datasets[wildcards.dataset]
-    return attempt * (60 + (entry["train"] + entry["test"]) // 1500)
+    return allowed(attempt * (60 + (entry["train"] + entry["test"]) // 1500))

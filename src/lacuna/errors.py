@@ -20,5 +20,12 @@ class LacunaError(Exception):
         super().__init__(without_controls("\\n".join(sentence.splitlines())))
 
 
+class TimeIsUp(BaseException):
+    """A Slurm job's time ends before its next state could be kept. The last one is kept, so the job may go on later.
+
+    Like an interrupt it is no error, and nothing but `lacuna.jobs.job` catches it.
+    """
+
+
 class TamperedError(LacunaError):
     """A file or its record is not what was written: something else changed it since."""

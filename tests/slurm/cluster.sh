@@ -104,8 +104,8 @@ CONF
     printf 'AutoDetect=off\nNodeName=g1 Name=gpu File=/dev/null\nNodeName=g1 Name=gpu File=/dev/zero\n' \
         >"$home/etc/gres.conf"
     # Inside a job the executor drops every SLURM_* variable, SLURM_CONF too, before it calls srun.
-    # Jobs ask squeue after other jobs, too.
-    for tool in srun squeue; do
+    # Jobs ask squeue after jobs, and scontrol to queue them again.
+    for tool in srun squeue scontrol; do
         printf '#!/bin/sh\nSLURM_CONF=%s exec /usr/bin/%s "$@"\n' "$home/etc/slurm.conf" $tool >"$home/bin/$tool"
         chmod 755 "$home/bin/$tool"
     done

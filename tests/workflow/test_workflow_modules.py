@@ -43,7 +43,9 @@ CONFIGURATION = {
 DECLARATIONS = ["reporting/plots"]  # rooms whose modules decide settings too
 INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
+    "jobs/requeue",
     "files/processes",
+    "files/slurm",
     "files/artefacts",
     "files/copies",
     "files/named",

@@ -51,8 +51,8 @@ def slow_down(tree: "Tree") -> None:
     tree.replace("config/scales/demo.yaml", "batch_size: 8", "batch_size: 64")
     tree.replace(
         "src/lacuna/files/states.py",
-        "        self.saved = time.monotonic()\n        self",
-        f"{HOLD}        self.saved = time.monotonic()\n        self",
+        "        now = time.monotonic()\n",
+        f"{HOLD}        now = time.monotonic()\n",
     )
     tree.append("rules/evaluate.smk", "localrules: evaluate\n")  # one job on the cluster is enough
 
@@ -289,3 +289,56 @@ def test_an_interrupted_run_submits_nothing_any_more(
 def outage(tree: "Tree") -> list[Path]:
     """Notes of submissions, or of questions, that nobody answers."""
     return list(tree.root.glob(".snakemake/slurm/*/away"))
+
+
+def limited(tree: "Tree", minutes: int) -> None:
+    """Lets no job ask for more time than so many minutes."""
+    tree.replace("slurm/profile.yaml", "longest = 3 * 24 * 60", f"longest = {minutes}")
+
+
+def out_of_time(run: Run, held: int) -> None:
+    """Holds the training for more than a third of two minutes, so that another step like this one is too long."""
+    assert at_work(run, held - 1) == held
+    time.sleep(50)
+    hold(run.tree, held + 1)
+
+
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
+def test_a_training_longer_than_the_partition_allows_is_queued_again_until_it_is_done(
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    limited(tree, 2)
+    run = start()
+    assert at_work(run) == 1
+    ((job, limit),) = cluster.jobs("%i %l")
+    assert limit == "2:00"
+    for held in (1, 2):
+        out_of_time(run, held)
+        run.wait(lambda: cluster.jobs("%i %t") == [[job, "PD"]], "the job back in the queue")
+        cluster.hurry()
+        at_work(run, held)
+    hold(tree, ALL)
+    run.finish()
+    assert went_on(tree) == 2
+    assert "Restarts=2" in cluster.call("scontrol", "show", "job", job)
+    assert "Error in rule" not in run.said
+    check(tree, undisturbed_root)
+
+
+@pytest.mark.parametrize("cluster", ["none"], indirect=True, scope="module")
+def test_where_slurm_does_not_queue_a_job_again_one_sentence_says_so_and_the_next_attempt_goes_on(
+    start: Callable[..., Run], cluster: Cluster, tree: "Tree", undisturbed_root: Path
+) -> None:
+    limited(tree, 2)
+    run = start()
+    assert at_work(run) == 1
+    ((job,),) = cluster.jobs()
+    cluster.call("scontrol", "update", f"JobId={job}", "Requeue=0")
+    out_of_time(run, 1)
+    run.wait(lambda: another(cluster, job), "the second attempt")
+    assert another(cluster, job, "%l") == [["2:00"]], "no attempt asks for more"
+    hold(tree, ALL)
+    run.finish()
+    assert f"error: Slurm does not queue job {job} again (" in run.said + (tree / LOG).read_text()
+    assert went_on(tree) >= 1
+    check(tree, undisturbed_root)

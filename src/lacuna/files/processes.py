@@ -4,16 +4,17 @@ import json
 import os
 import platform
 import re
-import subprocess
 import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
-ProcessState = Literal["gone", "alive", "ending", "unknown"]
+from lacuna.files.slurm import QueueState, queue_state
+
+ProcessState = QueueState
 
 
 def parse_note(content: str | None) -> dict[str, Any] | None:
@@ -52,7 +53,7 @@ def process_state(other: dict[str, Any]) -> ProcessState:
             return "alive" if _is_there(other) else "gone"
     if job and job == me["job"]:
         return "gone"  # this very job, before it was requeued
-    return _queued(job) if re.fullmatch(r"[0-9_]+", job) else "unknown"
+    return queue_state(job) if re.fullmatch(r"[0-9_]+", job) else "unknown"
 
 
 def is_orphan(other: dict[str, Any]) -> bool:
@@ -70,19 +71,6 @@ def _run() -> dict[str, Any]:
             if any(Path(word).name == "snakemake" for word in parent.cmdline()[:4]):
                 return {"pid": parent.pid, "started": _started(parent.pid)}
     return {}
-
-
-def _queued(job: str) -> ProcessState:
-    """What Slurm's queue says of a job. Finished jobs are not in the queue."""
-    try:
-        asked = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    if done.returncode != 0:
-        return "gone" if "Invalid job id" in done.stderr else "unknown"
-    states = set(done.stdout.split())
-    return "gone" if not states else "ending" if states == {"COMPLETING"} else "alive"
 
 
 def _is_there(note: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lacuna.errors import TimeIsUp
 from lacuna.files.artefacts import atomic_path, separate
 from lacuna.files.owner import remove_leftovers
+from lacuna.files.slurm import seconds_left
 
+SPARE, SLOWER = 45.0, 1.5  # seconds that a job needs to end, and how much longer than the longest a step may take
 EVERY, SHARE = 3.0, 20  # a loop of short steps saves after 3 seconds, and after 20 times what the last save took
 
 
@@ -24,7 +28,8 @@ class Resumable:
 
     def __init__(self, path: Path, digest: str) -> None:
         self.path, self.digest = path, digest
-        self.saved, self.took = time.monotonic(), 0.0
+        self.saved, self.took, self.longest = time.monotonic(), 0.0, 0.0
+        self.end = math.inf if (left := seconds_left()) is None else self.saved + left
 
     def due(self) -> bool:
         """Whether it is time to save. Loops of short steps ask this, so that quick loops write nothing."""
@@ -43,14 +48,20 @@ class Resumable:
             return 0, {}
 
     def save(self, done: int, tensors: Mapping[str, Tensor]) -> None:
-        """Replaces the state by ``tensors`` after ``done`` steps."""
+        """Replaces the state by ``tensors`` after ``done`` steps.
+
+        Raises `TimeIsUp` afterwards where the time of this Slurm job ends before the next state could be kept.
+        """
         start = time.monotonic()
         kept = separate(tensors)
         note = json.dumps({"content": _content(kept), "digest": self.digest, "done": done}, sort_keys=True)
         with atomic_path(self.path) as temporary:
             save_file(kept, temporary, {"state": note})
-        self.saved = time.monotonic()
-        self.took = self.saved - start
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.saved)
+        self.saved, self.took = now, now - start
+        if now + SLOWER * self.longest + SPARE > self.end:
+            raise TimeIsUp
 
     def finish(self) -> None:
         """Removes the state and its half-written files, since the result is complete."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from lacuna.errors import LacunaError, without_controls
+from lacuna.errors import LacunaError, TimeIsUp, without_controls
 from lacuna.files.owner import own_outputs
 from lacuna.jobs.failures import failure_sentence
 from lacuna.jobs.progress import Say, say_to_stderr
+from lacuna.jobs.requeue import requeue
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -25,7 +26,8 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
     """Runs a rule's script as the only writer of its outputs; yields the function that reports progress.
 
     A `LacunaError`, a full disk and their like end the job with one sentence, on stderr and in the rule's log. An
-    interrupt or SIGTERM ends it with one line. Nothing half-written stays. Any other error's traceback goes to the log.
+    interrupt or SIGTERM ends it with one line. A Slurm job whose time ends is queued again. Nothing half-written stays.
+    Any other error's traceback goes to the log.
     """
     log = Path(snakemake.log[0])
 
@@ -38,6 +40,8 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         with _terminable(), own_outputs(artefacts, say_to_stderr):
             _note(log, "", "w")  # only now: until here it may be another job's
             yield say
+    except TimeIsUp:
+        requeue(say)
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from what is kept")
         sys.exit(128 + signal.SIGINT)

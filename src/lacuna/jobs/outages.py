@@ -1,4 +1,7 @@
-"""A folder of a run on Slurm, in which the programs of slurm/bin note what the executor would keep to itself."""
+"""A folder of a run on Slurm, in which the programs of slurm/bin note what the executor would keep to itself.
+
+slurm/controller.sh says what stands in it.
+"""
 
 import contextlib
 import os
@@ -10,9 +13,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from lacuna.files.slurm import RUN
 from lacuna.jobs.progress import Say, say_to_stderr
 
-VARIABLE = "LACUNA_RUN"  # slurm/controller.sh says what stands in the folder
 PATIENCE, STEP = 15.0, 2.0  # seconds without an answer that are not worth a line, and between two looks
 
 
@@ -23,7 +26,7 @@ def watch(folder: Path, say: Say = say_to_stderr) -> None:
     """
     mine = (folder / "slurm" / f"{platform.node()}.{os.getpid()}").resolve()
     mine.mkdir(parents=True, exist_ok=True)
-    os.environ[VARIABLE] = str(mine)
+    os.environ[RUN] = str(mine)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):
@@ -38,7 +41,7 @@ def watch(folder: Path, say: Say = say_to_stderr) -> None:
 
 def leave(folder: Path) -> None:
     """Removes the run's folder."""
-    mine = os.environ.pop(VARIABLE, "")
+    mine = os.environ.pop(RUN, "")
     if mine and Path(mine).is_relative_to(folder.resolve()):
         shutil.rmtree(mine, ignore_errors=True)
 
