@@ -339,6 +339,7 @@ def test_where_slurm_does_not_queue_a_job_again_one_sentence_says_so_and_the_nex
     assert another(cluster, job, "%l") == [["2:00"]], "no attempt asks for more"
     hold(tree, ALL)
     run.finish()
-    assert f"error: Slurm does not queue job {job} again (" in run.said + (tree / LOG).read_text()
+    (log,) = (tree / ".snakemake/slurm_logs").rglob(f"{job}.log")
+    assert f"error: Slurm does not queue job {job} again (" in log.read_text()
     assert went_on(tree) >= 1
     check(tree, undisturbed_root)
