@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from pathlib import Path
 
 from lacuna.config.load import load
 from lacuna.config.yaml_files import read_yaml
-from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path
+from lacuna.jobs.commands import command
 from lacuna.plan.plan import Plan
 
 
@@ -95,9 +94,7 @@ def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m lacuna.cost")
     parser.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
-    try:
+    with command():
         chosen = read_yaml(Path("config/config.yaml"), Path())
         scale = parser.parse_args().scale or chosen["scale"]
         print("\n".join(table(Plan(load(Path.cwd(), chosen | {"scale": scale})))))
-    except LacunaError as error:
-        sys.exit(f"error: {error}")

@@ -4,7 +4,6 @@ Source: Defective CNN, appendix A.4 (13 people judged 50 pairs each, and picked 
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from lacuna.data.classes import class_names
 from lacuna.errors import LacunaError, without_controls
 from lacuna.files.artefacts import stable_part, write_text
 from lacuna.files.contents import read_adversarial
+from lacuna.jobs.commands import command
 from lacuna.plan.paths import folder_of
 from lacuna.reporting.drawing.core.inputs import note_of
 from lacuna.reporting.examples import Examples
@@ -53,9 +53,7 @@ def _arguments() -> Any:
 
 if __name__ == "__main__":
     asked = _arguments()
-    try:
+    with command():
         text = make_page(asked.standard, asked.defective, asked.attack, asked.pairs, asked.seed, Path.cwd())
         write_text(asked.output, text)
-    except LacunaError as error:
-        sys.exit(f"error: {error}")
-    print(without_controls(f"{asked.output}: {asked.pairs} pairs, seed {asked.seed}"))
+        print(without_controls(f"{asked.output}: {asked.pairs} pairs, seed {asked.seed}"))

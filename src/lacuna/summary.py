@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lacuna.errors import without_controls
 from lacuna.files.artefacts import read_csv
+from lacuna.jobs.commands import command
 from lacuna.jobs.progress import clock
 from lacuna.reporting.tables.pattern import pattern_sentences
 
@@ -24,4 +25,5 @@ def describe_table(path: Path, started: float | None = None) -> str:
 
 
 if __name__ == "__main__":
-    print(without_controls(describe_table(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)))
+    with command():
+        print(without_controls(describe_table(Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else None)))

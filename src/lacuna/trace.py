@@ -8,6 +8,7 @@ from typing import Any
 
 from lacuna.errors import LacunaError, without_controls
 from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, sha256
+from lacuna.jobs.commands import command
 
 
 def find_artefact(digits: str, results: Path) -> str:
@@ -71,8 +72,6 @@ def shorten_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        lines = describe_artefact(find_artefact("".join(sys.argv[1:2]), Path("results")))
-        print("\n".join(map(without_controls, lines)))
-    except LacunaError as error:
-        sys.exit(f"error: {error}")
+    with command():
+        for line in describe_artefact(find_artefact("".join(sys.argv[1:2]), Path("results"))):
+            print(without_controls(line))

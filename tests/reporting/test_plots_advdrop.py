@@ -4,6 +4,7 @@ import io
 import itertools
 import re
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,7 @@ from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing import figure
 from lacuna.reporting.drawing.attention import attention
 from lacuna.reporting.drawing.core.networks import networks_of
+from lacuna.reporting.drawing.core.style import colour_limits
 from lacuna.reporting.drawing.dropped import sheets
 from lacuna.reporting.drawing.heatmap import heatmap
 from lacuna.reporting.drawing.spectrum import band_change, band_energy
@@ -203,3 +205,20 @@ def test_the_pipeline_shows_the_attacks_own_tables(asked: Ask) -> None:
     assert q.max() > 1
     block = panels["one block"][..., 0].astype(float)
     np.testing.assert_allclose(c, dctn(block - 128, norm="ortho"), atol=1e-3)
+
+
+# Colours ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.5, 255.0])
+def test_values_that_are_all_alike_have_one_colour_in_every_panel(value: float) -> None:
+    alike = np.full((2, 2), value)
+    low, high = colour_limits(alike)
+    nearly = np.nextafter(value, np.inf)  # a mean of such values
+    colours = matplotlib.colormaps["viridis"]((np.array([value, nearly]) - low) / (high - low))
+    assert low < value < high
+    assert (colours[0] == colours[1]).all()
+
+
+def test_a_colour_scale_spans_its_values() -> None:
+    assert colour_limits(np.array([[3, 7], [5, 4]])) == (3, 7)

@@ -3,8 +3,8 @@
 import argparse
 import sys
 
-from lacuna.errors import LacunaError
 from lacuna.files.artefacts import write_text
+from lacuna.jobs.commands import command
 from lacuna.jobs.progress import say_to_stderr
 from lacuna.versioning.aliases import alias_text
 from lacuna.versioning.store import Store, find_scales
@@ -44,7 +44,5 @@ def _scales(command: str, scale: str | None) -> list[str | None]:
 
 
 if __name__ == "__main__":
-    try:
+    with command():
         sys.exit(0 if main() else 1)
-    except LacunaError as error:
-        sys.exit(f"error: {error}")

@@ -17,7 +17,17 @@ from lacuna.files.artefacts import read_tensors
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for
 from lacuna.reporting.drawing.core.networks import networks_of
-from lacuna.reporting.drawing.core.style import ORANGE, PAGE_WIDTH, bare, caption, lay_out, page, show, styled
+from lacuna.reporting.drawing.core.style import (
+    ORANGE,
+    PAGE_WIDTH,
+    bare,
+    caption,
+    colour_limits,
+    lay_out,
+    page,
+    show,
+    styled,
+)
 from lacuna.reporting.examples import Examples, choose
 
 SIDE = 8
@@ -96,7 +106,7 @@ def pipeline(stages: Stages, title: str, note: str) -> Figure:
     upper, lower = np.hstack([left.subplots(2, 3), right.subplots(2, 1, squeeze=False)])
     _image(upper[0], stages, 0, "1  image in blocks")
     _block(upper[1], stages.clean, (row, column), "2  one block")
-    top = float(np.abs(stages.coefficients[row, column]).max())
+    top = float(np.abs(stages.coefficients[row, column]).max()) or 1.0
     _coefficients(upper[2], stages.coefficients[row, column], top, "3  coefficients c")
     table = _table(upper[3], stages.tables[row, column], stages.tables, "4  table q")
     zeros = _coefficients(lower[0], stages.quantised[row, column], top, "5  quantised")
@@ -139,7 +149,8 @@ def _coefficients(axis: Axes, block: np.ndarray, top: float, title: str) -> Axes
 
 
 def _table(axis: Axes, table: np.ndarray, tables: np.ndarray, title: str) -> AxesImage:
-    drawn = axis.imshow(table, cmap="viridis", vmin=tables.min(), vmax=tables.max(), interpolation="none")
+    low, high = colour_limits(tables)
+    drawn = axis.imshow(table, cmap="viridis", vmin=low, vmax=high, interpolation="none")
     bare(axis)
     axis.set_title(title)
     return drawn

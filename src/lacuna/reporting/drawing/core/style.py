@@ -146,6 +146,12 @@ def tint(colour: tuple[float, float, float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def colour_limits(values: np.ndarray) -> tuple[float, float]:
+    """The ends of a colour scale for all values; with room where they are all alike, so that one has one colour."""
+    low, high = float(values.min()), float(values.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
 def show(axis: Axes, image: np.ndarray) -> None:
     """An image uint8 (C, H, W), C 1 or 3, pixel by pixel, without axes."""
     flat = np.moveaxis(image, 0, -1)
