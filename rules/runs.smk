@@ -31,7 +31,9 @@ def read_command_line():
     elif kind == "dry run":
         exhibits = asked_for(PLAN, command().targets)
         exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
-        print(estimate(PLAN, exhibits), file=sys.stderr)
+        cost = estimate(PLAN, exhibits)
+        for sentence in filter(None, (str(cost), cost.shortage(Path("results")))):
+            print(sentence, file=sys.stderr)
 
 
 def update_digests(kind):

@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,17 @@ class Cost:
         what = f"the files of {self.trainings} trainings and {self.attacks} attacks are not there yet"
         return (
             f"Cost: {what}: about {self.seconds / 3600:.1f} hours on one device and {self.bytes / 1e9:.2f} GB of disk."
+        )
+
+    def shortage(self, folder: Path) -> str:
+        """One sentence where the disk of a folder, which need not be there yet, has too little room; else empty."""
+        there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+        free = shutil.disk_usage(there).free
+        if self.bytes <= free:
+            return ""
+        return (
+            f"The disk of {folder} has {free / 1e9:.2f} GB left, which is {(self.bytes - free) / 1e9:.2f} GB too few; "
+            f"docs/operations.md says what may be deleted."
         )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -243,3 +244,13 @@ def test_the_list_has_every_table_what_is_missing_and_how_long_what_was_made_too
     assert line.split()[2] == str(len(artefacts))
     assert float(line.split()[-1]) == pytest.approx(attacks, abs=0.05)
     assert table(plan)[-1].endswith("trainings made here took 3.00 times as long.")
+
+
+@pytest.mark.parametrize(("free", "short"), [(5e9, ""), (2e9, ""), (1.5e9, "0.50 GB too few"), (0, "2.00 GB too few")])
+def test_a_disk_with_too_little_room_is_said_before_the_first_job(
+    free: float, short: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=free if folder == tmp_path else -1))
+    said = Cost(trainings=1, bytes=2e9).shortage(tmp_path / "results/not/there")
+    assert short in said
+    assert bool(short) == bool(said)
