@@ -14,6 +14,15 @@ from PIL import Image, ImageOps
 from lacuna.errors import LacunaError
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
+FORMATS = (
+    "BMP",
+    "GIF",
+    "JPEG",
+    "PNG",
+    "PPM",
+    "TIFF",
+    "WEBP",
+)  # Pillow's names; a file never decides which other program reads it
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
 PHOTOGRAPH = "MPO"  # Pillow's name of CIPA DC-007: a JPEG with further pictures behind it
 
@@ -134,7 +143,9 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
     """
     channels, height, width = image
     try:
-        with Image.open(path) as file:
+        if not path.is_file():
+            raise OSError  # a pipe would be waited for
+        with Image.open(path, formats=FORMATS) as file:
             _refuse_loss(path, file)
             picture = ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
     except Image.DecompressionBombError:
@@ -142,7 +153,8 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
             f"{path} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; remove or shrink it"
         ) from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error):
-        raise LacunaError(f"{path} cannot be read as an image; remove or replace it") from None
+        allowed = f"allowed: a file of {', '.join(FORMATS)}"
+        raise LacunaError(f"{path} cannot be read as an image; remove or replace it; {allowed}") from None
     if picture.size != (width, height):
         if resize == "exact":
             found = f"{picture.size[0]} x {picture.size[1]}"
@@ -153,9 +165,18 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
 
 
 def _refuse_loss(path: Path, file: Image.Image) -> None:
-    if file.mode not in EIGHT_BIT_MODES:
+    if file.mode not in EIGHT_BIT_MODES or _cuts_bits(file):
         raise LacunaError(f"{path} has more than 8 bits per channel (mode {file.mode}); save it with 8")
     if file.format != PHOTOGRAPH and getattr(file, "n_frames", 1) > 1:
         raise LacunaError(f"{path} has {getattr(file, 'n_frames', 1)} frames; save one of them as an image")
     if file.has_transparency_data and file.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise LacunaError(f"{path} is transparent in parts; save it on a background")
+
+
+def _cuts_bits(file: Image.Image) -> bool:
+    """Whether Pillow would cut the channels of an open image to 8 bits, as it does with coloured PNG, PPM and TIFF."""
+    for tile in getattr(file, "tile", ()):
+        args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if ";16" in str(args[0]) or (tile.codec_name.startswith("ppm") and args[-1] != args[0] and args[-1] > 255):
+            return True
+    return False

@@ -43,6 +43,8 @@ class _Line(NamedTuple):
 def _lines(path: Path, columns: Mapping[str, str]) -> list[_Line]:
     wanted = [columns[key] for key in ("image", "class", "split")]
     try:
+        if not path.is_file():
+            raise OSError  # a pipe would be waited for
         with path.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
             has = list(table.fieldnames or [])
@@ -63,6 +65,8 @@ def _refuse_lines(path: Path, lines: list[_Line], classes: list[str]) -> None:
     first: dict[str, int] = {}
     for line in lines:
         where = f"{path}, line {line.number}"
+        if Path(line.name).is_absolute() or ".." in Path(line.name).parts:
+            raise LacunaError(f"{where}: '{line.name}' leads out of the folder of the images; allowed: names below it")
         if line.label not in classes:
             raise LacunaError(f"{where}: '{line.label}' is no class; allowed: {', '.join(classes)}")
         if first.setdefault(line.name, line.number) != line.number:

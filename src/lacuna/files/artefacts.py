@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,7 +38,9 @@ os.umask(_UMASK)
 
 
 def sha256(path: Path | str) -> str:
-    """Hexadecimal sha256 of a file."""
+    """Hexadecimal sha256 of a file. Raises `LacunaError` for a pipe, a device or a folder, which may have no end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise LacunaError(f"{path} is not a regular file; allowed: one")
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -250,11 +253,27 @@ def parse_tensors(path: Path | str, mend: str) -> "dict[str, Tensor]":
 
 
 def require_finite(path: Path | str, tensors: "dict[str, Tensor]", mend: str) -> "dict[str, Tensor]":
-    """The tensors; raises `LacunaError` naming the first that holds NaN or infinity."""
+    """The tensors; raises `LacunaError` naming the first that holds NaN or infinity, or holds less than its shape says.
+
+    Sparse tensors, those of the device meta and those that repeat a number by a stride of 0 take no room for 10^12
+    numbers.
+    """
     for name, tensor in sorted(tensors.items()):
+        if not _is_whole(tensor):
+            kind = f"of shape {tuple(tensor.shape)} does not hold every number of it"
+            raise LacunaError(f"{path}: tensor '{name}' {kind} (sparse, quantised or without memory); {mend}")
         if tensor.is_floating_point() and not (tensor.float() if tensor.itemsize == 1 else tensor).isfinite().all():
             raise LacunaError(f"{path}: tensor '{name}' holds numbers that are not finite; {mend}")
     return tensors
+
+
+def _is_whole(tensor: "Tensor") -> bool:
+    """Whether a tensor is dense, on the CPU, and has memory for each of its numbers."""
+    import torch
+
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.itemsize
 
 
 def write_frame(path: str, frame: "pd.DataFrame", record: Record) -> None:
