@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lacuna.errors import LacunaError
 from lacuna.files import states
 from lacuna.files.states import Resumable
 from lacuna.language.models import parse_model
@@ -303,6 +304,14 @@ def test_state_that_is_not_this_trainings_is_never_picked_up(spoil: str, tmp_pat
     assert trained("dropping", path, say, digest="e" if spoil == "other digest" else "d") == whole
     assert len(say.lines) == EPOCHS
     assert not any("going on" in line for line in say.lines)
+
+
+def test_a_training_with_a_shorter_history_than_its_epochs_is_refused(tmp_path: Path) -> None:
+    kept_state(tmp_path / "state")
+    done, tensors = Resumable(tmp_path / "state", "d").load()
+    Resumable(tmp_path / "state", "d").save(done + 1, tensors)
+    with pytest.raises(LacunaError, match=f"has a history of {EPOCHS - 1} epochs, not {EPOCHS}; delete "):
+        trained("dropping", tmp_path / "state")
 
 
 def test_finish_removes_the_state_and_may_be_called_twice(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ with job(snakemake) as say:
     files = named_inputs(settings["sets"], ("attack", "source"), snakemake.input.adversarial)
     sets = [(source, read_adversarial(path, data)) for (_, source), path in files.items()]
     target = Path(snakemake.output.outcomes)
-    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest())
+    state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest(), say)
     predictions = Predictions(model, batch, state, say)
     attacked = [tensors["image"] for _, tensors in sets]
     with watched(model):

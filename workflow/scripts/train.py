@@ -40,7 +40,7 @@ with job(snakemake) as say:
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
     checkpoint = Path(snakemake.output.checkpoint)
-    state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest())
+    state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest(), say)
     images = place_images(data["images"], device)
     how: dict[str, Any] = {
         "training": settings.get("training"),

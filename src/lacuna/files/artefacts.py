@@ -7,6 +7,7 @@ import platform
 import shutil
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,6 +127,7 @@ class Record:
             "sha256": sha256(path),
         }
         volatile = {
+            **arithmetic(),
             "host": platform.node(),
             "seconds": round(time.time() - self.started, 2),
             **self.volatile,
@@ -136,6 +138,17 @@ class Record:
         except BaseException:
             Path(path).unlink(missing_ok=True)
             raise
+
+
+def arithmetic() -> dict[str, str]:
+    """What decides how this process rounds, besides the code: torch's kernels for the processor, and the GPU.
+
+    Empty where torch is not loaded. It stands in the volatile part of records, since nodes of a cluster differ.
+    """
+    if (torch := sys.modules.get("torch")) is None:
+        return {}
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return {"cpu_capability": torch.backends.cpu.get_cpu_capability(), **gpu}
 
 
 def _input(name: str) -> str:

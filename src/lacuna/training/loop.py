@@ -49,8 +49,8 @@ def train(
 
     Returns the history, a line per epoch: learning rate of its last step, training loss and training accuracy, and,
     where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
-    loss is not finite, and where the batch is too large for the GPU: batch normalisation sees the whole of it, so that
-    parts of it one after the other would give another result.
+    loss is not finite, where the history is not as long as the training, and where the batch is too large for the GPU:
+    batch normalisation sees the whole of it, so that parts of it one after the other would give another result.
     """
     optimiser = _optimiser(model, recipe)
     objective = Objective(training or {}, precision)
@@ -72,6 +72,10 @@ def train(
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
         if epoch + 1 < recipe["epochs"]:
             state.save(epoch + 1, _snapshot(model, optimiser, history))
+    if len(history) != recipe["epochs"]:
+        raise LacunaError(
+            f"training {name} has a history of {len(history)} epochs, not {recipe['epochs']}; delete {state.path}"
+        )
     return history
 
 

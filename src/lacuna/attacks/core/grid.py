@@ -89,7 +89,7 @@ def attack_grid(
         for code, budget in settings["budgets"].items():
             attempt = Attempt(f"{code} on {source}", settings["method"], budget)
             draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
-            state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest)
+            state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest, say)
             supplies = Supplies(draws, like=like, **what)
             made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
             after = predict(model, made.images, batch)
