@@ -1,4 +1,4 @@
-"""A state is gone on from where all of it is as it was kept, on a machine that rounds alike; a sentence says why not."""
+"""A state is gone on from where all of it is as it was kept, on a machine that rounds alike; else one line says why."""
 
 import json
 import os
