@@ -10,9 +10,20 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Snakemake cannot run scripts below a path with a space.
-ifneq ($(words $(CURDIR)),1)
-$(error the path of this checkout has a space, which Snakemake cannot run scripts in: $(CURDIR); move it)
+FILES ?= tests/workflow
+# What a user gives is a text: make does not expand it, and the shell gets it in single quotes.
+override define given
+override $(1) := $$(value $(1))
+endef
+$(foreach name,PYTHON BIN FILES TABLE SCALE,$(eval $(call given,$(name))))
+quote = '$(subst ','\'',$(1))'
+bin = $(call quote,$(BIN))
+python = $(call quote,$(PYTHON))
+within = PATH="$$PWD/"$(bin)":$$PATH"
+option = $(if $($(2)),--$(1) $(call quote,$($(2))))
+# Snakemake cannot run scripts below a path with a space or a brace.
+ifneq ($(words $(CURDIR))$(findstring {,$(CURDIR))$(findstring },$(CURDIR)),1)
+$(error the path of this checkout has a space or a brace, which Snakemake cannot run scripts in: $(CURDIR); move it)
 endif
 
 help:
@@ -21,48 +32,47 @@ help:
 install: .venv/installed
 
 .venv/installed: envs/requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo $(python)" is $$($(python) -V 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.11 "$(call quote,$(MAKECMDGOALS)); exit 1; }
 	@if command -v uv >/dev/null; then \
 		echo "Installing the locked environment into .venv with uv (about 5 GB, most of it torch)"; \
-		uv venv -q --allow-existing --python $(PYTHON) .venv; \
-		uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r envs/requirements.txt; \
-		uv pip install --compile-bytecode --python $(BIN)/python --no-build-isolation --no-deps -e .; \
+		uv venv -q --allow-existing --python $(python) .venv; \
+		uv pip install --compile-bytecode --python $(bin)/python --require-hashes -r envs/requirements.txt; \
+		uv pip install --compile-bytecode --python $(bin)/python --no-build-isolation --no-deps -e .; \
 	else \
-		$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
-			|| { echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }; \
+		$(python) -c 'import venv, ensurepip' 2>/dev/null \
+			|| { echo $(python)" cannot make virtual environments; on Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }; \
 		echo "Installing the locked environment into .venv with pip (about 5 GB, most of it torch)"; \
-		$(PYTHON) -m venv .venv; \
-		$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r envs/requirements.txt; \
-		$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation --no-deps -e .; \
+		$(python) -m venv .venv; \
+		$(bin)/python -m pip install --disable-pip-version-check --require-hashes -r envs/requirements.txt; \
+		$(bin)/python -m pip install --disable-pip-version-check --no-build-isolation --no-deps -e .; \
 	fi
 	@touch $@
 
 demo: install
 	@start=$$(date +%s); \
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --quiet rules -- tables/table3.csv figures/defective-table3.svg; \
+	$(within) snakemake --quiet rules -- tables/table3.csv figures/defective-table3.svg; \
 	echo; \
-	$(BIN)/python -m lacuna.summary tables/table3.cells.csv $$start; \
+	$(bin)/python -m lacuna.summary tables/table3.cells.csv $$start; \
 	echo "  figures/defective-table3.svg shows both tables side by side; docs/trace.md follows a cell to its origin"
 
 test: install
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/snakefmt --check Snakefile rules
-	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
-	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/snakefmt --check Snakefile rules
+	$(within) snakemake --lint
+	$(bin)/mypy
+	$(within) $(bin)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 		-m "not slurm" tests/workflow tests  # the longest files first, so that no process waits for the other
 
 # Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
 # away, preemption, ...); installs Debian's packages for it where they are missing.
-test-slurm: FILES ?= tests/workflow
 test-slurm: install slurm-packages
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m "slurm and not demo" $(FILES)
+	$(within) $(bin)/python -m pytest -q -m "slurm and not demo" $(foreach file,$(FILES),$(call quote,$(file)))
 
 # The whole demo on that cluster and locally, compared byte for byte: twenty minutes.
 test-slurm-demo: install slurm-packages
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q -m demo tests/workflow
+	$(within) $(bin)/python -m pytest -q -m demo tests/workflow
 
 slurm-packages:
 	@export PATH="$$PATH:/usr/sbin"; \
@@ -77,22 +87,22 @@ slurm-packages:
 # CSV files and plots in docs/benchmarks. Needs the network once more, for torchattacks, which pins old versions of its
 # dependencies and so is installed without them.
 benchmark: install
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip -q
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
-	PATH="$(CURDIR)/$(BIN):$$PATH"; for name in planning agreement steps attacks dual_training advdrop_speed; do $(BIN)/python benchmarks/$$name.py; done
+	$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip -q
+	$(bin)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
+	$(within); for name in planning agreement steps attacks dual_training advdrop_speed; do $(bin)/python benchmarks/$$name.py; done
 
 # Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
 track push pull verify: install
-	@$(BIN)/python -m lacuna.versioning $@ $(if $(SCALE),--scale $(SCALE)) $(if $(TABLE),--table $(TABLE))
+	@$(bin)/python -m lacuna.versioning $@ $(call option,scale,SCALE) $(call option,table,TABLE)
 
 # dvc.yaml from config/papers/*.yaml
 aliases: install
-	@$(BIN)/python -m lacuna.versioning aliases
+	@$(bin)/python -m lacuna.versioning aliases
 
 format: install
-	$(BIN)/ruff format .
-	$(BIN)/ruff check --fix .
-	$(BIN)/snakefmt Snakefile rules
+	$(bin)/ruff format .
+	$(bin)/ruff check --fix .
+	$(bin)/snakefmt Snakefile rules
 
 # Needs uv. Writes no package index into the lock.
 lock:

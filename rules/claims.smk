@@ -35,6 +35,7 @@ rule publish_claims:
         ),
         markdown="tables/{paper}-claims.md",
         comparisons="tables/{paper}-claims.comparisons.csv",
+        **PLAN.published.notes("claims", "{paper}"),
     log:
         "logs/publish/{paper}-claims.log",
     wildcard_constraints:

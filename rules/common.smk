@@ -19,9 +19,9 @@ from lacuna.plan.references import refuse_missing_code
 gc.disable()  # until the first job: a plan's objects stay, and looking for garbage takes a seventh of its time
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = f"{ROOT}/envs/environment.yaml"
-if " " in str(ROOT):
+if {*" {}"} & {*str(ROOT)}:
     raise WorkflowError(
-        f"the path of this checkout has a space, which Snakemake cannot run scripts in: {ROOT}; move it"
+        f"the path of this checkout has a space or a brace, which Snakemake cannot run scripts in: {ROOT}; move it"
     )
 try:
     check_chosen(*command_line.chosen(sys.argv), Path.cwd())

@@ -1,4 +1,4 @@
-"""publish: copies of the chosen scale's tables and figures, where a user looks for them."""
+"""publish: copies of the chosen scale's tables and figures, where a user looks for them, and notes of the copies."""
 
 
 localrules:
@@ -28,6 +28,7 @@ rule publish_table:
             subcategory=paper_of,
             labels=labels("every cell"),
         ),
+        **PLAN.published.notes("table", "{exhibit}"),
     log:
         "logs/publish/tables/{exhibit}.log",
     wildcard_constraints:
@@ -50,6 +51,7 @@ rule publish_figure:
             labels=labels("figure"),
         ),
         png="figures/{exhibit}.png",
+        **PLAN.published.notes("figure", "{exhibit}"),
     log:
         "logs/publish/figures/{exhibit}.log",
     wildcard_constraints:

@@ -1,13 +1,15 @@
 """``python -m lacuna.trace DIGITS``: everything behind a cell, from its ``provenance`` digits down to the data."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lacuna.errors import LacunaError, without_controls
-from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, sha256
+from lacuna.files.artefacts import find_files, provenance_digest, provenance_path, read_record, sha256
+from lacuna.files.records import OLDER, RecordContent
 from lacuna.jobs.commands import command
 
 
@@ -27,11 +29,14 @@ def find_artefact(digits: str, results: Path) -> str:
     )
 
 
-def describe_artefact(artefact: str, depth: int = 0, seen: set[str] | None = None) -> Iterator[str]:
+def describe_artefact(
+    artefact: str, depth: int = 0, seen: set[str] | None = None, held: str | None = None
+) -> Iterator[str]:
     """Lines about the artefact and, indented below, about all that it was made from.
 
-    An artefact in ``seen`` is only named. Files that are gone, and files whose bytes are not those that were recorded,
-    are marked in capitals.
+    An artefact in ``seen`` is only named. Files that are gone, files whose bytes are not those that were recorded, and
+    records that are not as they were written, or not of the digest ``held`` by what was made from them, are marked in
+    capitals.
     """
     seen = set() if seen is None else seen
     indent = "  " * depth
@@ -39,31 +44,46 @@ def describe_artefact(artefact: str, depth: int = 0, seen: set[str] | None = Non
         yield f"{indent}{artefact} (above)"
         return
     seen.add(artefact)
-    path = provenance_path(artefact)
-    provenance = json.loads(path.read_text()) if path.exists() else {}
-    yield from (indent + line for line in _block(artefact, provenance))
-    for name in provenance.get("stable", {}).get("inputs", {}):
-        yield from describe_artefact(name, depth + 1, seen)
+    record, wrong = _record(artefact)
+    if record and held not in (None, record.digest):
+        wrong = "ITS RECORD IS NOT THE ONE THAT WAS READ"
+    yield from (indent + line for line in _block(artefact, record, wrong))
+    if record:
+        records = record.stable.get("records", {})
+        for name in record.stable["inputs"]:
+            yield from describe_artefact(name, depth + 1, seen, records.get(name))
 
 
-def _block(name: str, provenance: dict[str, Any]) -> Iterator[str]:
+def _record(artefact: str) -> tuple[RecordContent | None, str]:
+    """The record of an artefact, and what is wrong with it; neither for a file that has none."""
+    try:
+        return (read_record(artefact), "") if os.path.lexists(provenance_path(artefact)) else (None, "")
+    except LacunaError as error:
+        return None, f"ITS RECORD CANNOT BE TRUSTED: {error}"
+
+
+def _block(name: str, record: RecordContent | None, wrong: str) -> Iterator[str]:
     digest = sha256(name) if Path(name).is_file() else None
     shown = f"sha256 {digest[:16]}" if digest else "GONE"
-    if not provenance:
-        yield f"{name}  {shown}"
+    if record is None:
+        yield f"{name}  {shown}{wrong and f', {wrong}'}"
         return
-    stable, volatile = provenance["stable"], provenance["volatile"]
+    stable, made = record.stable, record.volatile
     state = "as made" if digest == stable["sha256"] else "CHANGED SINCE IT WAS MADE"
-    dirty = " with uncommitted changes" if volatile["dirty"] else ""
-    yield f"{name}  {shown}, {state}"
-    settings = json.dumps(shorten_settings(stable["settings"]), sort_keys=True)
+    older = ", record of the older format" if record.format == OLDER else ""
+    yield f"{name}  {shown}, {state}{older}{wrong and f', {wrong}'}"
+    settings = json.dumps(shorten_settings(stable.get("settings")), sort_keys=True)
     yield f"    settings {stable['settings_digest'][:16]}: {settings}"
     versions = ", ".join(f"{key} {value}" for key, value in sorted(stable["versions"].items()))
-    yield f"    commit {str(volatile['commit'])[:12]}{dirty}, {volatile['seconds']} s on {volatile['host']}; {versions}"
+    dirty = " with uncommitted changes" if made.get("dirty") else ""
+    where = f"{made.get('seconds')} s on {made.get('host')}"
+    yield f"    commit {str(made.get('commit'))[:12]}{dirty}, {where}; {versions}"
 
 
-def shorten_settings(settings: dict[str, Any]) -> dict[str, Any]:
+def shorten_settings(settings: Any) -> Any:
     """Settings without the parts that the artefact's inputs show again."""
+    if not isinstance(settings, dict):
+        return settings
     return {
         key: value
         for key, value in settings.items()

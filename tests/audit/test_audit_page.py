@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from forging import flip
 from madeup import audited
-from test_audit import CHECKPOINT, flip
+from test_audit import CHECKPOINT
 
 from lacuna.audit import page as page_module
 from lacuna.audit.page import render_page
@@ -272,7 +273,7 @@ class TestBrowser:
         assert (tmp_path / "audit.pdf").read_bytes().startswith(b"%PDF")
 
     def test_a_fault_is_seen_first(self, made: Project, tmp_path: Path) -> None:
-        flip(CHECKPOINT)()
+        flip(CHECKPOINT)
         script = "answer = [visible('#problems li'), document.querySelector('#problems li').textContent];"
         count, text = does(tmp_path, render_page(audited(made)), script)
         assert count == 1

@@ -20,7 +20,7 @@ plan = Plan(load(root, read_yaml(root / "config/config.yaml", root)))
 refuse_unknown(plan, ["tables/table3.csv"])
 exhibits = {"figure": plan.lookup.figures, "table": plan.lookup.tables}
 said = [plan.stages[kind].canonical(**plan.lookup.wildcards_of(name)) for kind in exhibits for name in exhibits[kind]]
-claims = [plan.inventory.claims(paper) for paper in plan.lookup.claimed]
+claims = [one for paper in plan.lookup.claimed for one in plan.inventory.claims(paper)]
 cost = estimate(plan, [name for names in exhibits.values() for name in names])
 assert plan.inventory.artefacts() and all(said) and claims and str(cost)
 print(json.dumps([*sys.modules]))

@@ -14,6 +14,7 @@ from lacuna.claims.verdicts import judge
 from lacuna.config.schema import check_schema
 from lacuna.evaluation.outcomes import DISTANCES
 from lacuna.files.artefacts import Record, provenance_digest, write_frame, write_text
+from lacuna.files.publications import publish
 from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import outcomes_by_name, samples_of
 from lacuna.plan.plan import Plan
@@ -64,10 +65,17 @@ def run(plan: Plan, seed: int = 0) -> None:
     for table in plan.lookup.tables:
         _render(plan, table)
     for paper in plan.lookup.claimed:
-        _claims(plan, plan.inventory.claims(paper))
+        _claims(plan, plan.inventory.claims(paper)[0])
     for figure in plan.lookup.figures:
         for path in plan.published.figure(figure):
             write_text(path, SVG)
+    publish_all(plan)
+
+
+def publish_all(plan: Plan) -> None:
+    """As the rules that publish do it."""
+    for note, copies in plan.published.copies().items():
+        publish(note, plan.config.scale, Path(note).name.split(".")[0], copies)
 
 
 def _make(plan: Plan, artefact: Artefact, seed: int) -> None:
@@ -101,8 +109,6 @@ def _render(plan: Plan, table: str) -> None:
     texts = [wide_table(cells).to_csv(index=False, lineterminator="\n"), table_markdown(*named), table_latex(*named)]
     for path, text in zip(plan.published.table(table), texts, strict=False):
         write_text(path, text)
-        write_text(f"tables/{Path(path).name}", text)
-    write_text(f"tables/{table}.cells.csv", Path(plan.published.table(table)[-1]).read_text())
 
 
 def _claims(plan: Plan, artefact: Artefact) -> None:
@@ -116,7 +122,7 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
     verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)
     path, md, comparisons = plan.published.claims(paper)
     write_frame(path, verdicts, record)
-    write_text(comparisons, pairs.to_csv(index=False, lineterminator="\n"))
+    write_frame(comparisons, pairs, record)
     write_text(md, claims_markdown(verdicts, settings["title"]))
 
 

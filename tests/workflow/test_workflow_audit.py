@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clones import CHECKPOINT, flip
+from clones import CHECKPOINT, DATA, flip
 from conftest import REPOSITORY
 
 from lacuna.config.schema import check_schema
@@ -40,12 +40,12 @@ def judge(tree: "Tree") -> None:
 
 
 def test_an_audit_reads_what_exists_and_builds_nothing(finished: "Tree") -> None:
-    before = {folder: finished.contents(folder) for folder in ("results/demo", "tables", "figures")}
+    before = {folder: finished.contents(folder) for folder in (DATA, "tables", "figures")}
     (finished / "src/torch.py").write_text(NO_TORCH)
     finished.fresh = True
     line, report = audited(finished)
     assert line.startswith("audit of scale demo: 2 of 2 exhibits built, 12 cells, ")
-    assert "0 tampered, 0 stale, 0 missing; 0 of 0 claims contradicted; reports/audit.html" in line
+    assert "0 tampered, 0 replaced, 0 stale, 0 missing; 0 of 0 claims contradicted; reports/audit.html" in line
     assert report["summary"]["well"]
     assert before == {folder: finished.contents(folder) for folder in before}
     (finished / "src/torch.py").unlink()
@@ -55,21 +55,51 @@ def test_an_audit_reads_what_exists_and_builds_nothing(finished: "Tree") -> None
 
 def test_an_audit_of_nothing_is_well_and_says_so(small: "Tree") -> None:
     line, report = audited(small)
-    assert line.startswith("audit of scale demo: 0 of 2 exhibits built, 0 cells, 0 files;")
+    assert line.startswith("audit of scale demo: 0 of 2 exhibits built, 0 cells, 0 files (0 held by git, ")
     assert report["summary"]["well"]
-    assert not (small / "results").exists()
+    assert {path.parts[2] for path in small.files("results")} == {"published"}, "the note of its own page"
 
 
 def test_the_exit_status_and_one_line_say_what_is_wrong(finished: "Tree") -> None:
     flip(finished / CHECKPOINT)
     line, report = audited(finished, status=1)
-    assert "1 tampered, 0 stale, 0 missing" in line
+    assert "1 tampered, 0 replaced, 0 stale, 0 missing" in line
     assert [problem["path"] for problem in report["problems"]] == [CHECKPOINT]
     assert CHECKPOINT in (finished / "reports/audit.html").read_text()
     (finished / CHECKPOINT).unlink()
-    assert "0 tampered, 0 stale, 1 missing" in audited(finished, status=1)[0]
+    assert "0 tampered, 0 replaced, 0 stale, 1 missing" in audited(finished, status=1)[0]
     finished.replace("config/scales/demo.yaml", "transfer: 20", "transfer: 19")
     assert re.search(r" [1-9]\d* stale", audited(finished, status=1)[0])
+
+
+def test_what_was_published_is_compared_with_its_note(finished: "Tree") -> None:
+    (finished / "tables/table3.cells.csv").unlink()
+    (finished / "figures/defective-table3.svg").write_bytes(b"\xff")
+    _, report = audited(finished, status=1)
+    found = {problem["path"]: problem["state"] for problem in report["problems"]}
+    assert found == {"tables/table3.cells.csv": "missing", "figures/defective-table3.svg": "tampered"}
+    (finished / "figures/defective-table3.svg").unlink()
+    finished.run("tables/table3.cells.csv", "figures/defective-table3.svg")
+    assert audited(finished)[1]["problems"] == []
+    (finished / "reports/audit.html").write_text("all is well")
+    assert [p["path"] for p in audited(finished, status=1)[1]["problems"]] == ["reports/audit.html"]
+    audited(finished)
+
+
+def test_records_of_the_older_format_are_named_and_make_nothing_again(finished: "Tree") -> None:
+    for path in finished.files(DATA, "*.prov.json"):
+        record = json.loads((finished / str(path)).read_text())
+        for key in ("format", "records"):
+            record["stable"].pop(key)
+        parts = {part: record[part] for part in ("stable", "volatile")}
+        (finished / str(path)).write_text(json.dumps(parts, indent=1, sort_keys=True) + "\n")
+    assert finished.planned() == {}
+    status, said = finished.call("--cores", "1", "audit")
+    assert "22 with a record of the older format" in said
+    assert status == 1, "the digits in the cells are those of the records that were there"
+    finished.run("--forcerun", "cells", "--", *finished.targets)
+    line, _ = audited(finished)
+    assert "21 with a record of the older format" in line
 
 
 def test_a_run_is_compared_with_a_baseline(finished: "Tree") -> None:

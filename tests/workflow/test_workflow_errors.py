@@ -90,10 +90,13 @@ def test_a_bad_model_name_names_file_place_and_the_allowed_architectures(small: 
     assert f"allowed: {', '.join(ARCHITECTURES)}" in said
 
 
-def test_a_checkout_below_a_path_with_a_space_is_refused(small_root: Path, tmp_path: Path, small: "Tree") -> None:
-    spaced = type(small)(Path(shutil.copytree(small_root, tmp_path / "a checkout")))
+@pytest.mark.parametrize("name", ["a checkout", "{x}", "a}b"])
+def test_a_checkout_below_a_path_with_a_space_or_a_brace_is_refused(
+    small_root: Path, tmp_path: Path, small: "Tree", name: str
+) -> None:
+    spaced = type(small)(Path(shutil.copytree(small_root, tmp_path / name)))
     said = before_any_job(spaced)
-    assert "has a space" in said
+    assert "has a space or a brace" in said
     assert str(spaced.root) in said
 
 

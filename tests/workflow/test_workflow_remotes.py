@@ -1,5 +1,6 @@
 """Interrupted pulls, files of one's own, several scales, datasets and tables in one remote; remotes on S3 and SSH."""
 
+import hashlib
 import json
 import os
 import pwd
@@ -10,15 +11,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 from clones import CELLS, CHECKPOINT, DATA, OUTCOME, RENDERED, Clone, begin, cloned, named
 from conftest import copy
 
-from lacuna.files.artefacts import Record, text_digest, write_text
+from lacuna.files.artefacts import Record, read_record, sha256, text_digest, write_text
+from lacuna.files.records import record_text
 
 pytestmark = pytest.mark.workflow
 
@@ -92,9 +98,11 @@ def second_scale(tree: Clone) -> None:
         record = json.loads(text)
         record["stable"] |= {"settings": json.loads(artefact.settings)}
         record["stable"]["settings_digest"] = text_digest(artefact.settings)
+        held = {name: read_record(tree / name).digest for name in record["stable"]["records"]}
+        record["stable"]["records"] = held
         (tree / artefact.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(tree / source, tree / artefact.path)
-        (tree / f"{artefact.path}.prov.json").write_text(json.dumps(record))
+        (tree / f"{artefact.path}.prov.json").write_text(record_text(record["stable"], record["volatile"]))
 
 
 def test_two_scales_and_datasets_share_a_remote_and_each_table_is_pulled_alone(
@@ -120,6 +128,7 @@ def test_two_scales_and_datasets_share_a_remote_and_each_table_is_pulled_alone(
     b = cloned(a.root, tmp_path / "B")
     b.made("pull", "TABLE=short")
     files = {name for name in b.files("results") if name.suffix != ".dvc" and name.parts[1] != "code"}
+    files = {name for name in files if name.parts[2] != "published"}
     trained = {name.name for name in files if name.parts[3] == "train" and name.suffix == ".safetensors"}
     assert trained == {
         f"{name}.safetensors" for name in ("resnet18-standard-s0", "vgg19-standard-s0", "resnet18-standard-s1")
@@ -207,8 +216,57 @@ def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     shutil.rmtree(published / ".dvc/cache")
     (published / CELLS).unlink()
     published.made("pull")
-    assert published.contents("results/demo") == a.contents("results/demo")
+    assert published.contents(DATA) == a.contents(DATA)
     assert published.planned("tables/table3.csv") == {}
+
+
+@pytest.fixture
+def http(world: Path, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A copy of the remote, and where a server on this machine gives it to read."""
+    folder = Path(shutil.copytree(world / "remote", tmp_path / "served"))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_remote_that_forges_outcomes_their_record_and_cells_is_found_out(
+    world: Path, tmp_path: Path, published: Clone, http: tuple[Path, str]
+) -> None:
+    """In themselves the forged files agree; they are not those of which git holds the digests."""
+    folder, url = http
+    a = Clone(copy(world / "A", tmp_path / "A").root)
+    before = {name: (a / name).read_bytes() for name in a.tracked()}
+    table = a / OUTCOME
+    frame = pd.read_parquet(table)
+    pd.concat([frame.assign(adversarial=frame["label"], clean=frame["label"])]).to_parquet(table, index=False)
+    record = json.loads((a / f"{OUTCOME}.prov.json").read_text())
+    record["stable"]["sha256"] = sha256(table)
+    (a / f"{OUTCOME}.prov.json").write_text(record_text(record["stable"], record["volatile"]))
+    a.run("--forcerun", "cells", "--", "tables/table3.csv")
+    forged = {name for name in a.tracked() if (a / name).read_bytes() != before[name]}
+    assert forged == {OUTCOME, f"{OUTCOME}.prov.json", CELLS, f"{CELLS}.prov.json"}
+    for name in forged:
+        md5 = hashlib.md5(before[name]).hexdigest()
+        (folder / "files/md5" / md5[:2] / md5[2:]).write_bytes((a / name).read_bytes())
+
+    published.must("dvc", "remote", "modify", "--local", "storage", "url", url)
+    said = published.complains("pull")
+    assert set(named(said)) == {OUTCOME, CELLS}
+    assert all("is not the version that git holds" in line for line in said if line.startswith("disagrees: "))
+    assert "  4 damaged objects were removed from DVC's cache" in said
+    assert "Snakemake takes 20 artefacts as made; rendered: nothing" in said
+    assert set(named(published.complains("verify"))) == {OUTCOME, CELLS}
+    status, audit = published.call("--cores", "1", "audit")
+    assert status == 1
+    assert "0 tampered, 2 replaced, 0 stale, 0 missing" in audit
+    for name in forged:
+        (published / name).unlink()
+        md5 = hashlib.md5(before[name]).hexdigest()
+        (folder / "files/md5" / md5[:2] / md5[2:]).write_bytes(before[name])
+    published.made("pull")
+    assert published.contents(DATA) == {**published.contents(DATA), **before}
 
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")  # started by its whole path, as it asks
@@ -289,5 +347,5 @@ def test_an_ssh_remote_gives_back_what_was_pushed_and_a_damaged_file_is_named(
     shutil.rmtree(published / ".dvc/cache")
     (published / CELLS).unlink()
     published.made("pull")
-    assert published.contents("results/demo") == a.contents("results/demo")
+    assert published.contents(DATA) == a.contents(DATA)
     assert published.planned("tables/table3.csv") == {}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.workflow
 
+BELOW = "results/demo/fashion-mnist-subset"
+
 RENDERED = {"table": 1, "publish_table": 1}
 DRAWN = {"figure": 1, "publish_figure": 1}
 COMPUTED = {"cells": 1, **RENDERED, **DRAWN}
@@ -186,7 +188,7 @@ def test_another_scale_and_back_only_copies_and_keeps_the_results(finished: "Tre
     shutil.copytree(finished / "results/demo", finished / "results/other")
     table = "fashion-mnist-subset/table/table3.csv"
     (finished / "results/other" / table).write_text("other\n")
-    published, made = finished.contents("tables"), finished.contents("results/demo")
+    published, made = finished.contents("tables"), finished.contents(BELOW)
     copies = {"publish_table": 1, "publish_figure": 1}
 
     assert finished.planned(*finished.targets, "--config", "scale=other") == copies
@@ -196,7 +198,7 @@ def test_another_scale_and_back_only_copies_and_keeps_the_results(finished: "Tre
     assert finished.planned() == copies
     finished.run()
     assert finished.contents("tables") == published
-    assert finished.contents("results/demo") == made
+    assert finished.contents(BELOW) == made
     assert finished.planned() == {}
 
 

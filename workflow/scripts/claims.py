@@ -11,7 +11,6 @@ from lacuna.claims.verdicts import judge
 from lacuna.files.artefacts import Record, write_frame, write_text
 from lacuna.files.contents import read_cells, read_printed
 from lacuna.files.digests import planned_code
-from lacuna.files.escapes import csv_text
 from lacuna.jobs.job import job
 from lacuna.numbers.metrics import outcomes_by_name, read_lines, samples_of
 from lacuna.reporting.tables.claim_page import claims_markdown
@@ -31,7 +30,7 @@ with job(snakemake) as say:
     claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
     verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))
     write_frame(snakemake.output.claims, verdicts, record)
-    write_text(snakemake.output.comparisons, csv_text(comparisons))
+    write_frame(snakemake.output.comparisons, comparisons, record)
     write_text(snakemake.output.markdown, claims_markdown(verdicts, settings["title"]))
     counts = verdicts["verdict"].value_counts()
     say(f"claims of {snakemake.wildcards.paper}: " + ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))

@@ -1,9 +1,8 @@
-"""Rules publish_table and publish_figure: copies the chosen scale's files to where a user looks for them."""
+"""Rules publish_table, publish_figure and publish_claims: copies to where a user looks for them, and a note of them."""
 
-import shutil
 from typing import TYPE_CHECKING
 
-from lacuna.files.artefacts import atomic_path, provenance_path, verify
+from lacuna.files.publications import publish
 from lacuna.jobs.job import job
 
 if TYPE_CHECKING:
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake):
-    for source, target in zip(snakemake.input.files, snakemake.output, strict=True):
-        if provenance_path(source).exists():
-            verify(source)
-        with atomic_path(target) as temporary:
-            shutil.copyfile(source, temporary)
+    files, note = snakemake.input.files, snakemake.output.note
+    copies = dict(zip(snakemake.output[: len(files)], files, strict=True))
+    name = next(iter(snakemake.wildcards))
+    publish(note, snakemake.config["scale"], name, copies)

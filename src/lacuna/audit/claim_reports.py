@@ -7,14 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.audit.files import (
-    FileFindings,
-    claims_artefacts,
-    copy_problems,
-    json_value,
-    rendering_problems,
-    worst_state,
-)
+from lacuna.audit.files import FileFindings, claims_artefacts, json_value, rendering_problems
+from lacuna.audit.problems import Problem, judged, problem, worst_state
+from lacuna.audit.published import PublishedFindings
 from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, NOT_APPLICABLE, NOT_RUN
 from lacuna.files.artefacts import read_csv, read_frame
@@ -24,21 +19,43 @@ from lacuna.reporting.tables.claim_page import claims_markdown
 COUNTS = ("comparisons", "hold", "clear_hold", "clear_against")
 
 
-def report_claims(plan: Plan, paper: str, files: FileFindings, cells: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def report_claims(
+    plan: Plan, paper: str, files: FileFindings, published: PublishedFindings, cells: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
     """A paper's claims; without verdicts where they were not judged. Links the claims with ``cells`` of the report."""
-    title = plan.config.papers[paper]["title"]
-    entry = {"paper": paper, "title": title, "target": f"tables/{paper}-claims.csv", "state": "not built"}
-    path, _, comparisons = plan.published.claims(paper)
-    if not files.here(path) or files.state(path) in ("tampered", "missing"):
-        problems = files.problems([path]) if files.here(path) else []
-        state = worst_state(problems) if problems else "not built"
-        return entry | {"state": state, "problems": problems, "files": [], "claims": _open(paper)}
-    behind = [artefact.path for artefact in claims_artefacts(plan, paper)]
+    title, problems = plan.config.papers[paper]["title"], published.problems(plan.published.note("claims", paper))
+    path = plan.published.claims(paper)[0]
+    entry = {
+        "paper": paper,
+        "title": title,
+        "target": f"tables/{paper}-claims.csv",
+        "files": [],
+        "claims": _open(paper),
+    }
+    unread = not files.here(path) or files.state(path) in ("tampered", "replaced", "missing")
+    problems = [*problems, *(files.problems([path]) if unread and files.here(path) else [])]
+    entry |= {"state": worst_state(problems) if problems else "not built", "problems": problems}
+    return entry if unread else judged(entry, path, lambda: _judged(plan, entry, files, cells))
+
+
+def _judged(
+    plan: Plan, entry: dict[str, Any], files: FileFindings, cells: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The entry of a paper with its verdicts, and the problems of all that is behind them."""
+    path, markdown, comparisons = plan.published.claims(entry["paper"])
+    artefacts = claims_artefacts(plan, entry["paper"])
+    behind = [artefact.path for artefact in artefacts if _has_record(artefact.path, path, files)]
     frame, pairs = read_frame(path), _pairs(comparisons)
     made = [_claim(line, pairs) for line in frame.reindex(columns=CLAIM_COLUMNS).to_dict("records")]
+    page = rendering_problems({markdown: claims_markdown(frame, entry["title"])})
+    problems = [*entry["problems"], *files.problems(behind), *_changed(comparisons, made), *page]
     _link(made, cells)
-    problems = [*files.problems(behind), *_changed(comparisons, made), *_rendered(plan, paper, frame)]
     return entry | {"state": worst_state(problems), "problems": problems, "files": behind, "claims": made}
+
+
+def _has_record(path: str, verdicts: str, files: FileFindings) -> bool:
+    """Whether a file must have a record: the comparisons have none where the verdicts are of the older format."""
+    return not files.older(verdicts) or files.findings[path].artefact.output != "comparisons" or files.recorded(path)
 
 
 def _open(paper: str) -> list[dict[str, Any]]:
@@ -55,6 +72,8 @@ def _open(paper: str) -> list[dict[str, Any]]:
 def _pairs(path: str) -> pd.DataFrame:
     """The comparisons; none where the file is missing or not readable, which the counts then show."""
     try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            raise FileNotFoundError(path)
         return read_csv(path).reindex(columns=COMPARISON_COLUMNS)
     except (OSError, ValueError):
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
@@ -80,25 +99,16 @@ def _link(made: Sequence[Mapping[str, Any]], cells: Iterable[Mapping[str, Any]])
                         cell["claims"].append(claim["id"])
 
 
-def _changed(path: str, made: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Problems of the file of comparisons. It has no record, but its counts must be those in the verdicts."""
+def _changed(path: str, made: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    """Problems of the file of comparisons, whose counts must be those in the verdicts, whatever its record says."""
     wrong = [claim["id"] for claim in made if _counted(claim["pairs"]) != tuple(claim[key] for key in COUNTS)]
     if not wrong:
         return []
     why = f"{path} does not have the comparisons behind the verdicts on {', '.join(wrong[:3])}"
-    return [{"path": path, "state": "tampered", "why": why}]
+    return [problem("tampered", path, why)]
 
 
 def _counted(pairs: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     decisions = [pair["decision"] for pair in pairs]
     held = sum(bool(pair["hold"]) for pair in pairs)
     return len(pairs), held, decisions.count("holds"), decisions.count("contradicted")
-
-
-def _rendered(plan: Plan, paper: str, frame: pd.DataFrame) -> list[dict[str, str]]:
-    files = dict(zip((".csv", ".md", ".comparisons.csv"), plan.published.claims(paper), strict=False))
-    copies = {f"tables/{paper}-claims{ending}": file for ending, file in files.items()}
-    here = Path(f"tables/{paper}-claims.md")
-    published = here.is_file() and f"Scale **{plan.config.scale}**" in here.read_text(encoding="utf-8")
-    problems = rendering_problems({files[".md"]: claims_markdown(frame, plan.config.papers[paper]["title"])})
-    return problems + (copy_problems(copies) if published else [])

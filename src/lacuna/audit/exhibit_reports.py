@@ -6,67 +6,88 @@ from typing import Any
 
 import pandas as pd
 
-from lacuna.audit.files import (
-    FileFindings,
-    copy_problems,
-    figure_artefacts,
-    json_value,
-    rendering_problems,
-    worst_state,
-)
+from lacuna.audit.cells import read_own_cells
+from lacuna.audit.files import FileFindings, figure_artefacts, json_value, rendering_problems
+from lacuna.audit.problems import Problem, judged, problem, worst_state
+from lacuna.audit.published import PublishedFindings
 from lacuna.claims.relations import key_text
-from lacuna.files.artefacts import read_frame
+from lacuna.files.artefacts import sha256
 from lacuna.files.escapes import csv_text
 from lacuna.plan.plan import Plan
+from lacuna.plan.published import Kind
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
 
 
-def report_table(plan: Plan, name: str, files: FileFindings) -> dict[str, Any]:
+def report_table(plan: Plan, name: str, files: FileFindings, published: PublishedFindings) -> dict[str, Any]:
     """A table of the plan. It has no cells where it was not built, or where their bytes are not those recorded."""
     path = plan.published.table(name)[-1]
-    entry = _entry(plan, name, "table", f"tables/{name}.csv")
+    entry = _entry(plan, name, "table", f"tables/{name}.csv", published)
     if not files.here(path):
         return entry
     behind = [artefact.path for artefact in plan.inventory.artefacts(name)]
-    problems = files.problems(behind)
-    entry |= {"files": behind, "problems": problems}
-    if files.state(path) in ("tampered", "missing"):
-        return entry | {"state": worst_state(problems)}
-    frame = read_frame(path)
+    problems = [*entry["problems"], *files.problems(behind)]
+    entry |= {"files": behind, "problems": problems, "state": worst_state(problems)}
+    if files.state(path) in ("tampered", "replaced", "missing"):
+        return entry
+    return judged(entry, path, lambda: _shown(plan, entry, read_own_cells(path), files))
+
+
+def _shown(plan: Plan, entry: dict[str, Any], frame: pd.DataFrame, files: FileFindings) -> dict[str, Any]:
+    """The entry of a table with its cells, and the problems of these."""
+    name = entry["id"]
     cells = [_cell(line, f"{name}-{i}", files) for i, line in enumerate(frame.to_dict("records"), start=1)]
-    problems += _lost(path, cells) + _rendered(plan, name, frame)
+    lost = _lost(plan.published.table(name)[-1], cells)
+    problems = [*entry["problems"], *lost, *_rendered(plan, name, frame)]
     shown = frame[frame["printed"].notna() & frame["value"].notna()]
     compared = bool(len(shown)) and bool(shown["difference"].notna().all())
-    return entry | {"state": worst_state(problems), "cells": cells, "comparable": compared}
+    return entry | {"problems": problems, "state": worst_state(problems), "cells": cells, "comparable": compared}
 
 
-def report_figure(plan: Plan, name: str, files: FileFindings) -> dict[str, Any]:
-    """A figure of the plan; ``image`` is the SVG file. A figure has no record, but the files behind it have."""
+def report_figure(plan: Plan, name: str, files: FileFindings, published: PublishedFindings) -> dict[str, Any]:
+    """A figure of the plan; ``image`` is the SVG file, where it is the one that was published.
+
+    A figure has no record, but the files behind it have, and the note of its publication has its sha256.
+    """
     svg, png = plan.published.figure(name)
-    entry = _entry(plan, name, "figure", f"figures/{name}.svg") | {"image": None}
+    entry = _entry(plan, name, "figure", f"figures/{name}.svg", published)
     if not Path(svg).is_file():
         return entry
     behind = [artefact.path for artefact in figure_artefacts(plan, name)]
-    problems = files.problems(behind)
-    published = f"figures/{name}.svg"
-    if Path(published).is_file() and f"Scale {plan.config.scale}," in Path(published).read_text(encoding="utf-8"):
-        problems += copy_problems({published: svg, f"figures/{name}.png": png})
-    return entry | {"state": worst_state(problems), "files": behind, "problems": problems, "image": svg}
+    unvouched = [wrong for path in (svg, png) for wrong in _unvouched(path, name, published)]
+    problems = [*entry["problems"], *files.problems(behind), *unvouched]
+    image = svg if _is_vouched(svg, published) else None
+    return entry | {"state": worst_state(problems), "files": behind, "problems": problems, "image": image}
 
 
-def _entry(plan: Plan, name: str, kind: str, target: str) -> dict[str, Any]:
+def _is_vouched(path: str, published: PublishedFindings) -> bool:
+    """Whether a figure is the one of which the note of its publication has the sha256."""
+    return Path(path).is_file() and published.vouched.get(path) == sha256(path)
+
+
+def _unvouched(path: str, name: str, published: PublishedFindings) -> list[Problem]:
+    """The problem of a figure that no note knows. Others are compared with their published copies already."""
+    if path in published.vouched or not Path(path).is_file():
+        return []
+    why = f"no note of a publication has the sha256 of {path}; `snakemake --forcerun figure -- figures/{name}.svg`"
+    return [problem("missing", path, f"{why} draws and publishes it")]
+
+
+def _entry(plan: Plan, name: str, kind: Kind, target: str, published: PublishedFindings) -> dict[str, Any]:
+    """What is said of an exhibit that was not built, or of which only published files are here."""
+    problems = published.problems(plan.published.note(kind, name))
     paper, body = (plan.lookup.tables if kind == "table" else plan.lookup.figures)[name]
     shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.lookup.dataset_of(name)}
     return shared | {
         "notes": plan.lookup.notes(name),
         "target": target,
-        "state": "not built",
-        "problems": [],
+        "state": worst_state(problems) if problems else "not built",
+        "problems": problems,
         "files": [],
         "cells": [],
         "comparable": False,
+        "image": None,
     }
 
 
@@ -78,7 +99,7 @@ def _cell(line: Mapping[Any, Any], place: str, files: FileFindings) -> dict[str,
     return {"id": place, **cell, "files": [files.by_digits[d] for d in digits if d in files.by_digits], "claims": []}
 
 
-def _lost(path: str, cells: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _lost(path: str, cells: list[dict[str, Any]]) -> list[Problem]:
     """The problem of cells that name records which no longer exist."""
     lost = [cell for cell in cells if len(cell["files"]) < len(str(cell["provenance"]).split())]
     if not lost:
@@ -86,29 +107,13 @@ def _lost(path: str, cells: list[dict[str, Any]]) -> list[dict[str, str]]:
     why = (
         f"{path}: the provenance of {len(lost)} of {len(cells)} cells leads to no file here, which was made again since"
     )
-    return [{"path": path, "state": "stale", "why": why}]
+    return [problem("stale", path, why)]
 
 
-def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[dict[str, str]]:
-    """Problems of a table's renderings, and of their published copies where these are of this scale."""
-    csv, md, tex, path = plan.published.table(name)
+def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[Problem]:
+    """Problems of a table's renderings."""
+    csv, md, tex, _ = plan.published.table(name)
     settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
     titles = {key: value for key, value in settings.items() if key != "exhibit"}
     texts = {csv: csv_text(wide_table(cells))}
-    texts |= {md: table_markdown(cells, **titles), tex: table_latex(cells, **titles)}
-    copies = {
-        f"tables/{name}.{ending}": file for ending, file in zip(("csv", "md", "tex"), (csv, md, tex), strict=True)
-    }
-    copies[f"tables/{name}.cells.csv"] = path
-    published = _is_of(f"tables/{name}.cells.csv", plan.config.scale)
-    return rendering_problems(texts) + (copy_problems(copies) if published else [])
-
-
-def _is_of(cells: str, scale: str) -> bool:
-    """Whether a published file of cells exists and is of this scale. A file that does not say so counts as well."""
-    if not Path(cells).is_file():
-        return False
-    try:
-        return bool((pd.read_csv(cells)["scale"] == scale).all())
-    except (KeyError, ValueError):
-        return True
+    return rendering_problems(texts | {md: table_markdown(cells, **titles), tex: table_latex(cells, **titles)})

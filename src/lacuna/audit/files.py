@@ -1,19 +1,21 @@
 """The files behind what was built: whether each is what the plan wants, and what its record says."""
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lacuna.files.artefacts import provenance_path, text_digest
+from lacuna.audit.problems import STATES, Problem, problem
+from lacuna.files.artefacts import provenance_path
+from lacuna.files.records import RecordContent
 from lacuna.plan.inventory import without_repeats
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
+from lacuna.versioning.anchors import read_anchors
 from lacuna.versioning.findings import examine, find_other_code, recorded_artefact
 
-PROBLEMS = ("tampered", "stale", "missing")  # the worst first
-EMPTY: dict[str, Any] = {"stable": {}, "volatile": {}}
+NOTHING = RecordContent({}, {})  # in place of a record that is not there, or that nobody can trust
 
 
 def figure_artefacts(plan: Plan, figure: str) -> list[Artefact]:
@@ -22,8 +24,8 @@ def figure_artefacts(plan: Plan, figure: str) -> list[Artefact]:
 
 
 def claims_artefacts(plan: Plan, paper: str) -> list[Artefact]:
-    """All that the verdicts on a paper's claims rest on. The verdicts are the last."""
-    return without_repeats([*plan.inventory.artefacts(*plan.lookup.tables_of(paper)), plan.inventory.claims(paper)])
+    """All that the verdicts on a paper's claims rest on. Verdicts and comparisons are the last."""
+    return without_repeats([*plan.inventory.artefacts(*plan.lookup.tables_of(paper)), *plan.inventory.claims(paper)])
 
 
 def _chain(plan: Plan, path: str) -> list[Artefact]:
@@ -38,13 +40,12 @@ class FileFindings:
 
     def __init__(self, plan: Plan) -> None:
         figures = [artefact for figure in plan.lookup.figures for artefact in figure_artefacts(plan, figure)]
-        claims = [plan.inventory.claims(paper) for paper in plan.lookup.claimed]
-        self.findings = {
-            finding.path: finding
-            for finding in examine(without_repeats([*plan.inventory.artefacts(), *figures, *claims]))
-        }
-        self.records = {path: _record(path) for path, finding in self.findings.items() if self.here(path)}
-        self.by_digits = {_digits(record): path for path, record in self.records.items() if record["stable"]}
+        claims = [artefact for paper in plan.lookup.claimed for artefact in plan.inventory.claims(paper)]
+        self.anchors = read_anchors(f"results/{plan.config.scale}")
+        every = without_repeats([*plan.inventory.artefacts(), *figures, *claims])
+        self.findings = {finding.path: finding for finding in examine(every, self.anchors)}
+        records = {path: found.record for path, found in self.findings.items() if found.record and self.here(path)}
+        self.by_digits = {record.digest[:16]: path for path, record in records.items()}
         self._other_code = find_other_code(self.findings.values())
 
     def here(self, path: str) -> bool:
@@ -52,21 +53,23 @@ class FileFindings:
         return self.findings[path].state != "absent"
 
     def state(self, path: str) -> str:
-        """``agrees``, ``unconfirmed`` (something that the file was made from is wrong), or one of `PROBLEMS`."""
+        """``agrees``, ``unconfirmed`` (something that the file was made from is wrong), or one of `STATES`."""
         finding = self.findings[path]
-        if finding.state == "absent" or not provenance_path(path).is_file():
+        if finding.state == "absent" or not self.recorded(path):
             return "missing"
-        if finding.state != "disagrees":
-            return str(finding.state)
-        return "tampered" if finding.tampered else "stale"
+        return str(finding.fault if finding.state == "disagrees" else finding.state)
 
-    def problems(self, paths: Iterable[str]) -> list[dict[str, str]]:
-        """What is wrong with these files: path, state and one sentence each."""
-        return [
-            {"path": path, "state": self.state(path), "why": self.why(path)}
-            for path in paths
-            if self.state(path) in PROBLEMS
-        ]
+    def recorded(self, path: str) -> bool:
+        """Whether something lies where a file's record should lie."""
+        return os.path.lexists(provenance_path(path))
+
+    def problems(self, paths: Iterable[str]) -> list[Problem]:
+        """What is wrong with these files."""
+        return [problem(self.state(path), path, self.why(path)) for path in paths if self.state(path) in STATES]
+
+    def older(self, path: str) -> bool:
+        """Whether a file has a record of the older format."""
+        return self.findings[path].older
 
     def why(self, path: str) -> str:
         """One sentence on what is wrong with a file; empty where nothing is wrong."""
@@ -77,30 +80,28 @@ class FileFindings:
 
     def describe(self, path: str) -> dict[str, Any]:
         """What the report says of an artefact: its state, and all that its record holds."""
-        record = self.records.get(path, EMPTY)
-        stable, volatile = record["stable"], record["volatile"]
+        finding = self.findings[path]
+        record = finding.record or NOTHING
+        stable, volatile = record.stable, record.volatile
         return {
             "path": path,
-            "stage": self.findings[path].artefact.stage,
+            "stage": finding.artefact.stage,
             "state": self.state(path),
-            "why": self.why(path) if self.state(path) in PROBLEMS else "",
-            "size": self.findings[path].size,
-            "provenance": _digits(record) if stable else None,
-            **{key: _text(stable.get(key)) for key in ("sha256", "settings_digest")},
+            "why": self.why(path) if self.state(path) in STATES else "",
+            "size": finding.size,
+            "format": record.format if stable else None,
+            "held": self._held(path),
+            "provenance": record.digest[:16] if stable else None,
+            **{key: stable.get(key) for key in ("sha256", "settings_digest")},
             **{key: json_value(_mapping(stable.get(key))) for key in ("settings", "facts")},
-            **{key: {name: str(v) for name, v in _mapping(stable.get(key)).items()} for key in ("inputs", "versions")},
+            **{key: {name: str(v) for name, v in stable.get(key, {}).items()} for key in ("inputs", "versions")},
             "made": json_value({key: value for key, value in volatile.items() if key != "code"}),
             "other_code": [module for module, made in sorted(self._other_code.items()) if path in made],
         }
 
-
-def _record(path: str) -> dict[str, Any]:
-    """An artefact's provenance; empty parts where `examine` has reported that it cannot be read."""
-    try:
-        content = json.loads(provenance_path(path).read_text())
-        return {part: dict(content[part]) for part in ("stable", "volatile")}
-    except (OSError, KeyError, TypeError, ValueError):
-        return EMPTY
+    def _held(self, path: str) -> bool:
+        """Whether git holds the digests of a file and of its record."""
+        return all(self.anchors.committed(name) for name in (path, str(provenance_path(path))))
 
 
 def json_value(value: Any) -> Any:
@@ -117,35 +118,16 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _digits(record: dict[str, Any]) -> str:
-    """The digits of `lacuna.files.artefacts.provenance_digest`, from a record that was read already."""
-    return text_digest(json.dumps(record["stable"], sort_keys=True))[:16]
-
-
-def worst_state(problems: Sequence[dict[str, str]]) -> str:
-    """The worst state among problems; ``built`` where there is no problem."""
-    return next((state for state in PROBLEMS if any(p["state"] == state for p in problems)), "built")
-
-
-def rendering_problems(texts: dict[str, str]) -> list[dict[str, str]]:
+def rendering_problems(texts: dict[str, str]) -> list[Problem]:
     """Problems of renderings. These have no record: ``texts`` maps each path to the text that the file must have."""
-    wrong = [path for path, text in texts.items() if Path(path).is_file() and Path(path).read_bytes() != text.encode()]
+    wrong = [path for path, text in texts.items() if _bytes(path) not in (None, text.encode())]
     why = "is not what its cells give: it was edited, or written by other code"
-    return [{"path": path, "state": "stale", "why": f"{path} {why}"} for path in wrong]
+    return [problem("stale", path, f"{path} {why}") for path in wrong]
 
 
-def copy_problems(originals: dict[str, str]) -> list[dict[str, str]]:
-    """Problems of published copies. ``originals`` maps each copy to the file that it was made from."""
-    both = [(Path(copy), Path(file)) for copy, file in originals.items() if Path(copy).is_file()]
-    return [_other_than(copy, file) for copy, file in both if file.is_file() and copy.read_bytes() != file.read_bytes()]
-
-
-def _other_than(copy: Path, file: Path) -> dict[str, str]:
-    """The problem of a copy that differs from its original. If the copy is older, the original was made again since."""
-    if copy.stat().st_mtime_ns < file.stat().st_mtime_ns:
-        return {"path": str(copy), "state": "stale", "why": f"{copy} is older than {file}, which it was copied from"}
-    return {"path": str(copy), "state": "tampered", "why": f"{copy} is not the copy of {file} that it should be"}
+def _bytes(path: str) -> bytes | None:
+    """What a file holds; None where it is not there."""
+    try:
+        return Path(path).read_bytes() if Path(path).is_file() else None if not os.path.lexists(path) else b""
+    except OSError:
+        return b""

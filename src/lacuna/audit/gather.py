@@ -8,15 +8,18 @@ from typing import Any
 from lacuna.audit.baseline import compare_runs
 from lacuna.audit.claim_reports import report_claims
 from lacuna.audit.exhibit_reports import report_figure, report_table
-from lacuna.audit.files import PROBLEMS, FileFindings
+from lacuna.audit.files import FileFindings
+from lacuna.audit.problems import STATES
+from lacuna.audit.published import PublishedFindings, find_published
 from lacuna.claims.decisions import CONTRADICTED
 from lacuna.claims.verdicts import HOLDS_HERE, INCONCLUSIVE, NOT_APPLICABLE, NOT_RUN, SUPPORTED
 from lacuna.files.artefacts import Record
+from lacuna.files.records import OLDER
 from lacuna.plan.plan import Plan
 
-FORMAT = 1  # of audit.json; another number where a reader of the old one would misread it
+FORMAT = 2  # of audit.json; another number where a reader of the old one would misread it
 VERDICTS = (SUPPORTED, HOLDS_HERE, INCONCLUSIVE, CONTRADICTED, NOT_APPLICABLE, NOT_RUN)
-EXHIBIT_STATES = ("built", *PROBLEMS, "not built")
+EXHIBIT_STATES = ("built", *STATES, "not built")
 
 
 def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
@@ -24,14 +27,15 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
 
     ``baseline`` is another run to compare with (`lacuna.audit.baseline.compare_runs`).
     """
-    files = FileFindings(plan)
-    exhibits = [report_table(plan, name, files) for name in plan.lookup.tables] + [
-        report_figure(plan, name, files) for name in plan.lookup.figures
+    files, published = FileFindings(plan), find_published(plan)
+    exhibits = [report_table(plan, name, files, published) for name in plan.lookup.tables] + [
+        report_figure(plan, name, files, published) for name in plan.lookup.figures
     ]
     cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
-    papers = [report_claims(plan, paper, files, cells) for paper in plan.lookup.claimed]
+    papers = [report_claims(plan, paper, files, published, cells) for paper in plan.lookup.claimed]
     behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])
-    problems = _problems([*exhibits, *papers])
+    others = {"id": "published files", "problems": published.others(plan.published.copies())}
+    problems = _problems([*exhibits, *papers, others])
     shown = [plan.published.table(exhibit["id"])[-1] for exhibit in exhibits if exhibit["cells"]]
     described = [files.describe(path) for path in behind]
     return {
@@ -39,10 +43,11 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
         "scale": plan.config.scale,
         "seed": plan.config.seed,
         "made": _made(),
-        "summary": _summary(exhibits, papers, described, problems),
+        "summary": _summary(exhibits, papers, described, problems) | _published(published, plan.config.scale),
         "problems": problems,
         "exhibits": exhibits,
         "papers": papers,
+        "published": published.scales,
         "files": described,
         "baseline": compare_runs(shown, baseline, plan.config.scale) if baseline else None,
     }
@@ -61,7 +66,7 @@ def _problems(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for problem in part["problems"]:
             one = found.setdefault(tuple(problem.values()), {**problem, "behind": []})
             one["behind"].append(part["id"] if "id" in part else f"claims of {part['paper']}")
-    return sorted(found.values(), key=lambda problem: PROBLEMS.index(problem["state"]))
+    return sorted(found.values(), key=lambda problem: STATES.index(problem["state"]))
 
 
 def _summary(
@@ -71,17 +76,24 @@ def _summary(
     problems: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     verdicts = Counter(claim["verdict"] for paper in papers for claim in paper["claims"])
-    counts = {state: len({p["path"] for p in problems if p["state"] == state}) for state in PROBLEMS}
+    counts = {state: len({p["path"] for p in problems if p["state"] == state}) for state in STATES}
     return {
         "exhibits": {state: sum(e["state"] == state for e in exhibits) for state in EXHIBIT_STATES},
         "cells": sum(len(exhibit["cells"]) for exhibit in exhibits),
         "files": sum(file["state"] != "missing" for file in files),
         "bytes": sum(file["size"] for file in files),
         "claims": {verdict: verdicts[verdict] for verdict in VERDICTS},
+        "held": sum(file["held"] for file in files),
+        "older": sum(file["format"] == OLDER for file in files),
         **counts,
         "contradicted": verdicts[CONTRADICTED],
         "well": not any(counts.values()) and not verdicts[CONTRADICTED],
     }
+
+
+def _published(published: PublishedFindings, scale: str) -> dict[str, int]:
+    others = sum(of != scale for of in published.scales.values())
+    return {"published": len(published.scales), "published_elsewhere": others}
 
 
 def summary_line(report: Mapping[str, Any]) -> str:
@@ -89,12 +101,14 @@ def summary_line(report: Mapping[str, Any]) -> str:
     summary = report["summary"]
     exhibits = summary["exhibits"]
     built = sum(exhibits.values()) - exhibits["not built"]
-    counts = ", ".join(f"{summary[state]} {state}" for state in PROBLEMS)
+    counts = ", ".join(f"{summary[state]} {state}" for state in STATES)
+    noted = [f"{summary['held']} held by git", f"{summary['older']} with a record of the older format"]
+    shown = f"{summary['published']} published files, {summary['published_elsewhere']} of them of other scales"
     against = report["baseline"] and f"; against {report['baseline']['path']}: " + ", ".join(
         f"{count} {state}" for state, count in report["baseline"]["states"].items() if count
     )
     return (
         f"audit of scale {report['scale']}: {built} of {sum(exhibits.values())} exhibits built, "
-        f"{summary['cells']} cells, {summary['files']} files; {counts}; "
+        f"{summary['cells']} cells, {summary['files']} files ({', '.join(noted)}), {shown}; {counts}; "
         f"{summary['contradicted']} of {sum(summary['claims'].values())} claims contradicted{against or ''}"
     )

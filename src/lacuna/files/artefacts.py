@@ -20,6 +20,7 @@ from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.copies import planned_path
 from lacuna.files.escapes import for_csv, from_csv
 from lacuna.files.owner import confirm_ownership, temporary_name
+from lacuna.files.records import FORMAT, RecordContent, parse_record, record_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +91,9 @@ def find_files(folder: Path, ending: str) -> list[Path]:
 class Record:
     """What goes into an artefact's provenance besides its own sha256. Make it before anything is read.
 
-    ``stage`` is the rule; ``settings`` is canonical JSON; ``inputs`` are the artefacts read, ``code`` the modules
-    that run; ``facts`` are further stable numbers, such as parameter counts; ``volatile`` is what may differ
-    between equal runs (device, seconds); ``started`` is a Unix time.
+    ``stage`` is the rule; ``settings`` is canonical JSON; ``inputs`` are the files read (whose records, where they have
+    some, must be sound), ``code`` the modules that run; ``facts`` are further stable numbers, such as parameter counts;
+    ``volatile`` is what may differ between equal runs (device, seconds); ``started`` is a Unix time.
     """
 
     stage: str
@@ -107,6 +108,8 @@ class Record:
         # At the start: a commit or an edit while the job runs does not change what it runs.
         self.volatile |= {**_commit(), "code": {name: sha256(name) for name in sorted(self.code)}}
         self.digests = {planned_path(name): _input(name) for name in sorted(self.inputs)}
+        recorded = [name for name in sorted(self.inputs) if provenance_path(name).exists()]
+        self.records = {planned_path(name): read_record(name).digest for name in recorded}
         self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
     def full_digest(self) -> str:
@@ -117,11 +120,13 @@ class Record:
     def write(self, path: str) -> None:
         """Writes ``<path>.prov.json`` for the artefact at ``path``, which must be complete and goes if this fails."""
         stable = {
+            "format": FORMAT,
             "artefact": planned_path(path),
             "stage": self.stage,
             "settings": json.loads(self.settings),
             "settings_digest": text_digest(self.settings),
             "inputs": self.digests,
+            "records": self.records,
             "versions": self.versions,
             "facts": self.facts,
             "sha256": sha256(path),
@@ -132,9 +137,8 @@ class Record:
             "seconds": round(time.time() - self.started, 2),
             **self.volatile,
         }
-        text = json.dumps({"stable": stable, "volatile": volatile}, indent=1, sort_keys=True) + "\n"
         try:
-            write_text(str(provenance_path(path)), text)
+            write_text(str(provenance_path(path)), record_text(stable, volatile))
         except BaseException:
             Path(path).unlink(missing_ok=True)
             raise
@@ -170,30 +174,38 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def read_record(path: Path | str) -> RecordContent:
+    """An artefact's provenance, whose seal is checked.
+
+    Raises `TamperedError` where it is not what was written, `LacunaError` where it is missing or cannot be read.
+    """
+    if not os.path.lexists(provenance_path(path)):
+        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); {AGAIN}")
+    return parse_record(provenance_path(path))
+
+
 def stable_part(path: Path | str) -> dict[str, Any]:
-    """The stable part of an artefact's provenance. Raises `LacunaError` where it is missing or not readable."""
-    try:
-        return dict(json.loads(provenance_path(path).read_text())["stable"])
-    except FileNotFoundError:
-        raise LacunaError(f"{path} has no provenance ({provenance_path(path)}); {AGAIN}") from None
-    except (KeyError, TypeError, ValueError):
-        raise TamperedError(f"{provenance_path(path)} is not readable; delete {path} and run again") from None
+    """The stable part of an artefact's provenance. Raises the errors of `read_record`."""
+    return dict(read_record(path).stable)
 
 
 def provenance_digest(path: Path | str) -> str:
     """First 16 digits of the sha256 of the stable part: what a cell's ``provenance`` column holds."""
-    return text_digest(json.dumps(stable_part(path), sort_keys=True))[:16]
+    return read_record(path).digest[:16]
 
 
 def verify(path: Path | str) -> None:
     """Raises `TamperedError` unless the artefact's bytes are those its provenance recorded, `LacunaError` if gone."""
-    recorded = stable_part(path).get("sha256")
+    refuse_other_bytes(path, read_record(path))
+
+
+def refuse_other_bytes(path: Path | str, record: RecordContent) -> None:
+    """Raises as `verify`, by a record that was read already."""
+    recorded = str(record.stable["sha256"])
     if not Path(path).is_file():
         raise LacunaError(f"{path} is gone though its provenance is there; run again with it as the target")
     if sha256(path) != recorded:
-        raise TamperedError(
-            f"{path} has changed since it was made (its sha256 is not {str(recorded)[:16]}...); {AGAIN}"
-        )
+        raise TamperedError(f"{path} has changed since it was made (its sha256 is not {recorded[:16]}...); {AGAIN}")
 
 
 def write_tensors(path: str, tensors: "Mapping[str, Tensor]", record: Record) -> None:

@@ -129,18 +129,20 @@ def _release(output: str) -> None:
 
 def _remove_stale(path: Path) -> None:
     """Removes the owner file of a writer that is gone. Two processes at once never remove each other's new file."""
-    with suppress(FileNotFoundError), path.open() as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         with suppress(OSError):  # on a disk without locks the rest is safe in all but rare cases
             fcntl.flock(file, fcntl.LOCK_EX)
-        other = parse_note(file.read())
+        other = parse_note(file.read().decode(errors="replace"))
         same = os.path.samestat(os.fstat(file.fileno()), path.stat())
         if same and (other is None or process_state(other) == "gone"):
             path.unlink()
 
 
 def _content(path: Path) -> str | None:
+    if os.path.lexists(path) and not path.is_file():
+        raise LacunaError(f"{path} is no file, and stands where a job names itself; remove it")
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except FileNotFoundError:
         return None
 

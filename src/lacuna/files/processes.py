@@ -21,9 +21,10 @@ def parse_note(content: str | None) -> dict[str, Any] | None:
     """What a note says; None for a note that is gone or damaged. The note of a living process is neither."""
     try:
         note = json.loads(content or "")
-        return note if isinstance(note, dict) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
+    whole = isinstance(note, dict) and type(note.get("pid")) is int and isinstance(note.get("host"), str)
+    return note if whole else None
 
 
 def this_process() -> dict[str, Any]:

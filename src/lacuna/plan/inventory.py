@@ -30,10 +30,10 @@ class Inventory:
         cells = [self.published.table(exhibit)[-1]] if exhibit in self.lookup.tables else []
         return [*drawn, *cells]
 
-    def claims(self, paper: str) -> Artefact:
-        """The verdicts on a paper's claims, which every table of the paper goes into."""
+    def claims(self, paper: str) -> list[Artefact]:
+        """The verdicts on a paper's claims, which every table of the paper goes into, and their comparisons."""
         place = self.paths.parse(self.published.claims(paper)[0])
-        return self.stages["claims"].artefacts(**place.wildcards)[0]
+        return self.stages["claims"].artefacts(**place.wildcards)
 
     def chain(self, *paths: str) -> list[Artefact]:
         """Artefacts, and before each all that it is made from. KeyError for a path below results/ of no stage."""

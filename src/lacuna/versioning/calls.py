@@ -7,8 +7,10 @@ import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from lacuna.errors import LacunaError
+from lacuna.versioning.anchors import md5
 
 ERROR = "ERROR: "  # how DVC's errors begin
 EXCEPTION = re.compile(r"[A-Za-z]+(Error|Exception)( in .*)?:")  # how Snakemake's do; the reason is on the next line
@@ -59,6 +61,19 @@ def check_out(files: list[str]) -> str:
     """Puts tracked files from the cache where they belong; why that failed in DVC's words, empty where it did not."""
     done = run_dvc("checkout", *files)
     return "" if done.returncode == 0 else failure_reason(done.stderr, done.returncode)
+
+
+def forget_damaged(digests: Iterable[str]) -> int:
+    """Removes the objects of these md5 digests from DVC's cache whose bytes have another one; how many there were."""
+    named = [digest for digest in digests if digest]
+    if not named:
+        return 0
+    folder = Path(run_dvc("cache", "dir").stdout.strip(), "files/md5")
+    objects = {folder / digest[:2] / digest[2:]: digest for digest in named}
+    damaged = [path for path, digest in objects.items() if path.is_file() and md5(str(path)) != digest]
+    for path in damaged:
+        path.unlink()
+    return len(damaged)
 
 
 def run_snakemake(scale: str, *arguments: str) -> str:

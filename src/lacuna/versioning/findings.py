@@ -3,15 +3,21 @@
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from lacuna.errors import LacunaError, TamperedError
-from lacuna.files.artefacts import provenance_path, sha256, stable_part, text_digest, verify
+from lacuna.files.artefacts import provenance_path, read_record, refuse_other_bytes, sha256, stable_part, text_digest
+from lacuna.files.records import FORMAT, OLDER, RecordContent
 from lacuna.plan.stage import Artefact, canonical
+from lacuna.versioning.anchors import Anchors, ReplacedError
 
 FileState = Literal["agrees", "absent", "disagrees", "unconfirmed"]
+Fault = Literal["", "tampered", "replaced", "stale"]
+
+
+NO_ANCHORS = Anchors()
 
 
 @dataclass(frozen=True)
@@ -21,21 +27,22 @@ class Finding:
     ``state`` is one of
 
     * agrees: bytes, settings and inputs are the plan's;
-    * disagrees: bytes, settings or inputs are not the plan's. ``tampered`` says that the file or its record was changed
-      after it was made;
+    * disagrees: bytes, settings or inputs are not the plan's, or the file or its record is not the version that git
+      holds. ``fault`` says which: the file or its record was changed after it was made (tampered), is sound and not
+      the version that git holds (replaced), or is not as planned (stale);
     * unconfirmed: its own record agrees, but not that of a file that it was made from or made with;
     * absent: the file is not there.
 
     ``sound`` says that files made from it can be trusted. That may be so where the file is absent and only its
-    provenance is there.
+    provenance is there. ``record`` is what that says, where it can be read and its seal fits.
     """
 
     artefact: Artefact
     state: FileState
     why: str = ""
-    tampered: bool = False
+    fault: Fault = ""
     sound: bool = False
-    recorded: Mapping[str, Any] = field(default_factory=dict)
+    record: RecordContent | None = None
 
     @property
     def path(self) -> str:
@@ -47,13 +54,21 @@ class Finding:
         """Bytes of the artefact, 0 where it is absent."""
         return os.path.getsize(self.path) if os.path.exists(self.path) else 0
 
+    @property
+    def older(self) -> bool:
+        """Whether its record is of the older format, which has no seal."""
+        return self.record is not None and self.record.format == OLDER
 
-def examine(artefacts: Iterable[Artefact]) -> list[Finding]:
-    """A finding on each artefact. Artefacts must stand after their inputs. Every file is read once."""
+
+def examine(artefacts: Iterable[Artefact], anchors: Anchors = NO_ANCHORS) -> list[Finding]:
+    """A finding on each artefact, whatever the files hold. Artefacts must stand after their inputs.
+
+    ``anchors`` are what git holds of them.
+    """
     found: dict[str, Finding] = {}
     others: dict[str, str | None] = {}
     for artefact in artefacts:
-        found[artefact.path] = _examine(artefact, found, others)
+        found[artefact.path] = _examine(artefact, found, others, anchors)
     return _by_job(found.values())
 
 
@@ -73,35 +88,48 @@ def _job(artefact: Artefact) -> tuple[str, str, tuple[str, ...]]:
     return artefact.stage, artefact.settings, artefact.inputs
 
 
-def _examine(artefact: Artefact, found: Mapping[str, Finding], others: dict[str, str | None]) -> Finding:
-    present = Path(artefact.path).is_file()
-    if not present and not provenance_path(artefact.path).is_file():
+def _examine(
+    artefact: Artefact, found: Mapping[str, Finding], others: dict[str, str | None], anchors: Anchors
+) -> Finding:
+    path, record = artefact.path, None
+    present = Path(path).is_file()
+    if not present and not os.path.lexists(provenance_path(path)):
         return Finding(artefact, "absent")
     try:
+        record = read_record(path)
         if present:
-            verify(artefact.path)
-        recorded = stable_part(artefact.path)
-        _compare(artefact, recorded, found, others)
-    except LacunaError as error:
-        tampered = present and isinstance(error, TamperedError)
-        return Finding(artefact, "disagrees" if present else "absent", str(error), tampered)
+            refuse_other_bytes(path, record)
+        _compare(artefact, record, found, others)
+        for name in (path, str(provenance_path(path))):
+            anchors.refuse_others(name)
+    except (LacunaError, OSError) as error:
+        why = str(error) if isinstance(error, LacunaError) else f"{path} cannot be read ({error.strerror})"
+        return Finding(
+            artefact, "disagrees" if present else "absent", why, _fault(error) if present else "", False, record
+        )
     sound = all(found[name].sound for name in artefact.inputs if name in found)
     state: FileState = "absent" if not present else "agrees" if sound else "unconfirmed"
-    return Finding(artefact, state, sound=sound, recorded=recorded)
+    return Finding(artefact, state, sound=sound, record=record)
+
+
+def _fault(error: Exception) -> Fault:
+    return (
+        "tampered" if isinstance(error, TamperedError) else "replaced" if isinstance(error, ReplacedError) else "stale"
+    )
 
 
 def _compare(
-    artefact: Artefact, recorded: Mapping[str, Any], found: Mapping[str, Finding], others: dict[str, str | None]
+    artefact: Artefact, record: RecordContent, found: Mapping[str, Finding], others: dict[str, str | None]
 ) -> None:
     """Raises `LacunaError` with one sentence for the first thing in the record that is not the plan's."""
-    path, inputs = artefact.path, recorded.get("inputs")
-    if not isinstance(inputs, dict) or not all(isinstance(digest, str) for digest in inputs.values()):
-        raise LacunaError(f"{provenance_path(path)} does not say what {path} was made from; delete both")
-    if recorded.get("artefact") != path:
-        raise LacunaError(f"{path} was made as {recorded.get('artefact')}; delete it and pull or make it again")
-    if recorded.get("settings_digest") != text_digest(canonical(recorded.get("settings"))):
+    path, recorded, inputs = artefact.path, record.stable, record.stable["inputs"]
+    if recorded["artefact"] != path:
+        raise LacunaError(f"{path} was made as {recorded['artefact']}; delete it and pull or make it again")
+    if recorded["stage"] != artefact.stage:
+        raise TamperedError(f"{provenance_path(path)} says that {path} is of {recorded['stage']}, not {artefact.stage}")
+    if recorded["settings_digest"] != text_digest(canonical(recorded.get("settings"))):
         raise TamperedError(f"{provenance_path(path)} has other settings than it has the digest of; delete both")
-    if recorded.get("settings_digest") != text_digest(artefact.settings):
+    if recorded["settings_digest"] != text_digest(artefact.settings):
         keys = ", ".join(list(differences(recorded.get("settings"), json.loads(artefact.settings)))[:3])
         raise LacunaError(f"{path} was made with other settings than the configuration's: {keys or 'their digest'}")
     if strange := sorted(inputs.keys() ^ set(artefact.inputs)):
@@ -111,12 +139,26 @@ def _compare(
             raise LacunaError(
                 f"{path} was made from another {name} (sha256 {digest[:16]}..., here {str(here)[:16]}...)"
             )
+    if record.format == FORMAT:
+        sound = (found[name] for name in inputs if name in found and found[name].sound)  # others are named already
+        _compare_records(path, recorded["records"], sound)
+
+
+def _compare_records(path: str, held: Mapping[str, str], inputs: Iterable[Finding]) -> None:
+    """Raises `LacunaError` for the first input whose record is not the one of which the artefact's holds the digest."""
+    for finding in inputs:
+        if finding.record is not None and held.get(finding.path) != finding.record.digest:
+            raise LacunaError(
+                f"{path} was made from {finding.path} with another record (its digits are not "
+                f"{str(held.get(finding.path))[:16]}): that was made again, or edited, since; make {path} again"
+            )
 
 
 def _digest(name: str, found: Mapping[str, Finding], others: dict[str, str | None]) -> str | None:
     """sha256 of an input: the recorded one if the plan makes it, else that of the file; None where it is not known."""
     if name in found:
-        return found[name].recorded.get("sha256")
+        record = found[name].record
+        return None if record is None else str(record.stable["sha256"])
     if name not in others:
         others[name] = sha256(name) if Path(name).is_file() else None
     return others[name]
@@ -137,9 +179,8 @@ def recorded_artefact(path: str) -> Artefact:
     try:
         recorded = stable_part(path)
     except LacunaError:  # which `examine` meets again and reports
-        recorded = {}
-    inputs = tuple(recorded.get("inputs") or ())
-    return Artefact(str(recorded.get("stage")), path, canonical(recorded.get("settings")), inputs)
+        return Artefact("", path, "null", ())
+    return Artefact(recorded["stage"], path, canonical(recorded.get("settings")), tuple(recorded["inputs"]))
 
 
 def find_other_code(findings: Iterable[Finding]) -> dict[str, list[str]]:
@@ -147,10 +188,9 @@ def find_other_code(findings: Iterable[Finding]) -> dict[str, list[str]]:
     here: dict[str, str | None] = {}
     made: dict[str, list[str]] = {}
     for finding in findings:
-        if finding.state != "agrees":
+        if finding.state != "agrees" or finding.record is None:
             continue
-        volatile = json.loads(provenance_path(finding.path).read_text()).get("volatile", {})
-        for name, digest in volatile.get("code", {}).items():
+        for name, digest in finding.record.volatile.get("code", {}).items():
             if name not in here:
                 here[name] = sha256(name) if Path(name).is_file() else None
             if here[name] != digest:

@@ -12,7 +12,8 @@ from lacuna.jobs.progress import Say
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
-from lacuna.versioning.findings import Finding, examine, find_other_code, recorded_artefact
+from lacuna.versioning.anchors import Anchors, read_anchors
+from lacuna.versioning.findings import NO_ANCHORS, Finding, examine, find_other_code, recorded_artefact
 
 
 class Store:
@@ -31,6 +32,10 @@ class Store:
 
     # What is where -----------------------------------------------------------------------------------------
 
+    def anchors(self) -> Anchors:
+        """What git holds of the files of the scale."""
+        return read_anchors(f"results/{self.scale}")
+
     def tracked_files(self) -> list[str]:
         """Files (artefacts and their provenance) that have a ``.dvc`` file, of the scale or of the table."""
         if self.table is None:
@@ -45,9 +50,9 @@ class Store:
         here = (str(path).removesuffix(".prov.json") for path in Path("results", self.scale).glob("*/*/**/*.prov.json"))
         return [recorded_artefact(path) for path in sorted(set(here) - known, key=self._place)]
 
-    def examine(self) -> list[Finding]:
-        """A finding on every file that the plan wants or that lies here."""
-        return examine([*self.planned, *self.other_artefacts()])
+    def examine(self, anchors: Anchors = NO_ANCHORS) -> list[Finding]:
+        """A finding on every file that the plan wants or that lies here, compared with what git holds of it."""
+        return examine([*self.planned, *self.other_artefacts()], anchors)
 
     def _place(self, path: str) -> tuple[int, str]:
         """A key that sorts files in the order of the flow. A file that no stage makes comes last."""
@@ -84,18 +89,14 @@ class Store:
         """Fetches the tracked files, checks them, and makes Snakemake take those that agree, and no others, as made."""
         files = self._require_tracked()
         complete = self._fetch(files)
-        findings = self.examine()
-        good = [finding for finding in findings if finding.state == "agrees"]
-        self._report("agree with the configuration", good)
-        well = self._name(findings, set(files))
+        findings, well = self._judge(files)
+        self._forget(findings)
         self._bless(findings)
         return well and complete
 
     def verify(self) -> bool:
-        """Checks the files that lie here against the plan, and names tracked files that are absent."""
-        findings = self.examine()
-        self._report("agree with the configuration", [finding for finding in findings if finding.state == "agrees"])
-        return self._name(findings, set(self.tracked_files()))
+        """Checks the files that lie here against plan and git, and names tracked files that are absent."""
+        return self._judge(self.tracked_files())[1]
 
     def guard(self) -> bool:
         """Names the files that do not agree and that Snakemake would build on. Files that it makes again may pass."""
@@ -113,6 +114,16 @@ class Store:
             return files
         raise LacunaError(f"{self._what()}: nothing is tracked, there are no .dvc files; `make track` writes them")
 
+    def _judge(self, tracked: Iterable[str]) -> tuple[list[Finding], bool]:
+        """Says what agrees and what does not: the findings, and whether all is well."""
+        anchors = self.anchors()
+        findings = self.examine(anchors)
+        good = [finding for finding in findings if finding.state == "agrees"]
+        self._report("agree with the configuration", good)
+        committed = [f for f in good if all(anchors.committed(name) for name in file_pair(f.path))]
+        self.say(f"  {len(committed)} of them are the versions that git holds; nothing holds the others")
+        return findings, self._name(findings, {*tracked, *anchors.known} if self.table is None else set(tracked))
+
     def _fetch(self, files: list[str]) -> bool:
         """Calls ``dvc pull``. Where DVC refuses to replace a file it stops for all; the others are asked for again."""
         done, said = calls.transfer("pull", *files)
@@ -127,6 +138,13 @@ class Store:
         if left := calls.check_out(rest):
             self.say(f"{self._what()}: NOT all put in place: {left}")
         return not left
+
+    def _forget(self, findings: Iterable[Finding]) -> None:
+        """Removes what a remote gave under a wrong name from DVC's cache, which would give it again."""
+        anchors = self.anchors()
+        wrong = [name for f in findings if f.state == "disagrees" for name in file_pair(f.path)]
+        digests = {anchors.known[name].md5 for name in wrong if name in anchors.known}
+        _count(self.say, calls.forget_damaged(digests), "damaged objects were removed from DVC's cache")
 
     def _bless(self, findings: list[Finding]) -> None:
         planned = {artefact.path for artefact in self.planned}
@@ -156,6 +174,7 @@ class Store:
         self.say(f"{self._what()}: {len(findings)} artefacts, {size / 1e6:.1f} MB, {what}")
         for module, made in sorted(find_other_code(findings).items()):
             self.say(f"  note: {len(made)} of them were made by another version of {module}")
+        _count(self.say, sum(finding.older for finding in findings), "have a record of the older format, without seal")
 
     def _name(self, findings: list[Finding], tracked: Collection[str] = ()) -> bool:
         """Says one sentence on each file that is wrong or should be here, and counts the rest; True if all is well."""
@@ -165,8 +184,8 @@ class Store:
             self.say(f"disagrees: {finding.why}")
         for finding in gone:
             self.say(f"missing: {finding.path} is tracked but not here")
-        _count(self.say, sum(f.state == "unconfirmed" for f in findings), "cannot be confirmed without these")
-        _count(self.say, sum(f.state == "absent" for f in findings) - len(gone), "are neither here nor tracked")
+        _count(self.say, sum(f.state == "unconfirmed" for f in findings), "more cannot be confirmed without these")
+        _count(self.say, sum(f.state == "absent" for f in findings) - len(gone), "more are neither here nor tracked")
         return not wrong and not gone
 
     def _uncommitted(self) -> None:
@@ -197,4 +216,4 @@ def _contents(files: Iterable[str]) -> dict[str, str]:
 
 def _count(say: Say, number: int, what: str) -> None:
     if number:
-        say(f"  {number} more {what}")
+        say(f"  {number} {what}")

@@ -8,12 +8,12 @@ from lacuna.plan.stages.cells import Cells
 
 
 class Claims(Stage):
-    """The verdicts on one paper's claims."""
+    """The verdicts on one paper's claims, and the comparisons behind them."""
 
     name = "claims"
     after = ("evaluate", "measure", "gradient", "cells")
-    outputs = {"claims": "claims/{paper}.csv"}
-    renderings = {"comparisons": "claims/{paper}.comparisons.csv", "markdown": "claims/{paper}.md"}
+    outputs = {"claims": "claims/{paper}.csv", "comparisons": "claims/{paper}.comparisons.csv"}
+    renderings = {"markdown": "claims/{paper}.md"}
     modules = (
         *MODEL_NAMES,
         *ATTACK_NAMES,
