@@ -20,7 +20,7 @@ quote = '$(subst ','\'',$(1))'
 bin = $(call quote,$(BIN))
 python = $(call quote,$(PYTHON))
 within = PATH="$$PWD/"$(bin)":$$PATH"
-option = $(if $($(2)),--$(1) $(call quote,$($(2))))
+option = $(if $(2),--$(1) $(call quote,$(2)))
 # Snakemake cannot run scripts below a path with a space or a brace.
 ifneq ($(words $(CURDIR))$(findstring {,$(CURDIR))$(findstring },$(CURDIR)),1)
 $(error the path of this checkout has a space or a brace, which Snakemake cannot run scripts in: $(CURDIR); move it)
@@ -93,7 +93,7 @@ benchmark: install
 
 # Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
 track push pull verify: install
-	@$(bin)/python -m lacuna.versioning $@ $(call option,scale,SCALE) $(call option,table,TABLE)
+	@$(bin)/python -m lacuna.versioning $@ $(call option,scale,$(SCALE)) $(call option,table,$(TABLE))
 
 # dvc.yaml from config/papers/*.yaml
 aliases: install

@@ -35,9 +35,9 @@ rule publish_claims:
         ),
         markdown="tables/{paper}-claims.md",
         comparisons="tables/{paper}-claims.comparisons.csv",
-        **PLAN.published.notes("claims", "{paper}"),
     log:
         "logs/publish/{paper}-claims.log",
+        **PLAN.published.notes("claims", "{paper}"),
     wildcard_constraints:
         paper="|".join(PLAN.lookup.claimed),
     conda:

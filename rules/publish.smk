@@ -28,9 +28,9 @@ rule publish_table:
             subcategory=paper_of,
             labels=labels("every cell"),
         ),
-        **PLAN.published.notes("table", "{exhibit}"),
     log:
         "logs/publish/tables/{exhibit}.log",
+        **PLAN.published.notes("table", "{exhibit}"),
     wildcard_constraints:
         exhibit="|".join(PLAN.lookup.tables),
     conda:
@@ -51,9 +51,9 @@ rule publish_figure:
             labels=labels("figure"),
         ),
         png="figures/{exhibit}.png",
-        **PLAN.published.notes("figure", "{exhibit}"),
     log:
         "logs/publish/figures/{exhibit}.log",
+        **PLAN.published.notes("figure", "{exhibit}"),
     wildcard_constraints:
         exhibit="|".join(PLAN.lookup.figures),
     conda:

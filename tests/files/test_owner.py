@@ -391,29 +391,3 @@ def test_a_refused_job_adds_to_the_log_of_the_one_that_writes(tmp_path: Path) ->
     assert (tmp_path / ".out.owner").exists()
     first.kill()
     first.wait()
-
-
-@pytest.mark.parametrize(
-    "content", ['{"pid": null}', '{"pid": "1"}', '{"pid": true, "host": 1}', "[" * 100_000, "\udcff"]
-)
-def test_a_damaged_note_is_that_of_a_writer_that_is_gone(output: str, content: str) -> None:
-    owner_path(output).parent.mkdir(parents=True, exist_ok=True)
-    owner_path(output).write_bytes(content.encode(errors="surrogateescape"))
-    with own_outputs([output]):
-        pass
-    assert left(output) == []
-
-
-@pytest.mark.parametrize("changes", [{"pid": None}, {"pid": "seven"}, {"host": None}, {"pid": 1.5}])
-def test_a_note_with_odd_values_is_that_of_a_writer_that_is_gone(output: str, changes: dict[str, Any]) -> None:
-    write_owner(output, **changes)
-    with own_outputs([output]):
-        pass
-
-
-def test_what_is_no_file_in_place_of_a_note_is_one_sentence(output: str) -> None:
-    owner_path(output).mkdir(parents=True)
-    assert "is no file" in refused(output)
-    owner_path(output).rmdir()
-    os.mkfifo(owner_path(output))
-    assert "is no file" in refused(output)

@@ -185,8 +185,8 @@ class Existing:
         return ending in endings[kind] and any(same(stem, exhibit) for exhibit in self.exhibits[kind])
 
     def _artefact(self, parts: list[str]) -> bool:
-        """``<scale>/<dataset>/<stage>/...``, or the folder of what was fetched."""
-        if parts[0] == "downloads":
+        """``<scale>/<dataset>/<stage>/...``, the notes of a scale's publications, or the folder of what was fetched."""
+        if parts[0] == "downloads" or parts[1:2] == ["published"]:
             return True
         seeded = [part if i != 1 else re.sub(r"-seed(<n>|\d+)$", "", part) for i, part in enumerate(parts)]
         ending = re.search(r"\.([a-z]+)$", parts[-1].removesuffix(".dvc") if len(parts) > 3 else "")

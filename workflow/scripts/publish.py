@@ -11,7 +11,5 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake):
-    files, note = snakemake.input.files, snakemake.output.note
-    copies = dict(zip(snakemake.output[: len(files)], files, strict=True))
-    name = next(iter(snakemake.wildcards))
-    publish(note, snakemake.config["scale"], name, copies)
+    copies = dict(zip(snakemake.output, snakemake.input.files, strict=True))
+    publish(snakemake.log.note, snakemake.config["scale"], next(iter(snakemake.wildcards)), copies)

@@ -46,7 +46,10 @@ class Published:
         return note_path(self.lookup.config.scale, kind, name)
 
     def notes(self, kind: Kind, name: str) -> dict[str, str]:
-        """The note and its provenance, as outputs of the rule that publishes."""
+        """The note and its provenance, as logs of the rule that publishes.
+
+        As outputs that are not there yet they would keep Snakemake from seeing that copies are of another scale.
+        """
         note = self.note(kind, name)
         return {"note": note, "note_provenance": f"{note}.prov.json"}
 
