@@ -29,7 +29,7 @@ def unneeded_artefacts(plan: Plan) -> list[str]:
 def _needed(plan: Plan) -> Iterator[str]:
     yield from (artefact.path for artefact in plan.inventory.artefacts())
     for paper in plan.lookup.claimed:
-        yield plan.inventory.claims(paper).path
+        yield from (artefact.path for artefact in plan.inventory.claims(paper))
 
 
 def _removable(plan: Plan, path: str) -> bool:
