@@ -187,7 +187,7 @@ class Checker:
 
     def python(self, words: list[str], source: Source) -> Iterator[str]:
         """Modules of this package with their options, and scripts."""
-        if words[0] == "-m" and words[1].startswith("lacuna"):
+        if words[0] == "-m" and "".join(words[1:2]).startswith("lacuna"):
             if not self.existing.resolves(words[1]):
                 yield f"there is no module {words[1]}"
             for name in (word for word in words[2:] if "/" in word and "$" not in word):
