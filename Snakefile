@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/copies.smk"
 include: "rules/limits.smk"
 include: "rules/runs.smk"
 include: "rules/code.smk"

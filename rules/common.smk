@@ -6,7 +6,6 @@ import sys
 from functools import cache
 from pathlib import Path
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import SharedFSUsage
 from lacuna.config.chosen import check_chosen
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
@@ -67,45 +66,10 @@ def inputs(stage):
     return asked(everything)
 
 
-def brought(part):
-    """A path, or a list of them; what no job makes lies here even where a storage provider has the results."""
-    if not isinstance(part, str):
-        return [brought(path) for path in part]
-    return part if part.startswith("results/") else local(part)
-
-
 @cache
 def command():
     """What the command line asks for."""
     return command_line.asked(sys.argv)
-
-
-@cache
-def copies():
-    """Whether jobs get copies of what their rules declare: unit tests, a storage provider, no shared disk."""
-    stored = workflow.storage_settings
-    if (
-        stored.default_storage_provider
-        or SharedFSUsage.INPUT_OUTPUT not in stored.shared_fs_usage
-    ):
-        return True
-    return workflow.is_main_process and command().copies
-
-
-def records(read):
-    """The provenance of the artefacts that a job reads, for jobs that are given copies; none for others.
-
-    It lies beside its artefact and is made with it. To declare it always would make a plan slower by a fifth.
-    """
-    if not copies():
-        return {}
-    paths = [
-        path
-        for part in read.values()
-        for path in ([part] if isinstance(part, str) else part)
-    ]
-    made = [path for path in paths if path.startswith("results/")]
-    return {"provenance": [ancient(f"{path}.prov.json") for path in made]}
 
 
 def settings(stage):

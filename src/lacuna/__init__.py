@@ -32,9 +32,9 @@ From here on no network is needed, only small files:
 * ``audit`` shows where each number comes from, and whether its files are as they were made.
 * ``versioning`` publishes and fetches artefacts with DVC, and checks them against the plan.
 
-In the hall stand the commands `python -m lacuna.cost`, `python -m lacuna.trace`, `python -m lacuna.summary` and
-`python -m lacuna.study`; ``errors``, with the one error that users meet; and ``purify``, defenses that a configuration
-names.
+In the hall stand the commands `python -m lacuna.cost`, `python -m lacuna.trace`, `python -m lacuna.summary`,
+`python -m lacuna.study` and `python -m lacuna.unneeded`; ``errors``, with the one error that users meet; and
+``purify``, defenses that a configuration names.
 """
 
 __version__ = "0.1.0"

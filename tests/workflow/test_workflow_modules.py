@@ -49,6 +49,8 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/artefacts",
     "files/copies",
     "files/named",
+    "files/publications",
+    "files/records",
     "files/contents",
     "files/digests",
     "files/escapes",
