@@ -8,7 +8,9 @@ from lacuna.files.digests import recall_digests, renew_digests
 from lacuna.jobs import outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.code import FOLDER
-from lacuna.plan.presence import asked_for, refuse_missing, refuse_unknown
+from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
+from lacuna.plan.presence import refuse_unknown
+from lacuna.plan.stray_claims import refuse_stray_claims
 
 NOTES = Path(".snakemake")
 
@@ -21,8 +23,12 @@ def read_command_line():
     """
     refuse_other_version(__version__)
     kind = command().kind
+    planned = kind in ("run", "dry run", "touch")
+    if planned:
+        refuse_incomplete(PLAN, command().named if command().targets else ["all"])
     refuse_unknown(PLAN, command().named)
-    if kind in ("run", "dry run", "touch"):
+    if planned:
+        refuse_stray_claims(PLAN, ROOT)
         update_digests(kind)
     if kind in ("run", "touch"):
         runs.begin(NOTES)

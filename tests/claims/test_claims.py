@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from claimed import claims_with_codes
 
 from lacuna.claims.decisions import advantage, printed_numbers
 from lacuna.claims.relations import (
@@ -37,7 +38,7 @@ OURS = {"defective-noise", "defective-at", "defective-whitebox", "defective-pgd-
 
 @pytest.fixture(scope="session")
 def claims(root: Path) -> PaperClaims:
-    return load_claims(root, "defective")
+    return claims_with_codes(root, "defective")
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from asking import exhibit_settings
+from claimed import claims_with_codes
 
 from lacuna.claims.decisions import our_numbers
-from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import CLAIM_COLUMNS, COMPARISON_COLUMNS, judge, printed_cells
 from lacuna.config.load import load
 from lacuna.language.codes import Origin, origin_of
@@ -88,7 +88,7 @@ def test_cells_and_claims_of_a_table_count_the_same_images(root: Path) -> None:
     samples = samples_of([settings], lambda _, origin: outcomes[origin])
     assert our_numbers(cells, samples).values == pytest.approx(cells["value"], abs=1e-4)
     assert [len(one.values) for [one] in samples] == cells["n"].tolist()
-    frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)
+    frame, pairs = judge(claims_with_codes(root, "defective"), cells, samples, printed)
     made = frame[frame["comparisons"] > 0].set_index("id")
     assert made["comparisons"].to_dict() == {"DEF10": 50, "DEF11": 25, "DEF12": 10, "OBS07": 60}
     assert made.loc["DEF10", "verdict"] == "holds for these networks"
@@ -114,7 +114,7 @@ def whole(root: Path) -> tuple[pd.DataFrame, pd.DataFrame, float]:
         else:
             samples.append([Sample(ids, draw.random(len(ids)) < cell.value / 100)])
     started = time.monotonic()
-    frame, pairs = judge(load_claims(root, "defective"), cells, samples, printed)
+    frame, pairs = judge(claims_with_codes(root, "defective"), cells, samples, printed)
     return frame, pairs, time.monotonic() - started
 
 
@@ -155,7 +155,7 @@ def test_markdown_has_a_line_for_every_claim(whole: tuple[pd.DataFrame, pd.DataF
 
 def test_markdown_before_anything_ran(root: Path) -> None:
     printed = pd.read_csv(root / "data/printed/defective.csv").query("table == 3")
-    frame, pairs = judge(load_claims(root, "defective"), pd.DataFrame(), [], printed)
+    frame, pairs = judge(claims_with_codes(root, "defective"), pd.DataFrame(), [], printed)
     assert pairs.empty
     assert set(frame["verdict"]) == {"not run", "not applicable"}
     text = claims_markdown(frame, "Defective Networks")

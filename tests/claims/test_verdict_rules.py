@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from claimed import claims_with_codes, printed_exhibits
 from scipy import stats
 from test_verdicts import GAIN, SOURCES, Rates, a_table, the_samples
 
@@ -220,9 +221,11 @@ def test_three_trainings_of_equal_methods_seldom_support_anything(wobble: float)
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_printed_numbers_decide_a_claim_only_as_they_show_it(root: Path, paper: str) -> None:
-    claims = load_claims(root, paper)
+    claims = claims_with_codes(root, paper)
     shares = {claim.id: claim.share for claim in claims.claims if claim.compare}
-    frame, _ = judge(claims, pd.DataFrame(), [], pd.read_csv(root / f"data/printed/{paper}.csv"))
+    frame, _ = judge(
+        claims, pd.DataFrame(), [], pd.read_csv(root / f"data/printed/{paper}.csv"), printed_exhibits(root, paper)
+    )
     made = frame[frame["printed_comparisons"] > 0].set_index("id")
     margins = made["margin"] <= 0
     for name, line in made.iterrows():

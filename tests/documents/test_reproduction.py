@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from claimed import claims_with_codes, printed_exhibits
 
-from lacuna.claims.relations import load_claims
 from lacuna.claims.verdicts import judge
 from lacuna.files.contents import read_printed
 
@@ -26,9 +26,10 @@ def lines(root: Path, title: str) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_every_claim_has_its_line_and_what_the_printed_numbers_say_is_computed(root: Path, paper: str) -> None:
-    claims, found = load_claims(root, paper), lines(root, PAPERS[paper])
+    claims, found = claims_with_codes(root, paper), lines(root, PAPERS[paper])
     assert list(found) == [claim.id for claim in claims.claims]
-    verdicts, _ = judge(claims, pd.DataFrame(), [], read_printed(str(root / f"data/printed/{paper}.csv")))
+    printed = read_printed(str(root / f"data/printed/{paper}.csv"))
+    verdicts, _ = judge(claims, pd.DataFrame(), [], printed, printed_exhibits(root, paper))
     for claim, verdict in zip(claims.claims, verdicts.itertuples(), strict=True):
         said, printed, *runs = found[claim.id]
         assert said == claim.text

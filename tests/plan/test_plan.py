@@ -309,7 +309,7 @@ def test_right_on_source_gives_every_source_a_selection_of_its_own(table3: Proje
     ids=["suite", "attack", "selection"],
 )
 def test_a_name_in_no_paper_is_refused(root: Path, ask: Callable[[Plan], object], kind: str) -> None:
-    with pytest.raises(LacunaError, match=rf"^{kind} is in no config/papers/\*\.yaml; allowed: "):
+    with pytest.raises(LacunaError, match=rf"^{kind} is in none of config/papers/\*\.yaml; allowed: "):
         ask(Plan(load(root, CHOSEN)))
 
 
@@ -322,8 +322,10 @@ def test_two_papers_cannot_define_one_suite(table3: Project) -> None:
     text = (table3.root / DEFECTIVE).read_text().replace("paper: defective", "paper: dual")
     text = text.replace("  table3:", "  dual-table3:").replace("table: table3", "table: dual-table3")
     (table3.root / "config/papers/dual.yaml").write_text(text.replace("  defective-table3:", "  dual-figure3:"))
-    with pytest.raises(LacunaError, match=r"^config/papers/dual\.yaml: .* is also defined by another paper$"):
-        Plan(table3.load())
+    with pytest.raises(
+        LacunaError, match=r"^config/papers/dual\.yaml: .* is also defined in config/papers/defective\.yaml; "
+    ):
+        table3.load()
 
 
 @pytest.mark.parametrize(("configured", "own"), [(False, True), (True, False), (True, None)])

@@ -106,11 +106,10 @@ def test_a_panel_of_curves_says_which_dataset_plays_its_part(plan: Plan, root: P
 
 
 def test_a_figure_of_a_table_has_its_own_entry_and_no_more(plan: Plan) -> None:
+    codes = {"figure5": {"attack": "pgd_e16_a1_t20"}}  # which its entry gives a name
     for figure in ("figure4", "figure5", "table3"):
-        assert settings(plan, figure) == {
-            "exhibit": f"defective-{figure}",
-            **plan.lookup.figures[f"defective-{figure}"][1],
-        }
+        entry = plan.lookup.figures[f"defective-{figure}"][1]
+        assert settings(plan, figure) == {"exhibit": f"defective-{figure}", **entry, **codes.get(figure, {})}
 
 
 def test_masks_and_diagrams_know_their_network(plan: Plan) -> None:

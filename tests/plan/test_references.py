@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lacuna.config.load import Config, load
+from lacuna.config.sources import Source
 from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.language.declared import resolve
@@ -21,7 +22,8 @@ KEYS = {"networks": "factory", "attacks": "method", "defenses": "function"}
 def configured(kind: str, reference: str, scale: dict[str, Any] | None = None) -> Config:
     """A configuration whose only paper has one part of this kind."""
     papers = {"mine": {kind: {"part": {KEYS[kind]: reference}}}}
-    return Config("demo", 0, "paper", False, scale or {}, {}, papers)
+    sources = {"mine": Source("config/papers/mine.yaml")}
+    return Config("demo", 0, "paper", False, scale or {}, {}, papers, sources)
 
 
 def refused(reference: str) -> str:

@@ -119,7 +119,7 @@ def _claims(plan: Plan, artefact: Artefact) -> None:
     samples = samples_of(settings["tables"], lambda folder, origin: pd.read_parquet(files[folder, origin]))
     cells = pd.concat([pd.read_csv(path) for path in inputs["cells"]], ignore_index=True)
     printed = pd.read_csv(f"data/printed/{paper}.csv")
-    verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed)
+    verdicts, pairs = judge(load_claims(Path(), paper), cells, samples, printed, {}, settings["names"])
     path, md, comparisons = plan.published.claims(paper)
     write_frame(path, verdicts, record)
     write_frame(comparisons, pairs, record)

@@ -19,6 +19,10 @@ import yaml
 from excerpt import excerpt, excerpt_scale
 from warm import warm_interpreter
 
+from lacuna.config.load import load
+from lacuna.plan.plan import Plan
+from lacuna.plan.stray_claims import find_stray
+
 if TYPE_CHECKING:
     from clones import Clone
 
@@ -207,6 +211,16 @@ def shrink(tree: Tree) -> None:
     for other in (*(tree / "config/papers").glob("*.yaml"), *(tree / "config/claims").glob("*.yaml")):
         if other != tree / "config/papers/defective.yaml":
             other.unlink()
+
+
+def add_claims(tree: Tree) -> None:
+    """Puts back the paper's claims, which the tiny configuration leaves out, but those that name what it lacks."""
+    name = "config/claims/defective.yaml"
+    (tree / name).parent.mkdir(exist_ok=True)
+    shutil.copy(REPOSITORY / name, tree / name)
+    plan = Plan(load(tree.root, yaml.safe_load((tree / "config/config.yaml").read_text())))
+    stray = {one.claim for one in find_stray(plan, "defective", tree.root)}
+    tree.configure(name, lambda content: [content["claims"].pop(claim) for claim in stray])
 
 
 @contextmanager

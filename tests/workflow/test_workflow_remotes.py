@@ -71,7 +71,7 @@ def test_without_anything_tracked_or_without_a_remote_one_sentence_says_so(publi
     assert "error: scale paper: nothing is tracked, there are no .dvc files; `make track` writes them" in (
         published.complains("pull", "SCALE=paper")
     )
-    assert "error: table 'table33' is in no config/papers/*.yaml; allowed: table3" in (
+    assert "error: table 'table33' is in none of config/papers/*.yaml; allowed: table3" in (
         published.complains("pull", "TABLE=table33")
     )
     published.must("dvc", "remote", "remove", "storage")

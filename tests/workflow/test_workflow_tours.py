@@ -1,7 +1,6 @@
 """The tours of docs/tours.md as a new user would take them: every command runs, and says what the page shows."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import REPOSITORY, add_claims
 
 if TYPE_CHECKING:
     from conftest import Tree
@@ -52,10 +51,8 @@ def run(tree: "Tree", commands: str) -> str:
 
 @pytest.fixture
 def tree(finished: "Tree") -> "Tree":
-    """The finished tiny configuration with the claims, which the tiny configuration leaves out."""
-    name = "config/claims/defective.yaml"
-    (finished / name).parent.mkdir(exist_ok=True)
-    shutil.copy(REPOSITORY / name, finished / name)
+    """The finished tiny configuration with the claims that it has cells for."""
+    add_claims(finished)
     return finished
 
 

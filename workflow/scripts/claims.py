@@ -27,8 +27,9 @@ with job(snakemake) as say:
     files = outcomes_by_name(settings["tables"], paths.outcomes)
     samples = samples_of(settings["tables"], lambda folder, origin: read_lines(origin, files[folder, origin]))
     cells = pd.concat([read_cells(path) for path in paths.cells], ignore_index=True)
-    claims = load_claims(Path.cwd(), snakemake.wildcards.paper)
-    verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed))
+    claims = load_claims(Path.cwd(), snakemake.wildcards.paper, paths.claims)
+    exhibits = {table["printed_table"]: table["exhibit"] for table in reversed(settings["tables"])}
+    verdicts, comparisons = judge(claims, cells, samples, read_printed(paths.printed), exhibits, settings["names"])
     write_frame(snakemake.output.claims, verdicts, record)
     write_frame(snakemake.output.comparisons, comparisons, record)
     write_text(snakemake.output.markdown, claims_markdown(verdicts, settings["title"]))

@@ -30,7 +30,7 @@ def report_claims(
         "title": title,
         "target": f"tables/{paper}-claims.csv",
         "files": [],
-        "claims": _open(paper),
+        "claims": _open(paper, plan.config.sources[paper].claims),
     }
     unread = not files.here(path) or files.state(path) in ("tampered", "replaced", "missing")
     problems = [*problems, *(files.problems([path]) if unread and files.here(path) else [])]
@@ -58,14 +58,14 @@ def _has_record(path: str, verdicts: str, files: FileFindings) -> bool:
     return not files.older(verdicts) or files.findings[path].artefact.output != "comparisons" or files.recorded(path)
 
 
-def _open(paper: str) -> list[dict[str, Any]]:
+def _open(paper: str, file: str) -> list[dict[str, Any]]:
     """The claims of a paper that were not judged."""
     nothing: dict[str, Any] = dict.fromkeys(CLAIM_COLUMNS) | dict.fromkeys(COUNTS, 0) | {"pairs": []}
     return [
         nothing
         | {"id": claim.id, "claim": claim.text, "section": claim.section, "stated": claim.stated}
         | {"verdict": NOT_APPLICABLE if claim.reason else NOT_RUN, "note": claim.reason}
-        for claim in load_claims(Path.cwd(), paper).claims
+        for claim in load_claims(Path.cwd(), paper, file).claims
     ]
 
 

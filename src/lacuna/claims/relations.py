@@ -1,17 +1,17 @@
-"""A paper's claims as relations between cells: reads config/claims/ and finds the comparisons among the cells.
+"""A paper's claims as relations between cells: reads a file of claims and finds the comparisons among the cells.
 
 No pandas and no torch here: claims are read before anything runs. `lacuna.claims.verdicts` judges them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 from lacuna.config.schema import check_schema
-from lacuna.config.yaml_files import read_yaml
+from lacuna.config.yaml_files import name_of, read_yaml
 from lacuna.errors import LacunaError
 
 KEYS = ("exhibit", "target", "keep_prob", "variant", "source", "attack", "metric")
@@ -19,6 +19,7 @@ FORMS = ({"left", "right"}, {"left", "value"}, {"chain"}, {"rank", "between", "m
 
 Selector = Mapping[str, Any]
 Identity = Mapping[str, str]  # the `KEYS` of a cell, and its dataset, as texts
+Names = Mapping[str, Mapping[str, Any]]  # by key of cells, what selectors may call a code, or several: name -> code
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,16 @@ class PaperClaims:
     printed_images: tuple[Mapping[str, Any], ...]
     not_applicable: tuple[Mapping[str, Any], ...]
 
+    def named(self, names: Names) -> "PaperClaims":
+        """The claims with codes in place of the names that selectors use: of budgets, and of the victim."""
+        claims = [replace(one, compare=tuple(_with_codes(list(one.compare), names))) for one in self.claims]
+        rules = [tuple(_with_codes(list(part), names)) for part in (self.printed_images, self.not_applicable)]
+        return PaperClaims(self.paper, tuple(claims), *rules)
+
     def exhibits(self) -> list[str]:
         """The exhibits whose cells the claims compare, in the order of the claims: names, not patterns."""
         blocks = [block for claim in self.claims for block in claim.compare]
-        found = [name for block in blocks for part in _selectors(block) for name in _texts(part.get("exhibit", []))]
+        found = [name for block in blocks for part in selectors_of(block) for name in texts_of(part.get("exhibit", []))]
         return list(dict.fromkeys(found))
 
     def reason(self, cell: Identity) -> str:
@@ -84,14 +91,19 @@ class Comparison:
         return (*self.left, *self.right)
 
 
-def load_claims(root: Path, paper: str) -> PaperClaims:
-    """The claims of config/claims/<paper>.yaml. Raises `LacunaError` with one sentence for the first mistake."""
-    path = root / f"config/claims/{paper}.yaml"
-    file = path.relative_to(root).as_posix()
+def load_claims(root: Path, paper: str, file: str = "") -> PaperClaims:
+    """The claims of a paper, from ``file``, which may lie below ``root``; by default config/claims/<paper>.yaml.
+
+    Raises `LacunaError` with one sentence for the first mistake.
+    """
+    path = root / (file or f"config/claims/{paper}.yaml")
+    file = name_of(path, root)
     if not path.is_file():
         raise LacunaError(f"{file} does not exist; it holds the claims of the paper '{paper}'")
     content = read_yaml(path, root)
     check_schema(content, "claims", file, root)
+    if (stated := content["paper"]) != paper:
+        raise LacunaError(f"{file}, key paper: '{stated}' is not the paper of the file; allowed: {paper}")
     for name, body in content["claims"].items():
         _refuse_malformed(file, name, body)
     claims = tuple(Claim(name, **body) for name, body in content["claims"].items())
@@ -112,7 +124,22 @@ def _refuse_malformed(file: str, name: str, body: Mapping[str, Any]) -> None:
             raise LacunaError(f"{where}: relation ~ needs a margin above 0, the largest difference that is similar")
 
 
-def _selectors(block: Mapping[str, Any]) -> Iterator[Selector]:
+def _with_codes(part: Any, names: Names, key: str = "") -> Any:
+    """A relation, a rule or a part of one, whose values that are names have become codes."""
+    if isinstance(part, Mapping):
+        return {inner: _with_codes(value, names, inner) for inner, value in part.items()}
+    if isinstance(part, list):
+        codes = [_with_codes(value, names, key) for value in part]
+        return [one for value in codes for one in (value if isinstance(value, list) else [value])]
+    head, plus, rest = str(part).partition("+")  # victim+jpeg95
+    found = names.get(key, {}).get(head)
+    if found is None or not isinstance(part, str):
+        return part
+    return [f"{code}{plus}{rest}" for code in found] if isinstance(found, list) else f"{found}{plus}{rest}"
+
+
+def selectors_of(block: Mapping[str, Any]) -> Iterator[Selector]:
+    """The selectors of a relation."""
     yield block.get("where", {})
     for side in (block.get("left", []), block.get("right", []), block.get("chain", [])):
         yield from _sides(side)
@@ -122,7 +149,8 @@ def _sides(side: Selector | Sequence[Selector]) -> Sequence[Selector]:
     return [side] if isinstance(side, Mapping) else side
 
 
-def _texts(values: Any) -> list[str]:
+def texts_of(values: Any) -> list[str]:
+    """A selector's values, one or several, as texts."""
     return [key_text(value) for value in (values if isinstance(values, list) else [values])]
 
 
@@ -137,7 +165,7 @@ def matches(selector: Selector, cell: Identity) -> bool:
 
 
 def _patterns(selector: Selector) -> list[tuple[str, list[str]]]:
-    return [(key, _texts(values)) for key, values in selector.items()]
+    return [(key, texts_of(values)) for key, values in selector.items()]
 
 
 def _fits(patterns: Iterable[tuple[str, list[str]]], cell: Identity) -> bool:

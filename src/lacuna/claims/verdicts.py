@@ -7,12 +7,22 @@ docs/claims.md states the rules in words. `lacuna.claims.relations` reads the cl
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from lacuna.claims.decisions import CONTRADICTED, HOLDS, Numbers, decide_comparisons, our_numbers, printed_numbers
-from lacuna.claims.relations import KEYS, Claim, Comparison, Identity, PaperClaims, find_comparisons, key_text
+from lacuna.claims.relations import (
+    KEYS,
+    Claim,
+    Comparison,
+    Identity,
+    Names,
+    PaperClaims,
+    find_comparisons,
+    key_text,
+)
 from lacuna.numbers.metrics import round_digits
 from lacuna.numbers.statistics import LEVEL, Sample, corrected
 
@@ -49,21 +59,48 @@ class Judgement:
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def printed_cells(printed: pd.DataFrame) -> pd.DataFrame:
-    """The paper's cells (data/printed/) in the columns of ours, as far as the paper's have them."""
-    return printed.assign(exhibit="table" + printed["table"].astype(str), dataset="", scale="", provenance="")
+def printed_cells(printed: pd.DataFrame, exhibits: Mapping[int, str] = MappingProxyType({})) -> pd.DataFrame:
+    """The paper's cells (data/printed/) in the columns of ours, as far as the paper's have them.
+
+    ``exhibits`` are the names of our tables by the number of the printed one; ``table<number>`` where it names none.
+    """
+    names = [exhibits.get(number, f"table{number}") for number in printed["table"]]
+    return printed.assign(exhibit=pd.Series(names, index=printed.index, dtype=str), dataset="", scale="", provenance="")
+
+
+def printed_names(names: Names, cells: pd.DataFrame, printed: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
+    """What is printed in place of the codes that ``names`` stand for: the codes beside those of our ``cells``.
+
+    Both frames have the exhibits' names; a printed cell stands beside ours of the same exhibit, row and column.
+    """
+    place = ["exhibit", "row", "column"]
+    if cells.empty or printed.empty:
+        return {key: {name: [code] for name, code in codes.items()} for key, codes in names.items()}
+    both = cells.merge(printed, on=place, suffixes=("", "_printed"))
+    found: dict[str, dict[str, list[str]]] = {}
+    for key, codes in names.items():
+        beside = both[[key, f"{key}_printed"]].drop_duplicates().groupby(key)[f"{key}_printed"].agg(list)
+        found[key] = {name: [key_text(one) for one in beside.get(code, [code])] for name, code in codes.items()}
+    return found
 
 
 def judge(
-    claims: PaperClaims, cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], printed: pd.DataFrame
+    claims: PaperClaims,
+    cells: pd.DataFrame,
+    samples: Sequence[Sequence[Sample]],
+    printed: pd.DataFrame,
+    exhibits: Mapping[int, str] = MappingProxyType({}),
+    names: Names = MappingProxyType({}),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One line per claim (`CLAIM_COLUMNS`) and one line per comparison (`COMPARISON_COLUMNS`).
 
     ``cells`` are the cells of all exhibits that ran, one below the other. ``samples`` has what each of them counts,
-    once per training seed (`samples_of`). ``printed`` are the paper's cells.
+    once per training seed (`samples_of`). ``printed`` are the paper's cells, ``exhibits`` the names of its tables
+    (`printed_cells`), and ``names`` what the claims may write in place of codes of our cells.
     """
-    ours = judgements(claims, cells, our_numbers(cells, samples)) if len(cells) else {}
-    paper = printed_cells(printed)
+    ours = judgements(claims.named(names), cells, our_numbers(cells, samples)) if len(cells) else {}
+    paper = printed_cells(printed, exhibits)
+    claims = claims.named(printed_names(names, cells, paper))
     images = [claims.images(cell) for cell in identities(paper)]
     theirs = judgements(claims, paper, printed_numbers(paper, images))
     nothing = {c.id: Judgement(NOT_APPLICABLE if c.reason else NOT_RUN, c.reason) for c in claims.claims}

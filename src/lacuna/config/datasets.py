@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.config.parts import known
+from lacuna.config.joined import known
 from lacuna.data.classes import class_count, class_names
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lacuna.config.budgets import check_budget
-from lacuna.config.parts import Paper, known
+from lacuna.config.joined import known
+from lacuna.config.parts import Paper
 from lacuna.language.methods import Signature
 from lacuna.purify import READY
 

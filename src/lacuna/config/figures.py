@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lacuna.config.joined import known
 from lacuna.config.needs import check_foreground, check_set
-from lacuna.config.parts import OWN_NAME, Models, Paper, check_source, known
+from lacuna.config.parts import OWN_NAME, Models, Paper, check_source
 from lacuna.errors import LacunaError
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.models import ENSEMBLE
@@ -27,8 +28,8 @@ class Entry:
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """The whole file of the paper."""
-        return self.paper.content
+        """What the entry may name, by kind: the parts, tables and figures of all papers."""
+        return self.paper.parts
 
     def where(self, place: str) -> str:
         """How a sentence on a key of the entry begins."""

@@ -25,16 +25,17 @@ def check_fits(papers: Mapping[str, Paper]) -> None:
     trainings = {name: body for paper in papers.values() for name, body in paper.content["trainings"].items()}
     own = {name: (paper.file, body) for paper in papers.values() for name, body in paper.content["networks"].items()}
     for paper in papers.values():
-        for use in uses(paper):
-            images = images_of(paper.datasets[use.dataset])
+        for use in uses(paper.content, Exhibits(paper.parts)):
+            dataset = paper.settings["datasets"][use.role]
+            images = images_of(paper.datasets[dataset])
             where = f"{paper.file}, key {use.key}"
             for model in sorted(use.models):
-                on = f"{where}: {model} on {use.dataset}"
+                on = f"{where}: {model} on {dataset}"
                 _check_model(on, model, images, Fraction(paper.settings["width"]), trainings, own)
             for attack, source in sorted(use.sets):
                 _check_source(paper, where, attack, source, trainings)
             for defense in sorted(use.defenses):
-                _check_defense(paper, where, defense, use.dataset)
+                _check_defense(paper, where, defense, dataset)
 
 
 def _check_model(
@@ -94,7 +95,7 @@ def _training_problems(training: Body, images: Images, width: Fraction) -> Itera
 
 
 def _check_defense(paper: Paper, where: str, defense: str, dataset: str) -> None:
-    body = paper.content["defenses"][defense]
+    body = paper.parts["defenses"][defense]
     takes, arguments = ready_made(body), body.get("arguments", {})
     if takes and (refused := takes.refuse_images(arguments, images_of(paper.datasets[dataset]))):
         given = f"{refused[0]} {arguments[refused[0]]} is not allowed for the images of {dataset}"
@@ -103,7 +104,7 @@ def _check_defense(paper: Paper, where: str, defense: str, dataset: str) -> None
 
 def _check_source(paper: Paper, where: str, attack: str, source: str, trainings: Mapping[str, Body]) -> None:
     """Thermometer encoding has no gradient at the pixels, and LS-PGA takes nothing else."""
-    method, members = paper.content["attacks"][attack]["method"], Exhibits(paper.content).members(source)
+    method, members = paper.parts["attacks"][attack]["method"], Exhibits(paper.parts).members(source)
     encoded = [m for m in members if "thermometer" in trainings.get(parse_model(m).training, {})]
     if method == LEVELS and encoded != [source]:
         needs = f"{method} needs a network with thermometer encoding"

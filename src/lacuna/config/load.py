@@ -1,26 +1,29 @@
 """Reads the configuration files, fills one object, and refuses whatever could not run. No torch here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lacuna.config.complete import Found, find_incomplete, with_images, without
 from lacuna.config.datasets import check_datasets
 from lacuna.config.defenses import check_defenses
+from lacuna.config.extends import read_scale
 from lacuna.config.figures import check_figures
 from lacuna.config.fits import check_fits
-from lacuna.config.parts import Models, Paper, check_names, check_papers
+from lacuna.config.joined import DEFINED, join_parts
+from lacuna.config.parts import Models, Paper, check_papers
 from lacuna.config.radii import check_radii
-from lacuna.config.scales import check_scale
+from lacuna.config.scaled import scale_papers
+from lacuna.config.scales import check_scale, with_roles
 from lacuna.config.schema import check_schema
-from lacuna.config.shared import check_shared, written_out
+from lacuna.config.shared import check_shared
+from lacuna.config.sources import Source, find_papers
 from lacuna.config.tables import check_tables
-from lacuna.config.yaml_files import read_yaml
+from lacuna.config.victims import with_victims
+from lacuna.config.yaml_files import name_of, read_yaml
 from lacuna.errors import LacunaError
 from lacuna.language.models import FLOAT32
-
-OPTIONAL = ("networks", "defenses", "ensembles", "trainings")  # parts that a paper's file may lack
-SCALED = ("attacks", "trainings", "defenses")  # parts of which a scale may change keys
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Config:
     """Everything that changes a number: the chosen scale's file, the datasets and the papers' exhibits.
 
     ``scale`` is the scale's name; ``settings`` its file; ``datasets`` and ``papers`` map names to file contents;
-    ``claims`` names the papers that config/claims has; ``seeds`` is the number of trainings of every network.
+    ``sources`` says where the files of each paper lie; ``incomplete`` are exhibits that ``papers`` lack, since the
+    scale does not say all that they need; ``seeds`` is the number of trainings of every network.
     """
 
     scale: str
@@ -38,7 +42,8 @@ class Config:
     settings: Mapping[str, Any]
     datasets: Mapping[str, Any]
     papers: Mapping[str, Any]
-    claims: frozenset[str] = frozenset()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    incomplete: Found = field(default_factory=dict)
     seeds: int = 1
     precision: str = FLOAT32
 
@@ -52,24 +57,30 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     read_yaml(root / "config/config.yaml", root)  # refuses a key written twice
     chosen = {key: _as_in_yaml(value) for key, value in chosen.items()}
     check_schema(chosen, "config", "config/config.yaml or --config", root)
-    scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
-    if chosen["scale"] not in scales:
-        raise LacunaError(
-            f"config/config.yaml or --config, key scale: '{chosen['scale']}'; allowed: {', '.join(scales)}"
-        )
-    datasets = _checked(root / "config/datasets.yaml", "datasets", root)
-    settings = _checked(scales[chosen["scale"]], "scale", root)
-    files = {path.stem: _checked(path, "paper", root) for path in sorted((root / "config/papers").glob("*.yaml"))}
-    scale_file = f"config/scales/{chosen['scale']}.yaml"
-    datasets = _with_foreground(datasets, settings, scale_file, root)
-    check_datasets("config/datasets.yaml", datasets)
+    scale_file, settings = f"config/scales/{chosen['scale']}.yaml", _scale(root, chosen["scale"])
+    datasets = _datasets(root, settings, scale_file)
     check_scale(scale_file, settings, datasets)
-    papers = _scaled({name: written_out(file) for name, file in files.items()}, settings, scale_file, root)
-    _check(files, papers, scale_file, settings, datasets)
-    claims = frozenset(path.stem for path in (root / "config/claims").glob("*.yaml"))
-    switches = (chosen["scale"], chosen["seed"], chosen["mask_place"], chosen["fold_batch_norm"])
+    sources = find_papers(root, chosen.get("papers", ()))
+    files = {name: _paper(root, source.file) for name, source in sources.items()}
+    files = with_victims(files, settings, scale_file, sources)
+    papers = scale_papers(files, settings, scale_file, sources, root)
+    joined = join_parts({sources[name].file: content for name, content in papers.items()})
+    settings = with_roles(scale_file, settings, joined, datasets)
+    settings = with_images(settings, papers, joined.named, datasets)
+    incomplete = find_incomplete(papers, joined.named, settings)
+    papers = without(papers, incomplete)
+    around = (scale_file, settings, datasets, joined)
+    _check({name: Paper(sources[name].file, body, files[name], *around) for name, body in papers.items()})
+    switches = {key: chosen[key] for key in ("scale", "seed", "mask_place", "fold_batch_norm")}
+    optional = {key: chosen[key] for key in ("seeds", "precision") if key in chosen}
     return Config(
-        *switches, settings, datasets, papers, claims, chosen.get("seeds", 1), chosen.get("precision", FLOAT32)
+        **switches,
+        **optional,
+        settings=settings,
+        datasets=datasets,
+        papers=papers,
+        sources=sources,
+        incomplete=incomplete,
     )
 
 
@@ -78,68 +89,45 @@ def _as_in_yaml(value: Any) -> Any:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-def _with_foreground(datasets: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> Any:
+def _scale(root: Path, name: str) -> dict[str, Any]:
+    scales = {path.stem: path for path in sorted((root / "config/scales").glob("*.yaml"))}
+    if name not in scales:
+        raise LacunaError(f"config/config.yaml or --config, key scale: '{name}'; allowed: {', '.join(scales)}")
+    return read_scale(scales, name, root)
+
+
+def _datasets(root: Path, settings: Mapping[str, Any], scale_file: str) -> Any:
     """The datasets with what the scale changes of their foregrounds; the result must be valid too."""
-    changes = settings.get("foreground", {})
+    datasets, changes = _checked(root / "config/datasets.yaml", "datasets", root), settings["foreground"]
     for name in changes:
         if name not in datasets:
             raise LacunaError(f"{scale_file}, key foreground: '{name}' is not known; allowed: {', '.join(datasets)}")
     changed = {name: {"foreground": {**datasets[name].get("foreground", {}), **changes[name]}} for name in changes}
     merged = {name: {**body, **changed.get(name, {})} for name, body in datasets.items()}
     check_schema(merged, "datasets", f"config/datasets.yaml with foreground of {scale_file}", root)
+    check_datasets("config/datasets.yaml", merged)
     return merged
 
 
-def _scaled(papers: Mapping[str, Any], settings: Mapping[str, Any], scale_file: str, root: Path) -> dict[str, Any]:
-    """The papers' files with what the scale changes of attacks and trainings; the result must be valid too."""
-    scaled = {paper: dict(content) for paper, content in papers.items()}
-    for kind in SCALED:
-        changes = settings.get(kind, {})
-        known = sorted(name for content in papers.values() for name in content.get(kind, {}))
-        for name in changes:
-            if name not in known:
-                raise LacunaError(f"{scale_file}, key {kind}: '{name}' is not known; allowed: {', '.join(known)}")
-        for content in scaled.values():
-            if kind in content:
-                content[kind] = {name: _changed(body, changes.get(name, {})) for name, body in content[kind].items()}
-    for paper, content in scaled.items():
-        check_schema(content, "paper", f"config/papers/{paper}.yaml with attacks of {scale_file}", root)
-    return scaled
-
-
-def _changed(body: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A part with other values for some keys; null takes a key away, ``budget`` changes every budget of an attack."""
-    both = {key: {**body[key], **new} for key, new in changes.items() if isinstance(body.get(key), dict) and new}
-    changed = {key: value for key, value in {**body, **changes, **both}.items() if value is not None}
-    every = changed.pop("budget", {})
-    return changed | ({"budgets": [{**budget, **every} for budget in changed["budgets"]]} if every else {})
-
-
-def _check(
-    files: Mapping[str, Any],
-    papers: Mapping[str, Any],
-    scale_file: str,
-    settings: Mapping[str, Any],
-    datasets: Mapping[str, Any],
-) -> None:
-    """Refuses what does not agree in the papers' ``files``, of which ``papers`` are written out for the scale."""
-    checked = {}
-    for name, content in papers.items():
-        file, whole = f"config/papers/{name}.yaml", {key: {} for key in OPTIONAL} | content
-        check_shared(file, files[name])
-        checked[name] = Paper(file, whole, files[name], scale_file, settings, datasets)
-    check_papers(checked)
-    check_defenses(checked)
-    models = Models(checked)
-    for paper in checked.values():
+def _check(papers: Mapping[str, Paper]) -> None:
+    """Refuses what does not agree in the papers' files."""
+    for paper in papers.values():
+        check_shared(paper.file, paper.written)
+    check_papers(papers)
+    check_defenses(papers)
+    for paper in papers.values():
         check_tables(paper)
-        check_figures(paper, models)
-    check_names(checked)
-    check_radii(checked)
-    check_fits(checked)
+        check_figures(paper, Models(paper.parts))
+    check_radii(papers)
+    check_fits(papers)
+
+
+def _paper(root: Path, file: str) -> dict[str, Any]:
+    """A paper's file with every kind of part, if only empty."""
+    return {kind: {} for kind in DEFINED} | _checked(root / file, "paper", root)
 
 
 def _checked(path: Path, schema: str, root: Path) -> Any:
     content = read_yaml(path, root)
-    check_schema(content, schema, path.relative_to(root).as_posix(), root)
+    check_schema(content, schema, name_of(path, root), root)
     return content

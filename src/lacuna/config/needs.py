@@ -18,11 +18,8 @@ def check_foreground(paper: Paper, key: str, role: str) -> None:
 def check_set(paper: Paper, attack: str, role: str) -> None:
     """What an attack needs of a dataset: enough test images, and a size that its patches divide."""
     name = paper.settings["datasets"][role]
-    dataset, body = paper.datasets[name], paper.content["attacks"][attack]
-    asked = paper.settings["images"].get(body["selection"])
-    if asked is None:
-        key = f"images.{body['selection']}"
-        raise LacunaError(f"{paper.scale_file}: key {key} is missing; required: how many images to attack")
+    dataset, body = paper.datasets[name], paper.parts["attacks"][attack]
+    asked = paper.settings["images"][body["selection"]]
     if asked > dataset["test"]:
         limit = f"at most {dataset['test']}, the test images of {name}"
         where = f"{paper.scale_file}, key images.{body['selection']}"

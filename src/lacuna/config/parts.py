@@ -1,11 +1,13 @@
 """What JSON Schema cannot say of a paper's models and attacks: names that must exist, what goes together."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lacuna.config.budgets import check_budget
+from lacuna.config.joined import Parts, known, refuse_twice
 from lacuna.config.shared import SIDES, lines
+from lacuna.config.victims import VICTIM
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
@@ -17,26 +19,13 @@ OWN_NAME = f"{OWN}-"
 KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, NO_SOURCE: NO_SOURCE}
 
 
-def known(file: str, key: str, name: str, allowed: Iterable[str]) -> None:
-    """Raises `LacunaError` where a name is none of the allowed ones."""
-    if name not in allowed:
-        raise LacunaError(f"{file}, key {key}: '{name}' is not known; allowed: {', '.join(sorted(set(allowed)))}")
-
-
-def refuse_twice(file: str, key: str, names: list[Any]) -> None:
-    """Raises `LacunaError` naming what stands twice in a list."""
-    for name in names:
-        if names.count(name) > 1:
-            shown = name if isinstance(name, str) else " / ".join(name)
-            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")
-
-
 @dataclass(frozen=True)
 class Paper:
     """A paper's file, with its attacks as the scale changes them, and what it must agree with.
 
     ``content`` has every kind of part, if only empty, and each line and budget with all its keys. ``written`` is the
-    file as it stands, with what lines and budgets share stated once (`lacuna.config.shared`).
+    file as it stands, with what lines and budgets share stated once (`lacuna.config.shared`). ``joined`` are the
+    parts of all papers.
     """
 
     file: str
@@ -45,14 +34,20 @@ class Paper:
     scale_file: str
     settings: Mapping[str, Any]
     datasets: Mapping[str, Any]
+    joined: Parts
+
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the file may name, by kind."""
+        return self.joined.named
 
     def origin(self, attack: str) -> str:
         """The file in which to mend an attack's budgets."""
-        return self.scale_file if attack in self.settings.get("attacks", {}) else self.file
+        return self.scale_file if attack in self.settings.get("attacks", {}) else self.joined.homes["attacks", attack]
 
     def codes(self, attack: str) -> list[str]:
         """The codes of an attack's budgets, in their order."""
-        body = self.content["attacks"][attack]
+        body = self.parts["attacks"][attack]
         return [attack_code(body["method"], budget) for budget in body["budgets"]]
 
     def places(self, attack: str, i: int) -> dict[str, str]:
@@ -66,12 +61,16 @@ class Paper:
 
 def check_papers(papers: Mapping[str, Paper]) -> None:
     """Of every paper's file: its name, models, trainings, attacks and suites; and the selections of the scale."""
-    selections, models = [name for paper in papers.values() for name in paper.content["selections"]], Models(papers)
     for name, paper in papers.items():
+        models = Models(paper.parts)
         for selection in paper.settings["images"]:
-            known(paper.scale_file, "images", selection, selections)
+            known(paper.scale_file, "images", selection, paper.parts["selections"])
         if (stated := paper.content["paper"]) != name:
             raise LacunaError(f"{paper.file}, key paper: '{stated}' is not the file's name; allowed: {name}")
+        if f"{name}-claims" in paper.parts["tables"]:
+            where = f"{paper.file}, key tables.{name}-claims"
+            raise LacunaError(f"{where}: its file would be that of the claims; allowed: another name")
+        _check_victim(name, paper, models)
         _check_trainings(paper)
         for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
             models.check(paper, key, model, kinds)
@@ -79,14 +78,12 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
         _check_suites(paper)
 
 
-def check_names(papers: Mapping[str, Paper]) -> None:
-    """No two papers have a table, or a figure, of one name. A table may have a figure's name: its numbers."""
-    seen: dict[tuple[str, str], str] = {}
-    for paper in papers.values():
-        for exhibit in [(kind, name) for kind in ("tables", "figures") for name in paper.content[kind]]:
-            if exhibit in seen:
-                raise LacunaError(f"{paper.file}: exhibit '{exhibit[1]}' is already defined in {seen[exhibit]}")
-            seen[exhibit] = paper.file
+def _check_victim(name: str, paper: Paper, models: "Models") -> None:
+    """The network that stands for ``victim``, in the file that names it."""
+    if model := paper.content.get(VICTIM):
+        scaled = name in paper.settings["victims"]
+        file, key = (paper.scale_file, f"victims.{name}") if scaled else (paper.file, VICTIM)
+        models.check(replace(paper, file=file), key, model, (OWN_NAME, ENSEMBLE))
 
 
 LEVELS = "lspga"  # ascends the levels of a thermometer encoding, which has no gradient at the pixels
@@ -95,18 +92,14 @@ _MASKED = [name for name, method in METHODS.items() if method.training and metho
 
 def _check_trainings(paper: Paper) -> None:
     for name, training in paper.content["trainings"].items():
-        for key, problem in _contradictions(training):
-            file = paper.scale_file if name in paper.settings.get("trainings", {}) else paper.file
-            raise LacunaError(f"{file}, key trainings.{name}.{key}: {problem}")
-        if attack := dict(training.get("attack", {})):
-            method = METHODS[attack.pop("method")]
-            if "masks" in attack and not method.foreground:
-                where = f"{paper.file}, key trainings.{name}.attack.masks"
-                used = training["attack"]["method"]
-                raise LacunaError(f"{where}: {used} has no use for masks; allowed with: {', '.join(_MASKED)}")
-            budget = {key: value for key, value in attack.items() if key not in ("masks", "warmup")}
-            assert method.training, "the schema allows no other methods"
-            check_budget(paper.file, f"trainings.{name}.attack", training["attack"]["method"], method.training, budget)
+        file, key = paper.scale_file if name in paper.settings["trainings"] else paper.file, f"trainings.{name}"
+        for place, problem in _contradictions(training):
+            raise LacunaError(f"{file}, key {key}.{place}: {problem}")
+        if attack := training.get("attack"):
+            takes = METHODS[attack["method"]].training
+            assert takes, "the schema allows no other methods"
+            budget = {name: value for name, value in attack.items() if name not in ("method", "masks", "warmup")}
+            check_budget(file, f"{key}.attack", attack["method"], takes, budget)
 
 
 def _contradictions(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -116,7 +109,10 @@ def _contradictions(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "head", f"{alone}; allowed: head with pretrained alone"
     if "thermometer" in training and "pretrained" in training:
         yield "thermometer", "trained weights take pixels, not their thermometer encoding; allowed: one of the two"
-    method = training.get("attack", {}).get("method", LEVELS)
+    attack = training.get("attack", {})
+    if "masks" in attack and attack["method"] not in _MASKED:
+        yield "attack.masks", f"{attack['method']} has no use for masks; allowed with: {', '.join(_MASKED)}"
+    method = attack.get("method", LEVELS)
     if "attack" in training and ("thermometer" in training) != (method == LEVELS):
         why = "it needs thermometer" if method == LEVELS else "thermometer encoding has no gradient for it"
         yield "attack.method", f"'{method}' is not allowed: {why}; allowed: {LEVELS} with thermometer, others without"
@@ -125,9 +121,8 @@ def _contradictions(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 class Models:
     """The models that all papers' files together define: whether one that is mentioned can be built."""
 
-    def __init__(self, papers: Mapping[str, Paper]) -> None:
-        self.own = [name for paper in papers.values() for name in paper.content["networks"]]
-        self.trainings = {n: body for paper in papers.values() for n, body in paper.content["trainings"].items()}
+    def __init__(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
+        self.own, self.trainings = parts["networks"], parts["trainings"]
 
     def check(self, paper: Paper, key: str, model: str, kinds: tuple[str, ...]) -> None:
         """Its name parses, and what it refers to is defined; ``kinds`` may stand there besides a network."""
@@ -136,10 +131,9 @@ class Models:
             allowed = ", ".join(["a network", *(KINDS[other] for other in kinds)])
             raise LacunaError(f"{paper.file}, key {key}: '{model}' is not allowed; allowed: {allowed}")
         if kind in (OWN_NAME, ENSEMBLE):
-            known(paper.file, key, model, self.own if kind == OWN_NAME else paper.content["ensembles"])
+            known(paper.file, key, model, self.own if kind == OWN_NAME else paper.parts["ensembles"])
         elif not kind:
             _check_network(f"{paper.file}, key {key}", model, self.trainings)
-            _check_throughput(paper, key, parse_model(model).arch)
 
 
 def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -155,13 +149,6 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
     if "pretrained" in defined and (spec.arch not in PUBLISHED_NETWORKS or spec.keep or spec.wide):
         allowed = f"{', '.join(PUBLISHED_NETWORKS)} without masks"
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
-
-
-def _check_throughput(paper: Paper, key: str, arch: str) -> None:
-    """A scale says how fast the architectures are that it uses: this decides which trainings start first."""
-    if arch not in paper.settings["throughput"]:
-        needed = f"images a second of {arch}, which {paper.file} names under {key}"
-        raise LacunaError(f"{paper.scale_file}: key throughput.{arch} is missing; required: {needed}")
 
 
 def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -186,7 +173,7 @@ def _listed(key: str, models: list[str], kinds: tuple[str, ...]) -> Iterator[tup
 
 
 def _check_attacks(paper: Paper) -> None:
-    selections = paper.content["selections"]
+    selections = paper.parts["selections"]
     for name, attack in paper.content["attacks"].items():
         key = f"attacks.{name}"
         known(paper.file, f"{key}.selection", attack["selection"], selections)
@@ -208,7 +195,7 @@ def _check_like(paper: Paper, name: str, attack: Mapping[str, Any]) -> None:
         raise LacunaError(f"{paper.file}: key {key}.{what}")
     if not matched:
         return
-    like, attacks = attack["like"], paper.content["attacks"]
+    like, attacks = attack["like"], paper.parts["attacks"]
     known(paper.file, f"{key}.like.attack", like["attack"], attacks)
     if like["budget"] >= len(budgets := attacks[like["attack"]]["budgets"]):
         where = f"{paper.file}, key {key}.like.budget: {like['budget']}"
@@ -228,7 +215,7 @@ def _check_suites(paper: Paper) -> None:
         if name == CLEAN_SUITE:
             raise LacunaError(f"{paper.file}: key {key} is reserved for clean images; allowed: any other name")
         for i, attack in enumerate(suite["attacks"]):
-            known(paper.file, f"{key}.attacks[{i}]", attack, paper.content["attacks"])
+            known(paper.file, f"{key}.attacks[{i}]", attack, paper.parts["attacks"])
             for j, source in enumerate(suite["sources"]):
                 check_source(paper, f"{key}.sources[{j}]", source, attack)
         refuse_twice(
@@ -243,7 +230,7 @@ def made_without(method: str) -> bool:
 
 def check_source(paper: Paper, key: str, source: str, attack: str) -> None:
     """Sets made without a network have the source none, and only those."""
-    method = paper.content["attacks"][attack]["method"]
+    method = paper.parts["attacks"][attack]["method"]
     if (source == NO_SOURCE) != made_without(method):
         allowed = NO_SOURCE if made_without(method) else "networks"
         raise LacunaError(f"{paper.file}, key {key}: '{source}' does not go with {method}; allowed: {allowed}")

@@ -91,10 +91,10 @@ def _check_bounded(where: str, column: list[dict[str, Any]]) -> None:
 
 def _smoothing(paper: Paper, where: str, part: Mapping[str, Any]) -> Smoothing:
     """The smoothing before a certified network; raises `LacunaError` where there is none."""
-    defense = paper.content["defenses"].get(part.get("defense"), {})
+    defense = paper.parts["defenses"].get(part.get("defense", ""), {})
     if "smoothing" not in defense:
         needs = f"metric {CERTIFIED} needs a defense with smoothing"
-        allowed = ", ".join(name for name, body in paper.content["defenses"].items() if "smoothing" in body)
+        allowed = ", ".join(name for name, body in paper.parts["defenses"].items() if "smoothing" in body)
         raise LacunaError(f"{where}: row '{part['row']}': {needs}; allowed: {allowed or 'another metric'}")
     return dict(defense["smoothing"])
 

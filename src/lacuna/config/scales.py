@@ -1,23 +1,41 @@
 """A scale's file: its roles, its recipes and its width, and what no training could do with them. No torch here."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any
 
-from lacuna.config.parts import known
+from lacuna.config.joined import Parts, known
 from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES
+from lacuna.language.roles import ROLES
 
 # Every layer has at least 4 channels, the widest of the paper's 512: narrower networks are all the same. The largest
 # architecture has 23.5 million parameters at width 1, and 36 times as many at width 6, close to 10^9.
 NARROWEST, WIDEST = Fraction(4, 512), 6
 
 
+def with_roles(file: str, settings: Mapping[str, Any], parts: Parts, datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """The scale's settings, with the datasets that papers name for roles of their own where the scale names none.
+
+    Raises `LacunaError` for a role that neither Lacuna nor a paper has, and for a paper's dataset that does not exist.
+    """
+    own = parts.named["datasets"]
+    for role, dataset in own.items():
+        known(parts.homes["datasets", role], f"datasets.{role}", dataset, datasets)
+    allowed = sorted({*ROLES, *own})
+    for role in settings["datasets"]:
+        if role not in allowed:
+            close = get_close_matches(role, allowed, 1)
+            hint = f" (did you mean '{close[0]}'?)" if close else ""
+            raise LacunaError(f"{file}: key datasets.{role} is not known{hint}; allowed: {', '.join(allowed)}")
+    return {**settings, "datasets": {**own, **settings["datasets"]}}
+
+
 def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, Any]) -> None:
     """A scale's file against the datasets: roles, recipes, width and costs."""
     for role, dataset in settings["datasets"].items():
         known(file, f"datasets.{role}", dataset, datasets)
-        known(file, f"recipes, for datasets.{role}", dataset, settings["recipes"])
     if not NARROWEST <= Fraction(settings["width"]) <= WIDEST:
         where = f"{file}, key width: '{settings['width']}' is not allowed"
         raise LacunaError(f"{where}; allowed: a fraction above 0, from {NARROWEST} (4 channels everywhere) to {WIDEST}")

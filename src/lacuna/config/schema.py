@@ -18,6 +18,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.methods import Signature
 from lacuna.language.models import ARCHITECTURES
+from lacuna.language.roles import ROLES
 from lacuna.reporting.plots import plots
 from lacuna.reporting.plots.core.plot import Plot
 
@@ -120,6 +121,10 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
     "methods": _methods,
     "parameters": lambda: _parameters([*METHODS.values(), OWN_METHOD]),
     "training": _training,
+    "roles": lambda: {
+        role: {"type": "string", "description": f"a name in config/datasets.yaml, for {what}"}
+        for role, what in ROLES.items()
+    },
     "architectures": lambda: {name: {"$ref": "#/$defs/throughput"} for name in ARCHITECTURES},
 }
 

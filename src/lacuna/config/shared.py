@@ -32,8 +32,8 @@ class Line:
 
 def written_out(paper: Body) -> dict[str, Any]:
     """A paper's file without ``shared`` and without groups: every line and every budget has all its keys."""
-    tables = {name: _table(body) for name, body in paper["tables"].items()}
-    attacks = {name: _attack(body) for name, body in paper["attacks"].items()}
+    tables = {name: _table(body) for name, body in paper.get("tables", {}).items()}
+    attacks = {name: _attack(body) for name, body in paper.get("attacks", {}).items()}
     return {**paper, "tables": tables, "attacks": attacks}
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lacuna.config.joined import known, refuse_twice
 from lacuna.config.needs import check_foreground, check_set
-from lacuna.config.parts import Paper, known, refuse_twice
+from lacuna.config.parts import Paper
 from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
@@ -25,7 +26,7 @@ def check_tables(paper: Paper) -> None:
 
 
 def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
-    content, rows, key = paper.content, table["rows"], f"tables.{name}"
+    content, rows, key = paper.parts, table["rows"], f"tables.{name}"
     known(paper.file, f"{key}.dataset", table["dataset"], paper.settings["datasets"])
     refuse_twice(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
     refuse_twice(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lacuna.config.parts import Paper
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import Exhibits, joined
 from lacuna.language.models import SELF
@@ -16,27 +15,36 @@ Body = Mapping[str, Any]
 class Use:
     """What an exhibit, or a panel of one, runs on one dataset: networks, and (attack, source) of adversarial sets.
 
-    ``key`` is the exhibit's in its file; ``models`` are those of ensembles, and those that only choose images, too;
-    ``defenses`` stand before some of them.
+    ``key`` is the exhibit's in its file, ``role`` what the dataset plays; ``models`` are those of ensembles, and those
+    that only choose images, too; ``defenses`` stand before some of them.
     """
 
     key: str
-    dataset: str
+    role: str
     models: set[str] = field(default_factory=set)
     sets: set[tuple[str, str]] = field(default_factory=set)
     defenses: set[str] = field(default_factory=set)
 
 
-def uses(paper: Paper) -> Iterator[Use]:
-    """Every use of a paper's exhibits, with the scale's datasets in their roles."""
-    exhibits, datasets = Exhibits(paper.content), paper.settings["datasets"]
-    for name, body in paper.content["tables"].items():
-        yield _whole(exhibits, _of_table(exhibits, Use(f"tables.{name}", datasets[body["dataset"]]), body))
-    for name, body in paper.content["figures"].items():
-        if "dataset" in body:
-            yield _whole(exhibits, _of_figure(exhibits, Use(f"figures.{name}", datasets[body["dataset"]]), body))
-        for line in body.get("lines", []):
-            yield Use(f"figures.{name}", datasets[line["dataset"]], {line["model"]})
+def uses(content: Body, exhibits: Exhibits) -> Iterator[Use]:
+    """Every use of the exhibits of a paper, whose file's ``content`` may name all parts that ``exhibits`` knows."""
+    for name, body in content["tables"].items():
+        yield from table_uses(name, body, exhibits)
+    for name, body in content["figures"].items():
+        yield from figure_uses(name, body, exhibits)
+
+
+def table_uses(name: str, body: Body, exhibits: Exhibits) -> Iterator[Use]:
+    """The use of a table."""
+    yield _whole(exhibits, _of_table(exhibits, Use(f"tables.{name}", body["dataset"]), body))
+
+
+def figure_uses(name: str, body: Body, exhibits: Exhibits) -> Iterator[Use]:
+    """The uses of a figure, besides those of its table."""
+    if "dataset" in body:
+        yield _whole(exhibits, _of_figure(exhibits, Use(f"figures.{name}", body["dataset"]), body))
+    for line in body.get("lines", []):
+        yield Use(f"figures.{name}", line["dataset"], {line["model"]})
 
 
 def _of_table(exhibits: Exhibits, use: Use, body: Body) -> Use:

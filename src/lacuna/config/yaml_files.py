@@ -95,12 +95,12 @@ def _identity(key: yaml.Node) -> Hashable:
 
 
 def read_yaml(path: Path, root: Path) -> Any:
-    """A YAML file's content. Raises `LacunaError` naming the file, relative to ``root``, where it does not parse."""
-    ours = path.is_relative_to(root)
-    name = path.relative_to(root).as_posix() if ours else str(path)
+    """A YAML file's content. Raises `LacunaError` naming the file, as `name_of` does, where it does not parse."""
+    name = name_of(path, root)
     try:
         content = _loaded(name, _text(name, path))
     except OSError as error:
+        ours = path.is_relative_to(root)
         mend = "restore it with git checkout" if ours else "allowed: a file of YAML that may be read"
         raise LacunaError(f"{name} cannot be read ({error.strerror}); {mend}") from None
     except RecursionError:  # a chain of merge keys, the last of which is looked at first
@@ -113,6 +113,11 @@ def read_yaml(path: Path, root: Path) -> Any:
     for problem in _strange(content):
         raise LacunaError(f"{name}: {problem}")
     return content
+
+
+def name_of(path: Path, root: Path) -> str:
+    """How a sentence names a file: relative to ``root`` where it lies below it."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def refuse_misread(where: str, text: str) -> None:

@@ -6,7 +6,17 @@ from functools import cache
 from typing import Any
 
 from lacuna.language.attacks import MEASURES, attack_code, method_of
-from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE, Origin, origin_of
+from lacuna.language.codes import (
+    GRADIENT_METRICS,
+    NO_SOURCE,
+    Ensembles,
+    Origin,
+    arch_code,
+    network_of,
+    origin_of,
+    source_code,
+    variant_code,
+)
 from lacuna.language.models import ENSEMBLE, SELF
 
 Body = Mapping[str, Any]
@@ -51,6 +61,27 @@ class Cell:
     def target(self) -> str:
         """Name of what is evaluated: the network, and the defense before it if there is one."""
         return f"{self.model}--{self.defense}" if self.defense else self.model
+
+
+def network_codes(model: str, source: str, ensembles: Ensembles) -> dict[str, str]:
+    """Target, keep probability and variant of a network, or of an ensemble, as the printed tables code them."""
+    spec = network_of(model, ensembles)
+    variant = variant_code(model, source, ensembles)
+    return {"target": arch_code(spec.arch), "keep_prob": spec.keep_prob, "variant": variant}
+
+
+def cell_codes(cell: Cell, ensembles: Ensembles) -> dict[str, str]:
+    """The codes by which claims choose a cell: those of `lacuna.numbers.cells.cell_identity`, before anything ran."""
+    codes = network_codes(cell.model, cell.source, ensembles)
+    variant = "+".join(filter(None, [codes["variant"], cell.defense]))
+    source = SELF if cell.source == cell.model else source_code(cell.source, ensembles)
+    return {**codes, "variant": variant, "source": source, "attack": _attack_code(cell), "metric": cell.metric}
+
+
+def _attack_code(cell: Cell) -> str:
+    if cell.metric == "certified_accuracy":
+        return f"certified_r{cell.radius:g}"
+    return f"{cell.attack}_r{cell.radius:g}" if cell.metric in BOUNDED_METRICS else cell.attack
 
 
 def joined(row: Body, column: Body) -> dict[str, Any]:
@@ -123,15 +154,22 @@ class Exhibits:
     def names(self, suite: str) -> dict[str, str]:
         """What a cell may call a suite's attacks, each with the code it means.
 
-        A code; the name of an attack that has one budget; name[i] for the budgets of one that has several, which
-        stays the same where a scale changes them.
+        A code; the name of an attack that has one budget; name[i] for the budgets of one that has several, and
+        name.given for one with a name of its own. Names and places stay the same where a scale changes a budget.
         """
         codes = self.codes(suite)
         named = {code: code for code in codes}
         for name in dict.fromkeys(codes.values()):
             own = [code for code, attack in codes.items() if attack == name]
             named |= {name: own[0]} if len(own) == 1 else {f"{name}[{i}]": code for i, code in enumerate(own)}
+            given = self.parts["attacks"][name].get("names", [])
+            named |= {f"{name}.{one}": code for one, code in zip(given, own, strict=False) if one}
         return named
+
+    def names_in(self, body: Body) -> dict[str, str]:
+        """What `names` gives for all suites of a table."""
+        suites = dict.fromkeys(line["suite"] for line in (*body["columns"], *body["rows"]) if "suite" in line)
+        return {name: code for suite in suites for name, code in self.names(suite).items()}
 
     def codes(self, suite: str) -> dict[str, str]:
         """Every attack code of a suite, with the attack it belongs to."""

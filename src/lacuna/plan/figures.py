@@ -93,6 +93,11 @@ class FigurePlan:
         """The codes of an attack's budgets, in their order."""
         return self.known.lookup.codes(attack)
 
+    def named_code(self, attack: str) -> str:
+        """The code of what the entry's table calls an attack."""
+        lookup = self.known.lookup
+        return lookup.exhibits.names_in(lookup.tables[self.body["table"]][1])[attack]
+
     def code(self, row: Mapping[str, Any]) -> str:
         """The code of a row's budget, written out or given by its place."""
         return str(row["code"]) if "code" in row else self.codes(row["attack"])[row["budget"]]

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from lacuna.config.load import Config
+from lacuna.config.sources import files_of
+from lacuna.config.victims import VICTIM
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import attack_code
-from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits
+from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, network_codes
 from lacuna.language.models import SELF
 from lacuna.reporting.plots import roles_of
 
@@ -101,7 +103,17 @@ class Lookup:
     @property
     def claimed(self) -> list[str]:
         """The papers whose claims are written down."""
-        return [paper for paper in self.config.papers if paper in self.config.claims]
+        return [paper for paper in self.config.papers if self.config.sources[paper].claims and self.tables_of(paper)]
+
+    def claim_names(self, paper: str) -> dict[str, dict[str, str]]:
+        """What claims of a paper may write in place of codes, by the key of the cells: budgets, and the victim."""
+        bodies = [self.tables[table][1] for table in self.tables_of(paper)]
+        named = {name: code for body in bodies for name, code in self.exhibits.names_in(body).items()}
+        names = {"attack": {name: code for name, code in named.items() if name != code}}
+        if model := self.config.papers[paper].get(VICTIM):
+            codes = network_codes(model, "", self._parts["ensembles"])
+            names |= {key: {VICTIM: code} for key, code in codes.items()}
+        return names
 
     def tables_of(self, paper: str) -> list[str]:
         """The tables of a paper."""
@@ -110,9 +122,8 @@ class Lookup:
     def named(self, kind: str, name: str) -> dict[str, Any]:
         """A part of the papers' files, such as a suite. Raises `LacunaError` where no paper has it."""
         if name not in self._parts[kind]:
-            raise LacunaError(
-                f"{kind[:-1]} '{name}' is in no config/papers/*.yaml; allowed: {', '.join(self._parts[kind])}"
-            )
+            where = f"{kind[:-1]} '{name}' is in none of {files_of(self.config.sources)}"
+            raise LacunaError(f"{where}; allowed: {', '.join(self._parts[kind])}")
         return dict(self._parts[kind][name])
 
     def foreground(self, dataset: str) -> dict[str, Any]:
@@ -146,9 +157,7 @@ def _with_folders(config: Config, seeds: Mapping[str, Replica]) -> Config:
 def _by_name(config: Config) -> dict[str, dict[str, Any]]:
     names = ("selections", "attacks", "suites", "networks", "defenses", "ensembles", "trainings")
     kinds: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for paper, content in config.papers.items():
+    for content in config.papers.values():
         for kind, known in kinds.items():
-            if twice := sorted(known.keys() & content.get(kind, {}).keys()):
-                raise LacunaError(f"config/papers/{paper}.yaml: {kind}.{twice[0]} is also defined by another paper")
             known.update(content.get(kind, {}))
     return kinds

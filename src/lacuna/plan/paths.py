@@ -15,7 +15,7 @@ WILDCARDS = {
     "model": "[a-z0-9.-]+",
     "source": "[a-z0-9.-]+",
     "attack": "[a-z0-9_]+",
-    "paper": "[a-z]+",
+    "paper": "[a-z][a-z0-9-]*",
     "suite": "[a-z0-9_]+",
     "split": "train|test",
     "target": "[a-z0-9.-]+",

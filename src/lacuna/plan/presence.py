@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
+from lacuna.config.sources import files_of
 from lacuna.errors import LacunaError
 from lacuna.plan.plan import Plan
 from lacuna.reporting.plots import roles_of
@@ -11,6 +12,7 @@ from lacuna.reporting.plots import roles_of
 PAGE = "docs/datasets.md"
 CLOSE = 0.78  # so that the folder and the ending alone are not close
 FOLDERS = ("tables/", "figures/")
+COLLECTIONS = {"all", "tables", "figures", "data", "models", "adversarial"}  # targets that stand for every exhibit
 ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
 
 
@@ -19,6 +21,31 @@ def asked_for(plan: Plan, arguments: Iterable[str]) -> list[str]:
     named = {argument.partition("/")[2].partition(".")[0] for argument in arguments if argument.startswith(FOLDERS)}
     named |= {name for name, (paper, _) in plan.lookup.tables.items() if f"{paper}-claims" in named}
     return [name for name in dict.fromkeys([*plan.lookup.tables, *plan.lookup.figures]) if name in named]
+
+
+def refuse_incomplete(plan: Plan, arguments: Iterable[str]) -> None:
+    """Raises `LacunaError` where the scale does not say all that the exhibits among the arguments need.
+
+    The sentence names all that is missing. A target that collects, such as ``tables``, asks for every exhibit.
+    """
+    asked, found = [*arguments], plan.config.incomplete
+    every = bool(COLLECTIONS & {*asked})
+    wanted = {key: one for key, one in found.items() if every or any(_asks(text, *key, one.paper) for text in asked)}
+    if wanted:
+        gaps = {key: why for one in wanted.values() for key, why in one.gaps.items()}
+        keys = {why: ", ".join(sorted(key for key in gaps if gaps[key] == why)) for _, why in sorted(gaps.items())}
+        lacking = "; ".join(f"{named} ({why})" for why, named in keys.items())
+        file, names = f"config/scales/{plan.config.scale}.yaml", sorted({name for _, name in wanted})
+        shown = f"{', '.join(names[:3])} and {len(names) - 3} more" if len(names) > 4 else ", ".join(names)
+        mend = "`extends` takes what is missing from another scale, as docs/extend.md shows"
+        raise LacunaError(f"{file} lacks keys that {shown} cannot do without: {lacking}. {mend}")
+
+
+def _asks(argument: str, kind: str, name: str, paper: str) -> bool:
+    """Whether an argument is a file of an exhibit, or of the claims of its paper, which need every table."""
+    folder, _, file = argument.partition("/")
+    stem = file.partition(".")[0]
+    return folder == kind and (stem == name or (kind == "tables" and stem == f"{paper}-claims"))
 
 
 def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
@@ -37,7 +64,8 @@ def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
         if asked or bare:
             close = bare or get_close_matches(argument, made, 1, CLOSE)
             hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-            raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in config/papers/*.yaml")
+            files = files_of(plan.config.sources)
+            raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in {files}")
 
 
 def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:

@@ -47,7 +47,7 @@ def _references(config: Config) -> Iterator[tuple[str, str]]:
                 reference = body.get(key, "")
                 if ":" in reference and not reference.startswith(PREFIX):
                     scaled = key in config.settings.get(kind, {}).get(name, {})
-                    file = f"config/scales/{config.scale}.yaml" if scaled else f"config/papers/{paper}.yaml"
+                    file = f"config/scales/{config.scale}.yaml" if scaled else config.sources[paper].file
                     yield f"{file}, key {kind}.{name}.{key}", reference
 
 

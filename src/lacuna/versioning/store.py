@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lacuna.config.load import load
+from lacuna.config.sources import files_of
 from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import find_files, provenance_path
 from lacuna.jobs.progress import Say
 from lacuna.plan.plan import Plan
+from lacuna.plan.presence import refuse_incomplete
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
 from lacuna.versioning.anchors import Anchors, read_anchors
@@ -24,10 +26,10 @@ class Store:
         chosen = read_yaml(Path("config/config.yaml"), Path())
         self.plan = Plan(load(Path(), chosen | ({"scale": scale} if scale else {})))
         self.scale, self.table, self.say = self.plan.config.scale, table, say
+        refuse_incomplete(self.plan, [f"tables/{table}.csv"] if table else [])
         if table and table not in self.plan.lookup.tables:
-            raise LacunaError(
-                f"table '{table}' is in no config/papers/*.yaml; allowed: {', '.join(self.plan.lookup.tables)}"
-            )
+            where = f"table '{table}' is in none of {files_of(self.plan.config.sources)}"
+            raise LacunaError(f"{where}; allowed: {', '.join(self.plan.lookup.tables)}")
         self.planned = self.plan.inventory.artefacts(*([table] if table else []))
 
     # What is where -----------------------------------------------------------------------------------------

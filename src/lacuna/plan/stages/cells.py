@@ -29,7 +29,7 @@ class Cells(Stage):
         """The outcomes and measures of each training seed, and the paper's printed cells."""
         return {
             "outcomes": [one["path"] for one in self._outcomes(exhibit)],
-            "printed": f"data/printed/{self.lookup.tables[exhibit][0]}.csv",
+            "printed": self.lookup.config.sources[self.lookup.tables[exhibit][0]].printed,
         }
 
     def _outcomes(self, exhibit: str) -> list[dict[str, str]]:

@@ -34,8 +34,8 @@ class Claims(Stage):
         return {
             "outcomes": list(dict.fromkeys(outcomes)),
             "cells": cells,
-            "printed": f"data/printed/{paper}.csv",
-            "claims": f"config/claims/{paper}.yaml",
+            "printed": self.lookup.config.sources[paper].printed,
+            "claims": self.lookup.config.sources[paper].claims,
         }
 
     def _tables(self, paper: str) -> dict[str, dict[str, Any]]:
@@ -44,5 +44,6 @@ class Claims(Stage):
         return {table: cells.settings(**self.lookup.wildcards_of(table)) for table in self.lookup.tables_of(paper)}
 
     def settings(self, dataset: str, paper: str) -> dict[str, Any]:
-        """The cells of every table, and which outcomes each file holds."""
-        return {"title": self.lookup.config.papers[paper]["title"], "tables": list(self._tables(paper).values())}
+        """The cells of every table, which outcomes each file holds, and codes by the names that claims may use."""
+        title, tables = self.lookup.config.papers[paper]["title"], list(self._tables(paper).values())
+        return {"title": title, "tables": tables, "names": self.lookup.claim_names(paper)}

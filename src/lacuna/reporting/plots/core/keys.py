@@ -79,7 +79,11 @@ _ROW: dict[str, Schema] = {
     "attack": ATTACK_NAME,
     "source": MODEL_NAME,
     "code": text("the code of one of its budgets"),
-    "budget": {"type": "integer", "minimum": 0, "description": "an integer of at least 0, which of its budgets"},
+    "budget": {
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "description": "which of its budgets, by name or an integer of at least 0",
+    },
 }
 ROWS = Key(
     list_of(
