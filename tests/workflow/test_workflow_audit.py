@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from clones import CHECKPOINT, DATA, flip
-from conftest import REPOSITORY, add_claims
+from conftest import add_claims
 
 from lacuna.config.schema import check_schema
 
