@@ -23,8 +23,10 @@ OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test", "SNAKEMAKE_PROFILE"}  # AdvDr
 NOT_OURS = PROGRAMS | SLURM | OTHERS
 FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2.1", "cifar-10-python.tar.gz"}
 WRITTEN = {"dvc.lock", "report.html", "study.html", "page.html"}  # by commands that a document shows
-EXAMPLES = {"my-images", "weights/resnet10t.safetensors", "data/masks", "mine.py"}  # files that a user would bring
+SCALE = "config/scales/mine.yaml"
+EXAMPLES = {"my-images", "weights/resnet10t.safetensors", "data/masks", "mine.py", "mine.yaml", "other.yaml", SCALE}
 FOREIGN = {"cwl2.py"}  # in the Defective paper's released code
+# EXAMPLES are files that a user would bring.
 THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN
 BROUGHT = ("data/imagenet", "data/tiny-imagenet", "data/segment6", "data/stylized-imagenet")  # by the user
 UNTRACKED = (".snakemake", ".venv", ".dvc/cache", "~/", *BROUGHT)
@@ -179,7 +181,9 @@ class Checker:
             key, _, value = choice.partition("=")
             if key not in self.existing.schemas["config"]["properties"]:
                 yield f"config/config.yaml has no key {key}"
-            elif key == "scale" and value not in self.existing.places[0]:
+            elif (
+                key == "scale" and value not in self.existing.places[0] and f"config/scales/{value}.yaml" not in THEIRS
+            ):
                 yield f"there is no scale {value}"
         for profile in asked.profile or ():
             if not self.existing.has(f"{profile}/profile.yaml"):

@@ -108,7 +108,12 @@ class Existing:
     def configured(self) -> set[str]:
         """Keys and texts of the configuration files, and the values that the schemas allow."""
         files = self.texts(
-            "config/**/*.yaml", "slurm/*.yaml", "profiles/**/*.yaml", "workflow/schemas/*.yaml", "dvc.yaml"
+            "config/**/*.yaml",
+            "docs/papers/*.yaml",
+            "slurm/*.yaml",
+            "profiles/**/*.yaml",
+            "workflow/schemas/*.yaml",
+            "dvc.yaml",
         )
         found = {str(item) for _, text in files for node in nested(yaml.safe_load(text)) for item in scalars(node)}
         return found.union(*self.places)
@@ -124,7 +129,8 @@ class Existing:
     @cached_property
     def exhibits(self) -> dict[str, set[str]]:
         """Names of the tables and of the figures."""
-        papers = [yaml.safe_load(text) for _, text in self.texts("config/papers/*.yaml")]
+        files = self.texts("config/papers/*.yaml", "docs/papers/*[!s].yaml")  # those of claims end in "s"
+        papers = [yaml.safe_load(text) for _, text in files]
         return {kind: {name for paper in papers for name in paper[kind]} for kind in ("tables", "figures")}
 
     @cached_property
@@ -179,7 +185,8 @@ class Existing:
         """Files of a table, of a figure, or of a paper's claims."""
         stem, _, ending = name.partition(".")
         endings = {"tables": ("csv", "md", "tex", "cells.csv"), "figures": ("svg", "png")}
-        claims = {f"{Path(name).stem}-claims" for name, _ in self.texts("config/claims/*.yaml")}
+        files = self.texts("config/claims/*.yaml", "docs/papers/*.claims.yaml")
+        claims = {f"{Path(name).name.partition('.')[0]}-claims" for name, _ in files}
         if kind == "tables" and any(same(stem, claim) for claim in claims):
             return ending in ("csv", "md", "comparisons.csv")
         return ending in endings[kind] and any(same(stem, exhibit) for exhibit in self.exhibits[kind])
