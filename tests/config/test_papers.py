@@ -68,7 +68,7 @@ def test_a_paper_in_the_folder_needs_nothing_else_and_uses_parts_of_the_others(p
     inputs = plan.stages["cells"].inputs(**wildcards)
     assert inputs["printed"] == NOTHING_PRINTED
     assert inputs["outcomes"] == ["results/demo/fashion-mnist-subset/evaluate/my_suite/resnet18-atpgdl2-s1.parquet"]
-    assert plan.inventory.claims("mine").inputs[-1] == "config/claims/mine.yaml"
+    assert plan.inventory.claims("mine")[0].inputs[-1] == "config/claims/mine.yaml"
     assert "tables/my-table.csv" in alias_text(plan)
     assert {artefact.stage for artefact in plan.inventory.artefacts("my-table", "my-figure")} >= {"train", "attack"}
 

@@ -185,6 +185,8 @@ class Checker:
                 key == "scale" and value not in self.existing.places[0] and f"config/scales/{value}.yaml" not in THEIRS
             ):
                 yield f"there is no scale {value}"
+            elif key == "papers" and not self.is_file(value, source):
+                yield f"there is no paper {value}"
         for profile in asked.profile or ():
             if not self.existing.has(f"{profile}/profile.yaml"):
                 yield f"there is no profile {profile}"
