@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from pandas._libs.parsers import STR_NA_VALUES
 from refusing import (
     BUDGET,
     CONFIG,
@@ -25,6 +26,7 @@ from refusing import (
 )
 
 from lacuna.config.schema import whole_schema
+from lacuna.config.tables import MISSING
 from lacuna.language.models import ARCHITECTURES, GRAMMAR
 
 if TYPE_CHECKING:
@@ -320,3 +322,7 @@ def test_a_row_of_ones_own_needs_one_line(project: Project) -> None:
     row = {"row": "0.1-Bottom", "model": "resnet18-bottom0.1-standard-s1m1"}
     project.edit(DEFECTIVE, lambda content: content["tables"]["table3"]["rows"].append(row))
     assert project.load().papers["defective"]["tables"]["table3"]["rows"][-1] == row
+
+
+def test_names_that_pandas_reads_as_missing_are_known() -> None:
+    assert {*STR_NA_VALUES} == MISSING | {""}

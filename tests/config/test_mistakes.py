@@ -131,6 +131,14 @@ REFUSED: list[tuple[Change, str, str]] = [
         )
         for name in ("target", "row", "dataset", "scale")
     ),
+    *(
+        (
+            put(f"tables.table10.{kind}s[0].{kind}", name),
+            f"tables.table10.{kind}s[0].{kind}",
+            f"pandas reads '{name}' as a missing value",
+        )
+        for kind, name in (("column", "None"), ("column", "n/a"), ("row", "NA"), ("row", "nan"))
+    ),
     # figures: a plot's own keys
     (put(f"{FIGURE}1.plot", "nosuch"), f"{FIGURE}1.plot", "allowed: attention, curves, denoise, diagram"),
     (drop(f"{FIGURE}4.table"), f"{FIGURE}4.table", "required: table"),

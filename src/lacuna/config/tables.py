@@ -16,6 +16,11 @@ from lacuna.language.models import SELF
 
 NEEDED = {"certified_accuracy": ["radius"]} | {bounded: ["radius", "reference"] for bounded in BOUNDED_METRICS}
 BESIDE = ("target", "row", "dataset", "scale")  # columns that stand beside a table's own (`wide_table`)
+# What pandas reads as a missing value where nobody tells it otherwise, as a user's own script would not.
+MISSING = {
+    *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null"),
+}
 QUANTISED, ADVDROP = ("success_relaxed", "success_hard"), "advdrop"
 
 
@@ -31,7 +36,10 @@ def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
     refuse_twice(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
     refuse_twice(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
     exhibits = Exhibits(content)
+    for row in lines(paper.written["tables"][name], "rows"):
+        _refuse_missing(paper, key, row, "row")
     for column in lines(paper.written["tables"][name], "columns"):
+        _refuse_missing(paper, key, column, "column")
         if (named := column.body["column"]) in BESIDE:
             where = f"{paper.file}, key {key}.{column.where('column')}"
             raise LacunaError(f"{where}: '{named}' is a column of every table; allowed: another name")
@@ -44,6 +52,12 @@ def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
     suites = {part["suite"] for part in (*rows, *table["columns"]) if "suite" in part}
     for attack in sorted({attack for suite in suites for attack in content["suites"][suite]["attacks"]}):
         check_set(paper, attack, table["dataset"])
+
+
+def _refuse_missing(paper: Paper, table: str, line: Line, kind: str) -> None:
+    if (named := line.body[kind]) in MISSING:
+        where = f"{paper.file}, key {table}.{line.where(kind)}"
+        raise LacunaError(f"{where}: pandas reads '{named}' as a missing value; allowed: another name")
 
 
 def _arch(row: Mapping[str, str], content: Mapping[str, Any]) -> str:
