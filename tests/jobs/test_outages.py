@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from lacuna.files.slurm import RUN
 from lacuna.jobs import outages
-from lacuna.jobs.outages import VARIABLE, leave, watch
+from lacuna.jobs.outages import leave, watch
 
 INTERRUPTED = """
 import os, signal, sys, time
 from pathlib import Path
-from lacuna.jobs.outages import VARIABLE, watch
+from lacuna.files.slurm import RUN
+from lacuna.jobs.outages import watch
 
 {before}
 watch(Path(sys.argv[1]))
@@ -25,7 +27,7 @@ try:
     time.sleep(0.5)
 except KeyboardInterrupt:
     print("interrupted")
-print((Path(os.environ[VARIABLE]) / "stop").exists())
+print((Path(os.environ[RUN]) / "stop").exists())
 """
 
 
@@ -33,7 +35,7 @@ print((Path(os.environ[VARIABLE]) / "stop").exists())
 def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What was said, of looks that follow each other quickly; the handler of interrupts is put back."""
     monkeypatch.setattr(outages, "STEP", 0.01)
-    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setenv(RUN, "")
     handler = signal.getsignal(signal.SIGINT)
     yield []
     signal.signal(signal.SIGINT, handler)
@@ -48,7 +50,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def mine() -> Path:
-    return Path(os.environ[VARIABLE])
+    return Path(os.environ[RUN])
 
 
 def test_a_run_has_a_folder_of_its_own_until_it_leaves(tmp_path: Path, said: list[str]) -> None:
@@ -60,7 +62,7 @@ def test_a_run_has_a_folder_of_its_own_until_it_leaves(tmp_path: Path, said: lis
     (folder / "away").write_text("0 Slurm does not answer")
     leave(tmp_path)
     assert not folder.exists()
-    assert VARIABLE not in os.environ
+    assert RUN not in os.environ
     leave(tmp_path)  # a run that never watched, or that left before
 
 
@@ -68,7 +70,7 @@ def test_a_run_has_a_folder_of_its_own_until_it_leaves(tmp_path: Path, said: lis
 def test_leaving_removes_no_folder_of_others(tmp_path: Path, said: list[str], elsewhere: str) -> None:
     other = tmp_path / "home"
     (other / "kept").mkdir(parents=True)
-    os.environ[VARIABLE] = str(other) if elsewhere == "home" else elsewhere
+    os.environ[RUN] = str(other) if elsewhere == "home" else elsewhere
     leave(tmp_path / "snakemake")
     assert (other / "kept").is_dir()
 

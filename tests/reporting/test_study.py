@@ -16,6 +16,7 @@ from drawing import CLASSES, CODE, Store, made_on, stored
 from PIL import Image
 
 from lacuna.errors import LacunaError
+from lacuna.files.records import record_text
 from lacuna.reporting.examples import Examples
 from lacuna.reporting.study.pairs import data_uri, deal, study_page
 from lacuna.study import make_page
@@ -147,8 +148,8 @@ def artefact(tmp_path: Path, one: Examples, dataset: str = "cifar10", scale: str
     path = stored(Store(tmp_path), one)
     record = Path(f"{path}.prov.json")
     content = json.loads(record.read_text())
-    content["stable"]["artefact"] = f"results/{scale}/{dataset}/attack/x/{one.name}.safetensors"
-    record.write_text(json.dumps(content))
+    stable = content["stable"] | {"artefact": f"results/{scale}/{dataset}/attack/x/{one.name}.safetensors"}
+    record.write_text(record_text(stable, content["volatile"]))
     return path
 
 

@@ -214,13 +214,32 @@ def shrink(tree: Tree) -> None:
 
 
 def add_claims(tree: Tree) -> None:
-    """Puts back the paper's claims, which the tiny configuration leaves out, but those that name what it lacks."""
+    """Puts back the paper's claims, which the tiny configuration leaves out, without values that no cell of it has.
+
+    A claim that is about nothing else is left out.
+    """
     name = "config/claims/defective.yaml"
     (tree / name).parent.mkdir(exist_ok=True)
     shutil.copy(REPOSITORY / name, tree / name)
     plan = Plan(load(tree.root, yaml.safe_load((tree / "config/config.yaml").read_text())))
-    stray = {one.claim for one in find_stray(plan, "defective", tree.root)}
-    tree.configure(name, lambda content: [content["claims"].pop(claim) for claim in stray])
+    stray = [(one.claim, one.value) for one in find_stray(plan, "defective", tree.root)]
+    tree.configure(name, lambda content: [_drop(content["claims"], *one) for one in stray])
+    rest = {one.claim for one in find_stray(plan, "defective", tree.root)}
+    tree.configure(name, lambda content: [content["claims"].pop(claim) for claim in rest])
+
+
+def _drop(claims: dict[str, Any], claim: str, value: str) -> None:
+    """Takes a value out of the lists of a claim's selectors; the claim itself where it stands elsewhere."""
+    found = claims.get(claim, {"compare": []})
+    sides = [block[side] for block in found["compare"] for side in ("where", "left", "right") if side in block]
+    for selector in (one for side in sides for one in (side if isinstance(side, list) else [side])):
+        for key, values in selector.items():
+            if isinstance(values, list):
+                selector[key] = [one for one in values if str(one) != value]
+                if not selector[key]:
+                    claims.pop(claim, None)
+            elif str(values) == value:
+                claims.pop(claim, None)
 
 
 @contextmanager

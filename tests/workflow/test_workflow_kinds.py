@@ -18,6 +18,7 @@ BELOW = "results/demo/fashion-mnist-subset"
 FIGURES = [f"{BELOW}/figure/{kind}.svg" for kind in ("masks", "shuffled", "examples", "curves")]
 TARGETS = (f"{BELOW}/cells/kinds.csv", f"{BELOW}/cells/gradients.csv", *FIGURES)
 PGD = {"epsilon": "8/255", "step": "4/255", "steps": 2}
+LARGE = {"epsilon": "128/255", "step": "64/255", "steps": 2}  # fools some image of any network, on any machine
 
 
 def kinds(content: Any) -> None:
@@ -26,7 +27,7 @@ def kinds(content: Any) -> None:
     content["selections"] |= {"own": {"rule": "right_on_source"}, "every": {"rule": "all"}}
     content["attacks"] |= {
         "pgd8": {"method": "pgd", "selection": "transfer", "budgets": [PGD]},
-        "pgd_white": {"method": "pgd", "selection": "own", "budgets": [PGD]},
+        "pgd_white": {"method": "pgd", "selection": "own", "budgets": [LARGE]},
         "noise": {"method": "gaussian", "selection": "every", "budgets": [{"sigma": "8/255"}, {"sigma": "64/255"}]},
         "shuffle": {"method": "shuffle", "selection": "every", "budgets": [{"k": 2}, {"k": 4}]},
     }
@@ -57,7 +58,7 @@ def kinds(content: Any) -> None:
         "columns": [{"column": measure, "metric": measure} for measure in measures],
     }
     line = {"network": "VGG-19", "panel": "CIFAR-10", "dataset": "cifar10", "model": LATER}
-    example = {"label": "white", "attack": "pgd_white", "source": TARGET, "code": "pgd_e8_a4_t2"}
+    example = {"label": "white", "attack": "pgd_white", "source": TARGET, "code": "pgd_e128_a64_t2"}
     entries: dict[str, Any] = {
         "masks": {"dataset": "cifar10", "model": MASKED},
         "shuffled": {"dataset": "cifar10", "suite": "without", "attack": "shuffle", "models": {TARGET: "V"}},

@@ -41,6 +41,7 @@ def slow(finished: "Tree") -> Iterator["Tree"]:
 def begun(tree: "Tree", word: str = "epoch") -> subprocess.Popen[bytes]:
     """Snakemake at work on the training, in a session of its own, once it has said a word and kept a state."""
     log = tree / "run.log"
+    log.unlink(missing_ok=True)  # an orphan may still write to that of an earlier run
     with log.open("w") as file:
         process = subprocess.Popen(
             tree.command("--cores", "1", CHECKPOINT),

@@ -139,7 +139,7 @@ def follow(tree: "Tree", name: str, found: dict[str, set[str]]) -> None:
 def test_volatile_facts_stand_apart_and_commit_is_null_without_git(finished: "Tree") -> None:
     for name in finished.files("results", "*.prov.json"):
         content = json.loads((finished / str(name)).read_text())
-        assert content.keys() == {"stable", "volatile"}
+        assert content.keys() == {"stable", "volatile", "seal"}
         assert not content["stable"].keys() & content["volatile"].keys()
         assert {"commit", "dirty", "host", "seconds"} <= content["volatile"].keys()
         assert content["volatile"]["commit"] is None
