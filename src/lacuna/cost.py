@@ -11,10 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lacuna.config.load import load
-from lacuna.config.yaml_files import read_yaml
 from lacuna.files.artefacts import provenance_path
 from lacuna.jobs.commands import command
+from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.plan import Plan
 
 
@@ -107,6 +106,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m lacuna.cost")
     parser.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
     with command():
-        chosen = read_yaml(Path("config/config.yaml"), Path())
-        scale = parser.parse_args().scale or chosen["scale"]
-        print("\n".join(table(Plan(load(Path.cwd(), chosen | {"scale": scale})))))
+        print("\n".join(table(plan_of_checkout(parser.parse_args().scale))))

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lacuna.config.load import load
-from lacuna.config.yaml_files import read_yaml
 from lacuna.files.artefacts import find_files, provenance_path
 from lacuna.jobs.commands import command
+from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.plan import Plan
 
 ASKED_FOR = "export"  # a stage whose files are made because somebody named them
@@ -64,8 +63,7 @@ if __name__ == "__main__":
     parser.add_argument("--delete", action="store_true", help="remove them; .dvc files stay, so that DVC has them back")
     with command():
         asked = parser.parse_args()
-        chosen = read_yaml(Path("config/config.yaml"), Path())
-        plan = Plan(load(Path(), chosen | ({"scale": asked.scale} if asked.scale else {})))
+        plan = plan_of_checkout(asked.scale)
         found = unneeded_artefacts(plan)
         print("\n".join(lines_of(found, plan.config.scale)))
         if asked.delete:

@@ -58,10 +58,7 @@ def test_an_eps_behind_the_name_of_a_png_starts_no_ghostscript(tmp_path: Path, m
 
 @pytest.mark.parametrize("format", ["ICO", "PCX", "TGA", "SGI", "ICNS", "DDS", "PDF", "JPEG2000"])
 def test_formats_that_are_not_listed_are_refused_whatever_their_name(tmp_path: Path, format: str) -> None:
-    try:
-        Image.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / "1.png", format=format)
-    except (KeyError, OSError):
-        pytest.skip(f"this Pillow writes no {format}")
+    Image.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / "1.png", format=format)
     refused(tmp_path / "1.png", "cannot be read as an image")
 
 

@@ -38,6 +38,7 @@ CONFIGURATION = {
     "data/classes",
     "data/own_paths",
     "language/exhibits",
+    "language/roles",
     "plan/plan",
 }  # what they decide is settings
 DECLARATIONS = ["reporting/plots"]  # rooms whose modules decide settings too

@@ -14,15 +14,8 @@ from PIL import Image, ImageOps
 from lacuna.errors import LacunaError
 
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"})
-FORMATS = (
-    "BMP",
-    "GIF",
-    "JPEG",
-    "PNG",
-    "PPM",
-    "TIFF",
-    "WEBP",
-)  # Pillow's names; a file never decides which other program reads it
+# Pillow's names. A file never decides which other program reads it.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
 PHOTOGRAPH = "MPO"  # Pillow's name of CIPA DC-007: a JPEG with further pictures behind it
 

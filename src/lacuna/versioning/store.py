@@ -4,13 +4,11 @@ import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from lacuna.config.load import load
 from lacuna.config.sources import files_of
-from lacuna.config.yaml_files import read_yaml
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import find_files, provenance_path
 from lacuna.jobs.progress import Say
-from lacuna.plan.plan import Plan
+from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.presence import refuse_incomplete
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
@@ -23,8 +21,7 @@ class Store:
 
     def __init__(self, scale: str | None, table: str | None, say: Say) -> None:
         """Raises `LacunaError` where the configuration is wrong or has no such scale or table."""
-        chosen = read_yaml(Path("config/config.yaml"), Path())
-        self.plan = Plan(load(Path(), chosen | ({"scale": scale} if scale else {})))
+        self.plan = plan_of_checkout(scale)
         self.scale, self.table, self.say = self.plan.config.scale, table, say
         refuse_incomplete(self.plan, [f"tables/{table}.csv"] if table else [])
         if table and table not in self.plan.lookup.tables:
