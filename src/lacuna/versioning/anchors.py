@@ -13,7 +13,6 @@ from lacuna.files.artefacts import find_files
 
 ENDING = ".dvc"
 LONGEST = 100_000  # bytes of a .dvc file; DVC writes about a hundred
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MEND = "make it again and track it, or `git checkout` and `dvc checkout` what git holds"
 
 
@@ -85,7 +84,7 @@ def _bytes(path: Path) -> bytes:
 def _md5_in(text: bytes) -> str:
     """The md5 that a ``.dvc`` file holds; empty where it is not of one file."""
     try:
-        [out] = yaml.load(text.decode(), Loader=LOADER)["outs"]
+        [out] = yaml.safe_load(text.decode())["outs"]
         return str(out["md5"]) if out.get("hash", "md5") == "md5" else ""
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, yaml.YAMLError):
         return ""
