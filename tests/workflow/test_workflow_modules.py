@@ -62,8 +62,11 @@ INFRASTRUCTURE = CONFIGURATION | {
     "files/tensorfile",
     "foreign/answers",
     "foreign/calls",
+    "foreign/metrics",
     "foreign/parts",
+    "foreign/plots",
     "foreign/states",
+    "foreign/words",
 }  # decide no number
 
 

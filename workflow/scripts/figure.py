@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lacuna.files.artefacts import atomic_path
 from lacuna.jobs.job import job
 from lacuna.reporting.drawing import figure
+from lacuna.reporting.drawing.core.own import origin
 from lacuna.reporting.drawing.core.style import save
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 with job(snakemake):
     named = snakemake.input.items()
     files = {name: [value] if isinstance(value, str) else list(value) for name, value in named}
-    drawn = figure(json.loads(snakemake.params.settings), files)
+    settings = json.loads(snakemake.params.settings)
+    drawn, source = figure(settings, files), origin(settings, files)
     for path in (snakemake.output.svg, snakemake.output.png):
         with atomic_path(path) as temporary:
-            save(drawn, str(temporary))
+            save(drawn, str(temporary), source)

@@ -14,9 +14,9 @@ from lacuna.claims.decisions import printed_numbers
 from lacuna.claims.verdicts import identities
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path, read_csv, read_frame, stable_part
-from lacuna.language.codes import Origin
-from lacuna.numbers.metrics import PERCENT, round_digits, samples_of
-from lacuna.numbers.statistics import RESAMPLES, Array, Sample, joint_intervals, replicates
+from lacuna.language.codes import PERCENT, Origin, is_own
+from lacuna.numbers.metrics import Load, round_digits, samples_of
+from lacuna.numbers.statistics import NOTHING, RESAMPLES, Array, Sample, Stated, joint_intervals, replicates
 
 CELL_STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"
@@ -39,7 +39,8 @@ def compare_runs(ours: Iterable[str], where: str, scale: str) -> dict[str, Any]:
 
     A cell moved if the interval of its difference, joint with those of all cells compared, does not hold 0. The
     difference is paired by image where both runs' outcomes exist and are of the same test images. Else it is that of
-    two shares over n images each. Raises `LacunaError` where the baseline has no cells.
+    two shares over n images each. A metric of the user's own is not asked again: its interval is that of its cell.
+    Raises `LacunaError` where the baseline has no cells.
     """
     here, there = _read(ours), _read(_files(Path(where), scale))
     keys = list(dict.fromkeys([*here, *there]))
@@ -101,8 +102,16 @@ def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
     if not here or not files:
         return (), ""
     tested = {digest for file in files.values() for name, digest in _inputs(file) if name.endswith(TEST)}
-    found = samples_of([recorded["settings"]], lambda folder, origin: read_frame(files[folder, *origin]))
+    found = _counted(recorded["settings"], lambda folder, origin: read_frame(files[folder, *origin]))
     return found, ", ".join(sorted(tested))
+
+
+def _counted(settings: Mapping[str, Any], load: Load) -> list[Sequence[Sample]]:
+    """What each cell counts; nothing where that is known to a function of the user's own only, which no audit runs."""
+    places = [i for i, cell in enumerate(settings["cells"]) if not is_own(cell["metric"])]
+    kept = {**settings, "cells": [settings["cells"][i] for i in places]}
+    found = dict(zip(places, samples_of([kept], load), strict=True))
+    return [found.get(i, ()) for i in range(len(settings["cells"]))]
 
 
 def _inputs(path: str) -> Iterable[tuple[str, str]]:
@@ -167,13 +176,27 @@ def _together(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
 
 
 def _apart(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
-    """Replicates of differences of shares over n images each, as if no image were shared; NaN for other units."""
-    draws = []
-    for side in (0, 1):
-        lines = pd.DataFrame([pair[side].line for pair in sides], columns=["value", "unit", "n"])
-        counted = [
-            int(n) if n > 0 and 0 <= value <= 100 else None for n, value in zip(lines["n"], lines["value"], strict=True)
-        ]
-        draws.append(printed_numbers(lines, counted, seed=side).draws)
+    """Replicates of differences as if no image were shared: of shares over n images each, and of what is stated.
+
+    NaN for other units, and for a number of the user's own metric that has no interval.
+    """
+    draws = [_alone([pair[side].line for pair in sides], side) for side in (0, 1)]
     difference: Array = draws[0] - draws[1]
     return difference
+
+
+def _alone(lines: Sequence[Mapping[str, Any]], side: int) -> Array:
+    """Replicates of the numbers of one run, from their lines alone."""
+    frame = pd.DataFrame(lines, columns=["value", "unit", "n", "metric", "ci_low", "ci_high"])
+    own = [is_own(str(metric)) for metric in frame["metric"]]
+    shares = [
+        not stated and n > 0 and 0 <= value <= 100
+        for stated, n, value in zip(own, frame["n"], frame["value"], strict=True)
+    ]
+    counted = [int(n) if share else None for n, share in zip(frame["n"], shares, strict=True)]
+    draws = printed_numbers(frame, counted, seed=side).draws
+    for i in np.flatnonzero(own):
+        value, low, high = (float(frame[name].iloc[i]) for name in ("value", "ci_low", "ci_high"))
+        stated = Stated(*NOTHING, value=value, low=low, high=high, key=2 * int(i) + side)
+        draws[i] = replicates([[stated]])[0]
+    return draws

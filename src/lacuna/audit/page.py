@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lacuna.audit.gather import VERDICTS, summary_line
 from lacuna.jobs.progress import clock
-from lacuna.numbers.metrics import PERCENT
+from lacuna.language.codes import PERCENT
 from lacuna.reporting.tables.render import UNIT_WORDS, format_number
 from lacuna.trace import shorten_settings
 

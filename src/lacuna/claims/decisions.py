@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from lacuna.claims.relations import Claim, Comparison
-from lacuna.numbers.metrics import PERCENT, round_digits
+from lacuna.language.codes import PERCENT
+from lacuna.numbers.metrics import round_digits
 from lacuna.numbers.statistics import (
     RESAMPLES,
     Array,

@@ -10,7 +10,7 @@ from lacuna.config.parts import OWN_NAME, Models, Paper, check_source
 from lacuna.errors import LacunaError
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.models import ENSEMBLE
-from lacuna.reporting.plots import plots
+from lacuna.reporting.plots import plot_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def check_figures(paper: Paper, models: Models) -> None:
 
 
 def _check_figure(entry: Entry) -> None:
-    plot = plots()[entry.body["plot"]]
+    plot = plot_of(entry.body)
     for key in plot.keys.values():
         key.check(entry)
     if numbers := entry.content["tables"].get(entry.key.removeprefix("figures.")):

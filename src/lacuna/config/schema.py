@@ -20,6 +20,7 @@ from lacuna.language.methods import Signature
 from lacuna.language.models import ARCHITECTURES
 from lacuna.language.roles import ROLES
 from lacuna.reporting.plots import plots
+from lacuna.reporting.plots.core.own import OWN_PLOT
 from lacuna.reporting.plots.core.plot import Plot
 
 
@@ -47,6 +48,7 @@ _Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer).redefine("number", _number),
 )
 
+REFERENCE = "[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"  # module:name of something of the user's own
 CLOSE = 0.61  # of two keys that are suggested for each other; table and title are less
 
 
@@ -60,17 +62,21 @@ def whole_schema(name: str, text: str) -> Any:
 
 def _with_plots(figure: dict[str, Any]) -> dict[str, Any]:
     """The schema of a figure, which has its own keys and all those of its plot, and no others."""
-    own = figure["properties"] | {"plot": {"enum": [*plots()]}}
-    every = {key: True for plot in plots().values() for key in plot.keys} | own
+    names = {"type": "string", "pattern": f"^({'|'.join(plots())}|{REFERENCE})$"}
+    named = names | {"description": f"{', '.join(plots())}, or module:function of your own"}
+    own = figure["properties"] | {"plot": named}
+    keys = [key for plot in (*plots().values(), OWN_PLOT) for key in (*plot.keys, *plot.optional)]
+    every = dict.fromkeys(keys, True) | own
     mistyped = {"if": {"required": ["plot"]}, "else": {"additionalProperties": False, "properties": every}}
-    by_plot = [_of_plot(name, plot, [*own]) for name, plot in plots().items()]
+    by_plot = [_of_plot({"const": name}, plot, [*own]) for name, plot in plots().items()]
+    by_plot.append(_of_plot({"pattern": f"^{REFERENCE}$"}, OWN_PLOT, [*own]))
     return {**figure, "properties": every, "allOf": [mistyped, *by_plot]}
 
 
-def _of_plot(name: str, plot: Plot, own: list[str]) -> dict[str, Any]:
-    keys = {key: one.schema for key, one in plot.keys.items()}
-    takes = {"additionalProperties": False, "required": [*keys], "properties": dict.fromkeys(own, True) | keys}
-    return {"if": {"properties": {"plot": {"const": name}}, "required": ["plot"]}, "then": takes}
+def _of_plot(name: dict[str, str], plot: Plot, own: list[str]) -> dict[str, Any]:
+    keys = {key: one.schema for key, one in {**plot.keys, **plot.optional}.items()}
+    takes = {"additionalProperties": False, "required": [*plot.keys], "properties": dict.fromkeys(own, True) | keys}
+    return {"if": {"properties": {"plot": name}, "required": ["plot"]}, "then": takes}
 
 
 @cache
@@ -92,8 +98,7 @@ def complete(node: Any) -> Any:
 
 
 def _methods() -> dict[str, Any]:
-    own = "[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"
-    names = {"type": "string", "pattern": f"^({'|'.join(METHODS)}|{own})$"}
+    names = {"type": "string", "pattern": f"^({'|'.join(METHODS)}|{REFERENCE})$"}
     return {"method": names | {"description": f"{', '.join(METHODS)}, or module:name of your own"}}
 
 

@@ -10,8 +10,18 @@ from lacuna.config.parts import Paper
 from lacuna.config.shared import OF_ATTACKS, Line, lines
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
-from lacuna.language.codes import GRADIENT_METRICS, arch_code, network_of
-from lacuna.language.exhibits import BOUNDED, BOUNDED_METRICS, CHECKED_METRICS, CHECKS, CLEAN_METRICS, Exhibits, joined
+from lacuna.language.codes import GRADIENT_METRICS, arch_code, is_own, network_of
+from lacuna.language.exhibits import (
+    BOUNDED,
+    BOUNDED_METRICS,
+    CHECKED_METRICS,
+    CHECKS,
+    CLEAN_METRICS,
+    OF_OWN_METRICS,
+    Exhibits,
+    is_clean,
+    joined,
+)
 from lacuna.language.models import SELF
 
 NEEDED = {"certified_accuracy": ["radius"]} | {bounded: ["radius", "reference"] for bounded in BOUNDED_METRICS}
@@ -49,9 +59,18 @@ def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
             _check_cell(exhibits, _Place(paper.file, key, row, column), rows)
             if joined(row.body, column.body)["metric"] in GRADIENT_METRICS:
                 check_foreground(paper, key, table["dataset"])
+    _refuse_own_beside_checks(paper, key, exhibits, table)
     suites = {part["suite"] for part in (*rows, *table["columns"]) if "suite" in part}
     for attack in sorted({attack for suite in suites for attack in content["suites"][suite]["attacks"]}):
         check_set(paper, attack, table["dataset"])
+
+
+def _refuse_own_beside_checks(paper: Paper, key: str, exhibits: Exhibits, table: Mapping[str, Any]) -> None:
+    """A table that is checked for masked gradients shows accuracies, and its text says so of every cell."""
+    own = [cell.metric for cell in exhibits.cells(table) if is_own(cell.metric)]
+    if own and exhibits.checks(table):
+        allowed = f"allowed: {own[0]} in a table without ball and larger"
+        raise LacunaError(f"{paper.file}, key {key}: its cells are accuracies that are checked; {allowed}")
 
 
 def _refuse_missing(paper: Paper, table: str, line: Line, kind: str) -> None:
@@ -97,7 +116,8 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
             raise LacunaError(
                 f"{place.file}: key {place.key('defense')} is not known; metric {part['metric']} takes none"
             )
-    if part["metric"] in CLEAN_METRICS:
+    _check_own(place, part)
+    if is_clean(part):
         return _check_clean(place)
     for name in ("suite", "source"):
         if name not in part:
@@ -110,6 +130,16 @@ def _check_cell(exhibits: Exhibits, place: _Place, rows: Sequence[Mapping[str, s
     if part["metric"] == "conditional_accuracy":
         _check_pair(place, rows)
     return None
+
+
+def _check_own(place: _Place, part: Mapping[str, Any]) -> None:
+    """Arguments and a unit are for metrics of the user's own; of clean images is such a metric without suite alone."""
+    metric, own = part["metric"], is_own(part["metric"])
+    if extra := [name for name in OF_OWN_METRICS if name in part and not own]:
+        raise LacunaError(f"{place.file}: key {place.key(extra[0])} is not known; metric {metric} takes none")
+    if own and is_clean(part) and (under := [name for name in OF_ATTACKS if name in part]):
+        needs = f"metric {metric} needs suite and source with {under[0]}, or none of them for clean images"
+        raise LacunaError(f"{place.file}: key {place.key('suite')} is missing; {needs}")
 
 
 def _check_clean(place: _Place) -> None:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from lacuna.errors import LacunaError
+from lacuna.foreign.words import named
 
 
 def require_tensor(who: str, made: object, shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -14,7 +15,7 @@ def require_tensor(who: str, made: object, shape: tuple[int, ...], like: Tensor)
     """
     wanted = f"allowed: a tensor {shape} of type {_plain(like.dtype)}"
     if not isinstance(made, Tensor):
-        raise LacunaError(f"{who} gave {_named(made)} for {len(like)} images; {wanted}")
+        raise LacunaError(f"{who} gave {named(made)} for {len(like)} images; {wanted}")
     if tuple(made.shape) != shape:
         raise LacunaError(f"{who} gave {tuple(made.shape)} for images {tuple(like.shape)}; {wanted}")
     if made.dtype != like.dtype or made.layout != torch.strided:
@@ -39,15 +40,6 @@ def require_pixels(who: str, made: object, like: Tensor, slack: float = 0) -> Te
     if low < -slack or high > 1 + slack:
         raise LacunaError(f"{who} gave pixels in [{low:.3g}, {high:.3g}]; allowed: [0, 1]")
     return pixels
-
-
-def _named(made: object) -> str:
-    """What something is, in words: ``a tuple of 2``, ``an array of numpy``."""
-    if isinstance(made, tuple | list | dict):
-        return f"a {type(made).__name__} of {len(made)}"
-    if type(made).__module__ == "numpy":
-        return "an array of numpy"
-    return f"an object of type {type(made).__name__}"
 
 
 def _plain(name: object) -> str:

@@ -1,11 +1,10 @@
 """Calls code of the user's own: its errors become one sentence, and torch's settings stay as they were."""
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import torch
 
 from lacuna.errors import LacunaError
 from lacuna.jobs.failures import failure_sentence
@@ -29,12 +28,14 @@ def calling(who: str) -> Iterator[None]:
         words = " ".join(str(error).split())[:200]
         raise LacunaError(f"{who} raised {type(error).__name__} {_place(error)}: {words}") from error
     for name, value in _settings().items():
-        if value != before[name]:
+        if value != before.get(name, value):
             raise LacunaError(f"{who} set {name} to {value}; allowed: to leave it as it was, {before[name]}")
 
 
 def _settings() -> dict[str, object]:
-    """Torch's settings that decide numbers, by name."""
+    """Torch's settings that decide numbers, by name; none in a job that has no use for torch."""
+    if (torch := sys.modules.get("torch")) is None:
+        return {}
     return {
         "torch's default type": torch.get_default_dtype(),
         "torch's gradients": torch.is_grad_enabled(),

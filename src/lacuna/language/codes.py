@@ -1,5 +1,6 @@
 """Codes of networks as in the printed tables (data/printed/): target, variant, source."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "t
 GRADIENT_METRICS = ("gradient_in_foreground", "foreground_area", "gradient_roughness", "gradient_sparseness")
 EVALUATE, MEASURE, GRADIENT = "evaluate", "measure", "gradient"  # stages whose lines cells count
 LOSS = "loss"  # what gradients are of
+PERCENT, SCORE = "percent", "score"  # units: of shares of images, of numbers without one
 
 Ensembles = Mapping[str, Sequence[str]]  # name of an ensemble -> models
 
@@ -60,6 +62,18 @@ def source_code(source: str, ensembles: Ensembles | None = None) -> str:
         return source.replace("-", "_")
     spec = parse_model(source)
     return arch_code(spec.arch) if not spec.keep else f"{spec.variant}_{spec.keep_prob}"
+
+
+def is_own(metric: str) -> bool:
+    """Whether a metric, or a plot, is a function of the user's own: ``module:name``."""
+    return ":" in metric
+
+
+def metric_code(cell: Mapping[str, Any]) -> str:
+    """Code of a cell's metric: its name, and after one of the user's own its arguments, ``mine:kept(least=0.5)``."""
+    arguments = cell.get("arguments") or {}
+    said = ", ".join(f"{name}={json.dumps(value)}" for name, value in sorted(arguments.items()))
+    return f"{cell['metric']}({said})" if said else str(cell["metric"])
 
 
 class Origin(NamedTuple):

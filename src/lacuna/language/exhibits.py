@@ -1,7 +1,7 @@
 """From a table's YAML to its cells: which network, under which attack on which source. No torch here."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -9,9 +9,12 @@ from lacuna.language.attacks import MEASURES, attack_code, method_of
 from lacuna.language.codes import (
     GRADIENT_METRICS,
     NO_SOURCE,
+    SCORE,
     Ensembles,
     Origin,
     arch_code,
+    is_own,
+    metric_code,
     network_of,
     origin_of,
     source_code,
@@ -25,6 +28,7 @@ CLEAN_SUITE = "clean"
 CLEAN_METRICS = ("test_accuracy", "certified_accuracy", *GRADIENT_METRICS)
 # Of what an attack finds within an l2 radius: on its float image, as the source sees it, or on the 8-bit image.
 BOUNDED, BOUNDED_METRICS = "bounded_accuracy", ("bounded_accuracy", "bounded_accuracy_8bit")
+OF_OWN_METRICS = ("arguments", "unit")  # keys of lines whose metric is the user's own
 CHECKS, CHECKED_METRICS = ("ball", "larger"), ("adversarial_accuracy", *BOUNDED_METRICS)  # lacuna.numbers.flags
 
 
@@ -36,7 +40,7 @@ class Cell:
     is ``none`` and ``source`` empty for clean images. ``pair`` is both targets of a pair, for accuracies over the
     images that both get right. ``measured`` is the attack whose images a measure is of, which no target looks at;
     ``radius`` is the l2 radius of a certified or bounded accuracy, pixels in [0, 1]; a bounded accuracy's is stated
-    for an image of ``reference`` values.
+    for an image of ``reference`` values. ``arguments`` and ``unit`` are those of a metric of the user's own.
     """
 
     row: str
@@ -51,6 +55,8 @@ class Cell:
     measured: str = ""
     radius: float = 0
     reference: int = 0
+    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    unit: str = ""
 
     @property
     def origin(self) -> Origin:
@@ -61,6 +67,12 @@ class Cell:
     def target(self) -> str:
         """Name of what is evaluated: the network, and the defense before it if there is one."""
         return f"{self.model}--{self.defense}" if self.defense else self.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The cell as the settings of the rule cells have it; what only metrics of the user's own have, only there."""
+        said = {**vars(self), "target": self.target}
+        return {key: value for key, value in said.items() if value or key not in OF_OWN_METRICS}
 
 
 def network_codes(model: str, source: str, ensembles: Ensembles) -> dict[str, str]:
@@ -75,13 +87,24 @@ def cell_codes(cell: Cell, ensembles: Ensembles) -> dict[str, str]:
     codes = network_codes(cell.model, cell.source, ensembles)
     variant = "+".join(filter(None, [codes["variant"], cell.defense]))
     source = SELF if cell.source == cell.model else source_code(cell.source, ensembles)
-    return {**codes, "variant": variant, "source": source, "attack": _attack_code(cell), "metric": cell.metric}
+    return {
+        **codes,
+        "variant": variant,
+        "source": source,
+        "attack": _attack_code(cell),
+        "metric": metric_code(vars(cell)),
+    }
 
 
 def _attack_code(cell: Cell) -> str:
     if cell.metric == "certified_accuracy":
         return f"certified_r{cell.radius:g}"
     return f"{cell.attack}_r{cell.radius:g}" if cell.metric in BOUNDED_METRICS else cell.attack
+
+
+def is_clean(part: Body) -> bool:
+    """Whether a cell is of clean images, by its metric; one of the user's own is where no suite is stated."""
+    return part["metric"] in CLEAN_METRICS or (is_own(part["metric"]) and "suite" not in part)
 
 
 def joined(row: Body, column: Body) -> dict[str, Any]:
@@ -119,7 +142,7 @@ class Exhibits:
 
     def _checks(self, row: Body, column: Body) -> dict[str, str]:
         part = joined(row, column)
-        if part["metric"] in CLEAN_METRICS or not set(CHECKS) & part.keys():
+        if is_clean(part) or not set(CHECKS) & part.keys():
             return {}
         suite = part["suite"]
         attack = self.parts["attacks"][self.codes(suite)[self.code(suite, part.get("attack"))]]
@@ -130,6 +153,8 @@ class Exhibits:
         part = joined(row, column)
         metric, model, defense = part["metric"], part["model"], part.get("defense", "")
         cell = Cell(row["row"], column["column"], metric, model, *self._attacked(body, part), defense)
+        if is_own(metric):
+            return replace(cell, arguments=part.get("arguments", {}), unit=part.get("unit", SCORE))
         if metric == "certified_accuracy":
             return replace(cell, radius=float(part["radius"]))
         if metric in BOUNDED_METRICS:
@@ -140,7 +165,7 @@ class Exhibits:
 
     def _attacked(self, body: Body, part: Mapping[str, str]) -> tuple[str, str, str]:
         """Suite, attack's code and source; clean images are part of every suite, so the table's first serves."""
-        if part["metric"] in CLEAN_METRICS:
+        if is_clean(part):
             suites = [c["suite"] for c in (*body["columns"], *body["rows"]) if "suite" in c]
             return part.get("suite") or next(iter(suites), CLEAN_SUITE), "none", ""
         source = part["model"] if part["source"] == SELF else part["source"]

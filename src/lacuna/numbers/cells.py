@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.weightstats import DescrStatsW
 
-from lacuna.language.codes import Ensembles, Origin, arch_code, network_of, origin_of, source_code, variant_code
+from lacuna.language.codes import (
+    PERCENT,
+    Ensembles,
+    Origin,
+    arch_code,
+    metric_code,
+    network_of,
+    origin_of,
+    source_code,
+    variant_code,
+)
 from lacuna.language.doubts import join_texts
 from lacuna.language.exhibits import BOUNDED_METRICS, CLEAN_METRICS
 from lacuna.numbers.flags import (
@@ -20,7 +30,6 @@ from lacuna.numbers.flags import (
     images_right_on_all_rows,
 )
 from lacuna.numbers.metrics import (
-    PERCENT,
     CellSettings,
     Outcomes,
     SeedOrigin,
@@ -200,7 +209,7 @@ def _over_images(samples: Sequence[Sequence[Sample]], values: Array, units: pd.S
     draws = replicates([[sample] for cell in samples for sample in cell])
     means = draws.reshape(len(samples), seeds, -1).mean(axis=1) * np.where(units == PERCENT, 100, 1)[:, None]
     low, high = np.quantile(means, [0.025, 0.975], axis=1)
-    return np.fmin(low, values), np.fmax(high, values)  # as Jeffreys' interval is extended to a share of 0 or 1
+    return np.minimum(low, values), np.maximum(high, values)  # as Jeffreys' interval is extended to a share of 0 or 1
 
 
 def _rounded(values: Array, units: pd.Series) -> list[float]:
@@ -221,8 +230,8 @@ def cell_identity(cell: CellSettings, ensembles: Ensembles) -> dict[str, Any]:
         "variant": "+".join(filter(None, [variant_code(model, source, ensembles), cell["defense"]])),
         "source": "self" if source == model else source_code(source, ensembles),
         "attack": _attack_code(cell),
-        "metric": cell["metric"],
-        "unit": unit_of(cell["metric"]),
+        "metric": metric_code(cell),
+        "unit": cell.get("unit") or unit_of(cell["metric"]),
     }
 
 

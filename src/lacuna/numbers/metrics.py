@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from lacuna.files.contents import read_measures, read_outcomes
 from lacuna.files.named import named_inputs
+from lacuna.foreign.metrics import ask_metric
 from lacuna.language.attacks import MEASURES, UNROUNDED
-from lacuna.language.codes import GRADIENT_METRICS, Origin, origin_of
-from lacuna.numbers.statistics import Array, Sample, mean_interval, median_interval, wilson
+from lacuna.language.codes import GRADIENT_METRICS, PERCENT, SCORE, Origin, is_own, metric_code, origin_of
+from lacuna.numbers.statistics import NOTHING, Array, Sample, Stated, mean_interval, median_interval, wilson
 
 CellSettings = Mapping[str, Any]
 Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed
 SeedOrigin = tuple[str, Origin]  # an origin in the folder of a training seed
 Load = Callable[[str, Origin], pd.DataFrame]  # folder of a training seed, origin -> lines
-PERCENT, DISTANCE = "percent", "median_squared_l2_per_pixel"
+DISTANCE = "median_squared_l2_per_pixel"
 RATIOS = ("png_ratio", "jpeg_ratio", "sheet_png_ratio", "sheet_jpeg_ratio")
 UNITS = {"boundary_score": DISTANCE, "psnr": "decibel", "png_bytes": "bytes", "jpeg_bytes": "bytes"}
 UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATIOS, "of clean")
@@ -24,7 +26,7 @@ UNITS |= {"colours": "colours", "colours_clean": "colours"} | dict.fromkeys(RATI
 
 def unit_of(metric: str) -> str:
     """Unit of a metric's numbers: percent for shares of images, ``score`` for measures without a unit."""
-    return UNITS.get(metric, "score" if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
+    return UNITS.get(metric, SCORE if metric in (*MEASURES, *GRADIENT_METRICS) else PERCENT)
 
 
 def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> dict[SeedOrigin, str]:
@@ -53,9 +55,12 @@ def sample(cell: CellSettings, outcomes: Outcomes) -> Sample:
     """The images that the cell's metric counts. Invalid examples are never counted.
 
     The metrics are those of `METRICS`, the measures of `lacuna.language.attacks.MEASURES`, and the measures of
-    gradients. The metric conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``. Raises KeyError
-    for any other metric.
+    gradients. The metric conditional_accuracy needs the outcomes of both targets in ``cell["pair"]``. One of the user's
+    own, ``module:name``, states its number (`Stated`), and raises `LacunaError` where it cannot. Raises KeyError for
+    any other metric.
     """
+    if is_own(cell["metric"]):
+        return _own(cell, lines_of(cell, outcomes))
     count = _measure if origin_of(cell).measures else METRICS[cell["metric"]]
     return count(lines_of(cell, outcomes), cell, outcomes)
 
@@ -184,6 +189,18 @@ def _measure(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sam
     return Sample(kept["image"].to_numpy(), kept[cell["metric"]].to_numpy(dtype=float))
 
 
+def _own(cell: CellSettings, lines: pd.DataFrame) -> Stated:
+    """What a function of the user's own says of the cell's lines."""
+    place, arguments = f"[{cell['row']} | {cell['column']}]", cell.get("arguments", {})
+    answer = ask_metric(cell["metric"], place, lines, arguments, cell["unit"])
+    percent = cell["unit"] == PERCENT
+    stated = (answer.value, answer.low, answer.high)
+    value, low, high = (np.nan if one is None else one / (100 if percent else 1) for one in stated)
+    said = [str(cell[key]) for key in ("row", "column", "target", "attack", "source")]
+    key = crc32("\n".join([*said, metric_code(cell)]).encode())
+    return Stated(*NOTHING, value=value, n=answer.n, low=low, high=high, percent=percent, key=key)
+
+
 METRICS: dict[str, Callable[[pd.DataFrame, CellSettings, Outcomes], Sample]] = {
     "defense_rate": _defense_rate,
     "test_accuracy": _test_accuracy,
@@ -229,7 +246,11 @@ def summarise(counted: Sample) -> dict[str, Any]:
 
     Shares are percent with four decimals and a Wilson interval. Means and medians have six digits. The interval of a
     mean is a bootstrap interval; that of a median lies between two order statistics. Both are empty below six images.
+    What code of the user's own states stays as it is, rounded.
     """
+    if isinstance(counted, Stated):
+        value, low, high = (_in_unit(one, counted.percent) for one in (counted.value, counted.low, counted.high))
+        return {"value": value, "n": counted.n, "ci_low": low, "ci_high": high}
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
@@ -239,6 +260,12 @@ def summarise(counted: Sample) -> dict[str, Any]:
         return {"value": round_digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
     low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
     return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
+
+
+def _in_unit(number: float, percent: bool) -> float | None:
+    if np.isnan(number):
+        return None
+    return round(100 * number, 4) if percent else round_digits(number)
 
 
 def round_digits(value: float) -> float:

@@ -41,6 +41,29 @@ class Sample:
         return float(np.median(self.values) if self.median else np.mean(self.values))
 
 
+NOTHING = np.zeros(0, dtype=int), np.zeros(0)  # images and values of a number whose images nobody knows
+
+
+@dataclass(frozen=True)
+class Stated(Sample):
+    """A number that code of the user's own states, with its interval. What it counts nobody knows.
+
+    ``value``, ``low`` and ``high`` are NaN where there is none, and in [0, 1] where it is a ``percent``; ``n`` is how
+    many images it counts. ``key`` is a number of its cell: see `_stated`.
+    """
+
+    value: float = float("nan")
+    n: int = 0
+    low: float = float("nan")
+    high: float = float("nan")
+    percent: bool = False
+    key: int = 0
+
+    def estimate(self) -> float:
+        """The value as it was stated."""
+        return self.value
+
+
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """95 % Wilson interval of a proportion, in [0, 1]; raises ValueError for n < 1."""
     if n < 1:
@@ -123,7 +146,8 @@ def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int 
     imagined images of its own, one right and one wrong, with Gamma(1/2) weights; its replicates then follow
     Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. The metric of
     several seeds is their mean, shifted in each resample by resampling the seeds (`_seed_shifts`), the same for all
-    cells. NaN where a sample is empty.
+    cells. NaN where a sample is empty. A number that is `Stated` has replicates of its interval instead, which are
+    paired with no other cell's.
     """
     seeds = len(cells[0])
     if any(len(samples) != seeds for samples in cells):
@@ -133,9 +157,29 @@ def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int 
     shares = [i for i, sample in enumerate(columns) if sample.share]
     parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
     for i in set(range(len(columns))) - set(shares):
-        parts[i] = (_medians if columns[i].median else _means)(columns[i], seed, resamples)
+        parts[i] = _replicates(columns[i], seed, resamples)
     by_seed = parts.reshape(len(cells), seeds, resamples)
     return by_seed.mean(axis=1) + by_seed.mean(axis=2) @ _seed_shifts(seeds, seed, resamples)
+
+
+def _replicates(sample: Sample, seed: int, resamples: int) -> Array:
+    """Replicates (resamples,) of what is no share."""
+    if isinstance(sample, Stated):
+        return _stated(sample, seed, resamples)
+    return (_medians if sample.median else _means)(sample, seed, resamples)
+
+
+def _stated(sample: Stated, seed: int, resamples: int) -> Array:
+    """Two halves of normal distributions (resamples,), whose 95 % ends are the interval's; NaN without an interval.
+
+    Its training seeds, which share the cell's key, move together, since images are hard for all of them alike; cells
+    move apart. Both is the widest that an interval, and a difference, can be. The quantiles are exact, not drawn.
+    """
+    places = np.random.default_rng([seed, 4, sample.key]).permutation(resamples) + 0.5
+    deviations = norm.ppf(places / resamples) / norm.ppf(1 - LEVEL / 2)
+    widths = np.where(deviations < 0, sample.value - sample.low, sample.high - sample.value)
+    moved: Array = sample.value + widths * deviations
+    return moved
 
 
 def _weights(block: int, seed: int, resamples: int) -> Array:

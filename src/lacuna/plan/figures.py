@@ -7,18 +7,18 @@ from typing import Any
 from lacuna.data.classes import class_names
 from lacuna.language.attacks import attack_code
 from lacuna.plan.stage import Known
-from lacuna.reporting.plots import plots, roles_of
+from lacuna.reporting.plots import plot_of, roles_of
 from lacuna.reporting.plots.core.plot import Body, Files, Settings
 
 
 def files_of(known: Known, body: Body, dataset: str) -> Files:
     """A figure's input files by name, as its plot declares them."""
-    return plots()[body["plot"]].files(FigurePlan(known, body, dataset))
+    return plot_of(body).files(FigurePlan(known, body, dataset))
 
 
 def settings_of(known: Known, body: Body, dataset: str) -> Settings:
     """The settings of a figure's plot: its own entry, and what its inputs do not tell."""
-    return plots()[body["plot"]].settings(FigurePlan(known, body, dataset))
+    return plot_of(body).settings(FigurePlan(known, body, dataset))
 
 
 @dataclass(frozen=True)

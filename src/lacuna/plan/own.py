@@ -9,9 +9,9 @@ from pkgutil import get_importer
 
 
 def own_code(*references: str) -> list[str]:
-    """Source files of the ``module:name`` references, without those of installed packages."""
+    """Source files of the ``module:name`` references, each once, without those of installed packages."""
     files = (_file(reference) for reference in references if ":" in reference)
-    return [file for file in files if file]
+    return [*dict.fromkeys(file for file in files if file)]
 
 
 @cache

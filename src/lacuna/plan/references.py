@@ -8,16 +8,18 @@ import ast
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 from lacuna.config.defenses import PREFIX
 from lacuna.config.load import Config
 from lacuna.errors import LacunaError
+from lacuna.language.codes import is_own
 from lacuna.plan.own import find_modules, places_in
 
 KINDS = {"networks": "factory", "attacks": "method", "defenses": "function"}  # parts of papers, and keys that name code
@@ -42,6 +44,7 @@ def refuse_missing_code(config: Config) -> None:
 def _references(config: Config) -> Iterator[tuple[str, str]]:
     """Each reference to code of the user's own, with its file and key. Ready-made defenses are checked elsewhere."""
     for paper, content in config.papers.items():
+        yield from ((f"{config.sources[paper].file}, key {key}", name) for key, name in _in_exhibits(content))
         for kind, key in KINDS.items():
             for name, body in content.get(kind, {}).items():
                 reference = body.get(key, "")
@@ -49,6 +52,17 @@ def _references(config: Config) -> Iterator[tuple[str, str]]:
                     scaled = key in config.settings.get(kind, {}).get(name, {})
                     file = f"config/scales/{config.scale}.yaml" if scaled else config.sources[paper].file
                     yield f"{file}, key {kind}.{name}.{key}", reference
+
+
+def _in_exhibits(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The metrics and plots of the user's own, with their keys. A column or a row is shown by its name."""
+    for table, body in content["tables"].items():
+        named = [(f"{kind}s, '{line[kind]}', metric", line) for kind in ("column", "row") for line in body[f"{kind}s"]]
+        own = [(place, line["metric"]) for place, line in named if is_own(line.get("metric", ""))]
+        yield from ((f"tables.{table}.{place}", metric) for place, metric in own)
+    for figure, body in content["figures"].items():
+        if is_own(body["plot"]):
+            yield f"figures.{figure}.plot", body["plot"]
 
 
 def _problem(module: str, name: str) -> str | None:

@@ -5,6 +5,7 @@ from typing import Any
 from lacuna.language.codes import GRADIENT, MEASURE, Origin
 from lacuna.language.models import ENSEMBLE
 from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
+from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -65,5 +66,9 @@ class Cells(Stage):
             **({"checks": checks} if (checks := exhibits.checks(body)) else {}),
             "ensembles": {name: exhibits.members(name) for name in named},
             "outcomes": self._outcomes(exhibit),
-            "cells": [vars(cell) | {"target": cell.target} for cell in cells],
+            "cells": [cell.settings for cell in cells],
         }
+
+    def own_code(self, dataset: str, exhibit: str) -> list[str]:
+        """The functions of metrics of the user's own."""
+        return own_code(*(cell.metric for cell in self.lookup.cells(exhibit)))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
+from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage
 from lacuna.plan.stages.cells import Cells
 
@@ -47,3 +48,8 @@ class Claims(Stage):
         """The cells of every table, which outcomes each file holds, and codes by the names that claims may use."""
         title, tables = self.lookup.config.papers[paper]["title"], list(self._tables(paper).values())
         return {"title": title, "tables": tables, "names": self.lookup.claim_names(paper)}
+
+    def own_code(self, dataset: str, paper: str) -> list[str]:
+        """The functions of metrics of the user's own, in any of the paper's tables."""
+        tables = self.lookup.tables_of(paper)
+        return own_code(*(cell.metric for table in tables for cell in self.lookup.cells(table)))

@@ -4,8 +4,9 @@ from typing import Any
 
 from lacuna.plan.figures import files_of, settings_of
 from lacuna.plan.modules import ATTACK_NAMES, NETWORKS, SALIENCY
+from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
-from lacuna.reporting.plots import plots
+from lacuna.reporting.plots import plot_of
 
 
 class Figure(Stage):
@@ -29,6 +30,7 @@ class Figure(Stage):
         "evaluation/quality",
         "evaluation/smoothing",
         "files/states",
+        "language/codes",
         "numerics/images",
         "purify",
         "reporting/drawing",
@@ -47,7 +49,11 @@ class Figure(Stage):
         settings = self.settings(dataset, exhibit)
         built = [settings.get("network"), *settings.get("networks", [])]  # some plots only name them
         architectures = self.networks.architectures(*(one["model"] for one in built if isinstance(one, dict)))
-        return [self.name, *map(architecture_part, architectures), *map(method_part, plots()[body["plot"]].methods)]
+        return [self.name, *map(architecture_part, architectures), *map(method_part, plot_of(body).methods)]
+
+    def own_code(self, dataset: str, exhibit: str) -> list[str]:
+        """The function that draws it, where that is the user's."""
+        return own_code(self.lookup.figures[exhibit][1]["plot"])
 
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Which plot, its title, and what the files do not tell."""

@@ -1,11 +1,14 @@
 """From files to figures, a module per plot of `lacuna.reporting.plots` and of its name; core is what several share.
 
 A module has ``draw(settings, files)``, which takes what the plot declares, and the drawing itself, which reads no file.
+What a function of the user's own draws goes through `lacuna.reporting.drawing.core.own`.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from lacuna.language.codes import is_own
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +21,7 @@ def figure(settings: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> "
     need ``scale``, ``dataset`` and ``paper_dataset``, which their note states. All may have
     ``notes``, sentences for it. The same files give the same bytes.
     """
-    module = import_module(f"lacuna.reporting.drawing.{settings['plot']}")
+    own = "core.own" if is_own(settings["plot"]) else settings["plot"]
+    module = import_module(f"lacuna.reporting.drawing.{own}")
     drawn: Figure = module.draw(settings, files)
     return drawn

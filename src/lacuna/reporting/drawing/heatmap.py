@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lacuna.language.codes import PERCENT, is_own
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.style import lay_out, page, styled
 from lacuna.reporting.tables.marks import cell_marks, flag_letters
@@ -24,7 +25,7 @@ def draw(settings: Settings, files: Files) -> Figure:
 
 @styled
 def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: str) -> Figure:
-    """One colour scale for all numbers; clean accuracy stands apart, grey.
+    """One colour scale for all percentages; clean accuracy and numbers of other units stand apart, grey.
 
     ``panels`` maps columns to the panel they stand in, one below the other. Where it is empty the printed table and
     ours stand side by side. Each of a cell's ``flags`` (texts, "; " between them) is a letter, which the note explains;
@@ -34,8 +35,8 @@ def heatmap(cells: pd.DataFrame, panels: Mapping[str, str], title: str, note: st
     flags = flag_letters(cells)
     figure = page(WIDTH, 1.6 + (LINE * len(rows) + HEADS) * max(1, len(set(panels.values()))))
     axes = _in_panels(figure, cells, panels, rows, flags) if panels else _beside_printed(figure, cells, rows, flags)
-    metrics = [metric for metric in dict.fromkeys(cells["metric"]) if metric != "test_accuracy"]
-    label = ", ".join(metric.replace("_", " ") for metric in metrics)
+    metrics = dict.fromkeys(cells.loc[~_apart(cells), "metric"])
+    label = ", ".join(metric if is_own(metric) else metric.replace("_", " ") for metric in metrics)
     figure.colorbar(axes[0].collections[0], ax=axes, label=f"{label} in percent", pad=0.01, aspect=40)
     meanings = "; ".join(f"{letter}: {flag}" for flag, letter in flags.items())
     return lay_out(figure, title, f"Marks: {meanings}.\n{note}" if flags else note)
@@ -77,8 +78,8 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
         )
         for part in ("number", "text")
     )
-    clean = set(cells.loc[cells["metric"] == "test_accuracy", "column"])
-    plain = [name in clean for name in columns]
+    apart = set(cells.loc[_apart(cells), "column"])
+    plain = [name in apart for name in columns]
     first = [i == 0 or rows[i - 1][0] != target for i, (target, _) in enumerate(rows)]
     labels = [row if leads else f"{row}  " for (_, row), leads in zip(rows, first, strict=True)]
     shared = {"annot": written, "fmt": "", "linewidths": 0.5, "yticklabels": labels, "ax": axis, "cbar": False}
@@ -94,6 +95,11 @@ def _panel(axis: Axes, cells: pd.DataFrame, column: str, rows: list[tuple[str, s
     axis.tick_params(length=0)
     axis.set_xticks([i + 0.5 for i in range(len(columns))], columns, rotation=30, ha="right")
     axis.set_yticks([i + 0.5 for i in range(len(rows))], labels, rotation=0)
+
+
+def _apart(cells: pd.DataFrame) -> pd.Series:
+    """Which cells have no place on the scale of colours: clean accuracy, and what is no percentage."""
+    return (cells["metric"] == "test_accuracy") | (cells["unit"] != PERCENT)
 
 
 def _texts(cells: pd.DataFrame, column: str, flags: Mapping[str, str]) -> list[str]:

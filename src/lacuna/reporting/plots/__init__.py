@@ -2,12 +2,15 @@
 
 A module of this folder is a plot by its name: ``PLOT`` declares it (`lacuna.reporting.plots.core.plot.Plot`), and the
 module of the same name in `lacuna.reporting.drawing` draws it. The workflow is planned with these declarations alone.
+Every function of the user's own, ``module:name``, is a plot too (`lacuna.reporting.plots.core.own`).
 """
 
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from lacuna.language.codes import is_own
+from lacuna.reporting.plots.core.own import OWN_PLOT
 from lacuna.reporting.plots.core.plot import Body, Plot
 
 
@@ -18,6 +21,11 @@ def plots() -> dict[str, Plot]:
     return {name: import_module(f"lacuna.reporting.plots.{name}").PLOT for name in names}
 
 
+def plot_of(body: Body) -> Plot:
+    """The plot of a figure's entry, which exists."""
+    return OWN_PLOT if is_own(body["plot"]) else plots()[body["plot"]]
+
+
 def roles_of(body: Body) -> list[str]:
     """The roles of the datasets that a figure without a table is about; its note states the first."""
-    return plots()[body["plot"]].roles(body)
+    return plot_of(body).roles(body)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lacuna.language.codes import PERCENT, is_own
 from lacuna.numbers.metrics import DISTANCE
 from lacuna.numbers.statistics import rank_correlation
 
@@ -31,8 +32,7 @@ class Pattern:
 
 def compare_with_paper(cells: pd.DataFrame) -> Pattern | None:
     """The pattern over all cells under attack that have a printed value; None where there are none."""
-    rated = _attacked(cells)
-    rated = rated[rated["printed"].notna() & rated["value"].notna()]
+    rated = _rated(cells)
     if rated.empty:
         return None
     pairs = [
@@ -56,8 +56,16 @@ def _attacked(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["metric"] != "test_accuracy"]
 
 
+def _rated(cells: pd.DataFrame) -> pd.DataFrame:
+    """Those of them that have a printed value, and a value of ours."""
+    attacked = _attacked(cells)
+    return attacked[attacked["printed"].notna() & attacked["value"].notna()]
+
+
 def plural_metric(metric: str) -> str:
-    """The plural of a metric in words: ``defense rates``, ``bounded accuracies (8 bit)``."""
+    """The plural of a metric in words: ``defense rates``, ``bounded accuracies (8 bit)``, ``numbers of mine:kept``."""
+    if is_own(metric):
+        return f"numbers of {metric}"
     *words, last = metric.removesuffix("_8bit").split("_")
     return " ".join([*words, PLURALS.get(last, last)]) + (" (8 bit)" if metric.endswith("_8bit") else "")
 
@@ -75,8 +83,7 @@ def _pair(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[bool, bool]:
 
 def means_by_variant(cells: pd.DataFrame) -> pd.DataFrame:
     """Mean of our and of the printed numbers, per variant and keep probability, over cells that have both."""
-    rated = _attacked(cells)
-    rated = rated[rated["printed"].notna() & rated["value"].notna()].copy()
+    rated = _rated(cells).copy()
     keep = rated["keep_prob"].map(lambda p: "" if pd.isna(p) or p == "" else f" {p}")
     rated["network"] = rated["variant"] + keep
     return rated.groupby("network", sort=False)[["value", "printed"]].mean()
@@ -87,10 +94,11 @@ def pattern_sentences(cells: pd.DataFrame) -> list[str]:
     pattern = compare_with_paper(cells)
     if pattern is None:
         return ["No cell has a printed value to compare with."]
-    attacked = _attacked(cells)
-    metrics = list(dict.fromkeys(attacked["metric"]))
+    rated = _rated(cells)
+    metrics = list(dict.fromkeys(rated["metric"]))
     kinds = ", ".join(plural_metric(metric) for metric in metrics)
-    form, unit = (".1e", "") if set(attacked["unit"]) == {DISTANCE} else (".1f", " in percent")
+    form = ".1e" if set(rated["unit"]) == {DISTANCE} else ".1f"
+    unit = " in percent" if set(rated["unit"]) == {PERCENT} else ""
     means = "; ".join(
         f"{name} {row.value:{form}} (paper {row.printed:{form}})" for name, row in means_by_variant(cells).iterrows()
     )

@@ -6,7 +6,8 @@ import pandas as pd
 from jinja2 import Environment
 
 from lacuna.files.escapes import for_latex, for_markdown
-from lacuna.numbers.metrics import DISTANCE, PERCENT
+from lacuna.language.codes import PERCENT, is_own
+from lacuna.numbers.metrics import DISTANCE
 from lacuna.reporting.tables import flagged
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
 from lacuna.reporting.tables.meanings import flag_sentences
@@ -155,17 +156,20 @@ def _counts(cells: pd.DataFrame) -> str:
     """A sentence on the numbers of images and trainings, and on what the file of cells has."""
     attacked = cells[cells["metric"] != "test_accuracy"]
     n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural_metric(metric) for metric in attacked["metric"]))
-    counts = f"{kinds.capitalize()} are over {count_range(n)} images each; " if len(n) else ""
+    counts = f"{kinds[:1].upper()}{kinds[1:]} are over {count_range(n)} images each; " if len(n) else ""
     seeds = cells["seeds"].max()
-    wilson = "Wilson " if set(cells["unit"]) == {PERCENT} and not seeds > 1 else ""
+    shares = set(cells["unit"]) == {PERCENT} and not cells["metric"].map(is_own).any()
+    wilson = "Wilson " if shares and not seeds > 1 else ""
     means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
     where = f"{cells['exhibit'].iloc[0]}.cells.csv"
     return f"{means}{counts}n, 95 % {wilson}intervals and provenance of every cell are in {where}."
 
 
 def _units(cells: pd.DataFrame) -> str:
-    """The units of a table's numbers, in words."""
-    return ", ".join(dict.fromkeys(UNIT_WORDS[unit] for unit in cells["unit"]))
+    """The units of a table's numbers, in words; of a metric of the user's own nobody says what it is a mean of."""
+    own = cells["metric"].map(is_own)
+    words = cells["unit"].map(UNIT_WORDS)
+    return ", ".join(dict.fromkeys(words.where(~own, words.str.partition(" (")[0])))
 
 
 def table_latex(

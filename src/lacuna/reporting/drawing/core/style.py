@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import IO, Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
@@ -178,8 +178,17 @@ def bare(axis: Axes) -> None:
     axis.spines[:].set_visible(False)
 
 
-def save(figure: Figure, path: str) -> None:
-    """Writes ``figure`` as SVG or PNG, by the path's ending; equal figures give equal bytes, no date inside."""
+def save(figure: Figure, path: str, origin: str = "") -> None:
+    """Writes ``figure`` as SVG or PNG, by the path's ending; equal figures give equal bytes, no date inside.
+
+    ``origin`` says where it comes from, in the file's own description.
+    """
+    save_to(figure, path, path.rpartition(".")[2], origin)
+
+
+def save_to(figure: Figure, place: str | IO[bytes], kind: str, origin: str = "") -> None:
+    """As `save`, to a path or a buffer; ``kind`` is svg or png."""
     as_written(figure)
+    undated = {"Date": None} if kind == "svg" else {"Software": None}
     with style():
-        figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else {"Software": None})
+        figure.savefig(place, format=kind, metadata=undated | ({"Description": for_xml(origin)} if origin else {}))

@@ -1,7 +1,7 @@
 """What a kind of figure declares. No torch here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def no_files(plan: "FigurePlan") -> Files:
 
 @dataclass(frozen=True)
 class Key:
-    """A key that a figure's entry must have.
+    """A key of a figure's entry.
 
     ``schema`` is the JSON Schema of its value, with a description of what is allowed. ``check`` raises `LacunaError`
     for what JSON Schema cannot say, such as a name that does not exist; the keys before this one are checked already.
@@ -43,7 +43,8 @@ class Key:
 class Plot:
     """A kind of figure: what its entry must say, and what it is drawn from.
 
-    ``keys`` are all that its entry has besides ``title`` and ``plot``, in the order in which they are checked.
+    ``keys`` are all that its entry must have besides ``title`` and ``plot``, in the order in which they are checked,
+    and ``optional`` what it may have too.
     ``files`` and ``settings`` give, for a figure as the plan knows it, what ``draw`` of its drawing gets. ``roles``
     gives the roles of the datasets that a figure without a table is about, the one that its note states first.
     ``methods`` are the attack methods whose modules its drawing imports.
@@ -54,3 +55,4 @@ class Plot:
     settings: Callable[["FigurePlan"], Settings]
     roles: Callable[[Body], list[str]] = _own
     methods: tuple[str, ...] = ()
+    optional: Mapping[str, Key] = field(default_factory=dict)
