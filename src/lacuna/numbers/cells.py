@@ -19,7 +19,7 @@ from lacuna.language.codes import (
     variant_code,
 )
 from lacuna.language.doubts import join_texts
-from lacuna.language.exhibits import BOUNDED_METRICS, CLEAN_METRICS
+from lacuna.language.exhibits import BOUNDED_METRICS
 from lacuna.numbers.flags import (
     CHECK_COLUMNS,
     FLAGS,
@@ -245,7 +245,7 @@ def _attack_code(cell: CellSettings) -> str:
 def _measure(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> dict[str, Any]:
     """Value, n and interval of one cell, and its companions; ``right`` are the ids that every row gets right."""
     measured = summarise(sample(cell, outcomes))
-    if cell["metric"] in CLEAN_METRICS or cell.get("measured"):
+    if not cell["source"] or cell.get("measured"):  # of clean images, or seen by no target
         return measured
     lines = lines_of(cell, outcomes)
     if not has_source(lines).any():

@@ -56,11 +56,11 @@ def _references(config: Config) -> Iterator[tuple[str, str]]:
 
 def _in_exhibits(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The metrics and plots of the user's own, with their keys. A column or a row is shown by its name."""
-    for table, body in content["tables"].items():
+    for table, body in content.get("tables", {}).items():
         named = [(f"{kind}s, '{line[kind]}', metric", line) for kind in ("column", "row") for line in body[f"{kind}s"]]
         own = [(place, line["metric"]) for place, line in named if is_own(line.get("metric", ""))]
         yield from ((f"tables.{table}.{place}", metric) for place, metric in own)
-    for figure, body in content["figures"].items():
+    for figure, body in content.get("figures", {}).items():
         if is_own(body["plot"]):
             yield f"figures.{figure}.plot", body["plot"]
 
