@@ -25,6 +25,7 @@ FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2
 WRITTEN = {"dvc.lock", "report.html", "study.html", "page.html"}  # by commands that a document shows
 SCALE = "config/scales/mine.yaml"
 EXAMPLES = {"my-images", "weights/resnet10t.safetensors", "data/masks", "mine.py", "mine.yaml", "other.yaml", SCALE}
+OWN = re.compile(r"mine:\w+(\(.*\))?")  # a function in a user's file, as metrics and plots name it
 FOREIGN = {"cwl2.py"}  # in the Defective paper's released code
 # EXAMPLES are files that a user would bring.
 THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN
@@ -107,7 +108,7 @@ class Checker:
         """Whether a piece of code is something that there is, or of a kind that is checked elsewhere."""
         bare = re.sub(r"^\.\.(?=[a-z])", ".", PLACEHOLDER.sub("", span))
         message = bare.endswith("...") or "..." in re.sub(r"[:,] \.\.\.|\[\.\.\.\]", "", bare)
-        if message or not re.search(r"[A-Za-z]", bare):
+        if message or OWN.fullmatch(bare) or not re.search(r"[A-Za-z]", bare):
             return True
         if " " in bare or bare.startswith("--"):
             return self.is_setting(span)
