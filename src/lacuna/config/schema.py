@@ -62,9 +62,7 @@ def whole_schema(name: str, text: str) -> Any:
 
 def _with_plots(figure: dict[str, Any]) -> dict[str, Any]:
     """The schema of a figure, which has its own keys and all those of its plot, and no others."""
-    names = {"type": "string", "pattern": f"^({'|'.join(plots())}|{REFERENCE})$"}
-    named = names | {"description": f"{', '.join(plots())}, or module:function of your own"}
-    own = figure["properties"] | {"plot": named}
+    own = figure["properties"] | {"plot": _one_of(plots(), "module:function")}
     keys = [key for plot in (*plots().values(), OWN_PLOT) for key in (*plot.keys, *plot.optional)]
     every = dict.fromkeys(keys, True) | own
     mistyped = {"if": {"required": ["plot"]}, "else": {"additionalProperties": False, "properties": every}}
@@ -98,8 +96,14 @@ def complete(node: Any) -> Any:
 
 
 def _methods() -> dict[str, Any]:
-    names = {"type": "string", "pattern": f"^({'|'.join(METHODS)}|{REFERENCE})$"}
-    return {"method": names | {"description": f"{', '.join(METHODS)}, or module:name of your own"}}
+    return {"method": _one_of(METHODS, "module:name")}
+
+
+def _one_of(names: Iterable[str], own: str) -> dict[str, Any]:
+    """The schema of a ready-made name, or of a reference to the user's own, which messages call ``own``."""
+    ready = [*names]
+    pattern = f"^({'|'.join(ready)}|{REFERENCE})$"
+    return {"type": "string", "pattern": pattern, "description": f"{', '.join(ready)}, or {own} of your own"}
 
 
 def _parameters(signatures: Iterable[Signature]) -> dict[str, Any]:
