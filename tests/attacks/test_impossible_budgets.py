@@ -19,7 +19,7 @@ from lacuna.language.methods import HALF_A_LEVEL
 from lacuna.numerics.images import to_bytes
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 

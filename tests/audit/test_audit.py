@@ -17,7 +17,7 @@ from lacuna.audit.gather import summary_line
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 OUTCOME = f"{DATA}/evaluate/pgd16/resnet18-standard-s1.parquet"
 CHECKPOINT = f"{DATA}/train/resnet18-standard-s1.safetensors"

@@ -23,7 +23,7 @@ from lacuna.audit import page as page_module
 from lacuna.audit.page import render_page
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 browser = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]

@@ -17,7 +17,7 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import Record, write_frame
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 
 @pytest.fixture

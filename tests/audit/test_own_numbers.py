@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Project, copied
 from madeup import CELLS, DATA, audited, run
+from projects import Project, copied
 from scipy.stats import t
 
 from lacuna.files.artefacts import Record, write_frame

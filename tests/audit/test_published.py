@@ -24,7 +24,7 @@ from lacuna.plan.plan import Plan
 from lacuna.plan.published import note_path
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 NOTE = note_path("demo", "table", "table3")
 SVG = "figures/defective-table3.svg"

@@ -30,7 +30,7 @@ from lacuna.claims.verdicts import identities, judgements, printed_cells
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 PAPER_TABLES = {f"table{i}" for i in range(1, 17)}
 OURS = {"defective-noise", "defective-at", "defective-whitebox", "defective-pgd-grid"}

@@ -21,7 +21,7 @@ from lacuna.plan.stages.attack import OTHERS
 from lacuna.plan.stages.train import MEMORY
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DATASET, IMAGES, TRAIN = "fashion-mnist-subset", 500, 10_000

@@ -14,7 +14,7 @@ from lacuna.plan.plan import Plan
 from lacuna.unneeded import lines_of, remove, unneeded_artefacts
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 ROOT = "results/demo/fashion-mnist-subset"
 

@@ -30,7 +30,7 @@ from lacuna.config.tables import MISSING
 from lacuna.language.models import ARCHITECTURES, GRAMMAR
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 RECIPE = "recipes.fashion-mnist-subset"
 TABLE = "tables.table3"

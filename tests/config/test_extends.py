@@ -11,7 +11,7 @@ from lacuna.plan.plan import Plan
 from lacuna.plan.presence import refuse_incomplete
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 OWN = "config/scales/mine.yaml"
 SELECTION = {"rule": "right_on_all_sources", "sources": ["resnet18-standard-s0"]}

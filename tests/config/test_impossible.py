@@ -9,7 +9,7 @@ import pytest
 from refusing import DATASETS, DEFECTIVE, DEMO, LAPTOP, PAPER, Change, put, refusal
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 RECIPE, SGD = "recipes.fashion-mnist-subset", "recipes.cifar10"
 OF_BYTES = "since pixels lie in [0, 1]; of 0 to 255 write [0.485, 0.456, 0.406]"

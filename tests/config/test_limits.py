@@ -25,7 +25,7 @@ from lacuna.training.recipe import learning_rate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 

@@ -12,7 +12,7 @@ from lacuna.errors import LacunaError
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 FIGURE, EXAMPLES, CURVES = "figures.defective-figure", "figures.defective-figure3", "figures.defective-figure14"
 SHUFFLED, TRADEOFF = "figures.defective-figure2", "figures.defective-figure5"

@@ -17,7 +17,7 @@ from lacuna.plan.stray_claims import find_stray
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 T, F = "tables.table3", "figures.defective-table3"
 ATTACKED = {"suite": "pgd16", "source": "resnet50-standard-s0"}

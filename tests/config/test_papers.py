@@ -16,7 +16,7 @@ from lacuna.plan.stray_claims import refuse_stray_claims
 from lacuna.versioning.aliases import alias_text
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 OURS: dict[str, Any] = {
     "paper": "mine",

@@ -13,7 +13,7 @@ from scipy.stats import beta, norm
 from lacuna.config.radii import draws_for, fewest_draws, largest_radius
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 SMOOTH = {"sigma": 0.25, "n0": 20, "n": 1000, "alpha": 0.001}
 DUAL, CROSS = "config/papers/dual.yaml", "config/papers/cross.yaml"

@@ -15,7 +15,7 @@ from lacuna.plan.plan import Plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 
 @pytest.mark.parametrize("scale", ["demo", "laptop", "paper"])

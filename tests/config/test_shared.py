@@ -17,7 +17,7 @@ from lacuna.errors import LacunaError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 
 def table(columns: list[Any], rows: list[Any] | None = None, /, **shared: Any) -> dict[str, Any]:
@@ -144,15 +144,16 @@ def grouped(side: str, group: dict[str, Any]) -> Change:
 
 # A mistake in what is shared. The columns: what is changed in the paper's file, the key that is named, what is said.
 TABLE, GROUP, NO_USE = "tables.table3.shared", "tables.table3.columns[0].shared", "has no use, since each"
+COLUMNS, ROWS = "allowed: arguments, attack, ball", "allowed: arguments, attack, defense, metric, model"
 MISTAKES: list[tuple[Change, str, str]] = [
     # keys that are not known, or cannot be shared
-    (shared("columns", suit="pgd16"), f"{TABLE}.columns.suit", "did you mean 'suite'?); allowed: attack, ball"),
-    (shared("columns", column="PGD"), f"{TABLE}.columns.column", "is not known; allowed: attack, ball"),
-    (shared("columns", x=1), f"{TABLE}.columns.x", "is not known; allowed: attack, ball, defense, larger"),
-    (shared("rows", panel="a"), f"{TABLE}.rows.panel", "is not known; allowed: attack, defense, metric, model"),
-    (shared("rows", pair="x"), f"{TABLE}.rows.pair", "is not known; allowed: attack, defense, metric, model"),
+    (shared("columns", suit="pgd16"), f"{TABLE}.columns.suit", f"did you mean 'suite'?); {COLUMNS}"),
+    (shared("columns", column="PGD"), f"{TABLE}.columns.column", f"is not known; {COLUMNS}"),
+    (shared("columns", x=1), f"{TABLE}.columns.x", f"is not known; {COLUMNS}, defense, larger"),
+    (shared("rows", panel="a"), f"{TABLE}.rows.panel", f"is not known; {ROWS}"),
+    (shared("rows", pair="x"), f"{TABLE}.rows.pair", f"is not known; {ROWS}"),
     (shared("budgets", epsilom="1/255"), "attacks.pgd16.shared.epsilom", "is not known (did you mean 'epsilon'?)"),
-    (grouped("columns", {"shared": {"suit": "a"}}), f"{GROUP}.suit", "did you mean 'suite'?); allowed: attack, ball"),
+    (grouped("columns", {"shared": {"suit": "a"}}), f"{GROUP}.suit", f"did you mean 'suite'?); {COLUMNS}"),
     (grouped("columns", {"share": {}}), "tables.table3.columns[0].share", "is not known (did you mean 'shared'?)"),
     (put("tables.table3.columns[0]", {"shared": {"suite": "a"}}), "tables.table3.columns[0].columns", "is missing"),
     (put(TABLE, {"suite": "pgd16"}), f"{TABLE}.suite", "is not known; allowed: columns, rows"),

@@ -20,7 +20,7 @@ from lacuna.errors import LacunaError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 # Leading zeros, sexagesimal, underscores, other bases, words of YAML 1.1, and the same behind explicit tags.
 UNCLEAR = [

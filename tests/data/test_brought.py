@@ -23,7 +23,7 @@ from lacuna.plan.plan import Plan
 from lacuna.plan.presence import refuse_missing
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]

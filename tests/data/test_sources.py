@@ -18,7 +18,7 @@ from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CLASSES = ["ant", "bee"]
 

@@ -18,7 +18,7 @@ from lacuna.plan.references import refuse_missing_code
 from lacuna.reporting.drawing import figure
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 DEFECTIVE = "config/papers/defective.yaml"
 

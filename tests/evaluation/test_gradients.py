@@ -22,7 +22,7 @@ from lacuna.models.networks import trained_network
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DUAL = "config/papers/dual.yaml"

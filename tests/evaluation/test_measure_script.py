@@ -22,7 +22,7 @@ from lacuna.plan.plan import Plan
 from lacuna.plan.stages.measure import SCORES
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 SOURCE = "resnet18-standard-s2"
 DEFECTIVE = "config/papers/defective.yaml"

@@ -17,7 +17,7 @@ from lacuna.numerics.images import to_bytes
 from lacuna.purify import READY
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 TYPES = {"integer": "int", "number": "float"}

@@ -21,7 +21,7 @@ from lacuna.foreground.saliency import saliency_model
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 DEFECTIVE, DEMO, DATASETS = "config/papers/defective.yaml", "config/scales/demo.yaml", "config/datasets.yaml"

@@ -11,7 +11,7 @@ from lacuna.config.schema import complete
 from lacuna.language.attacks import METHODS
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 PGD = {"epsilon": "8/255", "step": "2/255", "steps": 7}
 CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_const": 0.001}

@@ -24,7 +24,7 @@ from lacuna.plan.plan import Plan
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 N, TESTED, BASE = 200, 260, "fashion-mnist-subset"
 CROSS = "config/papers/cross.yaml"

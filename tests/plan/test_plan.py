@@ -19,7 +19,7 @@ from lacuna.numbers.cells import cell_identity
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 SCALES = {"demo": "fashion-mnist-subset", "laptop": "cifar10", "paper": "cifar10"}
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}

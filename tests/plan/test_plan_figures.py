@@ -12,7 +12,7 @@ from lacuna.config.load import load
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 FIGURES = {"figure1": "masks", "figure2": "shuffled", "figure3": "examples", "figure4": "noise"}

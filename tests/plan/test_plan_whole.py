@@ -15,7 +15,7 @@ from lacuna.language.models import ENSEMBLE, parse_model
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DATASET, DEFECTIVE = "fashion-mnist-subset", "config/papers/defective.yaml"

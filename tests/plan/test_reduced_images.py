@@ -15,7 +15,7 @@ from lacuna.models.networks import new_network
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"scale": "paper", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DATASETS = "config/datasets.yaml"

@@ -22,7 +22,7 @@ from lacuna.plan.plan import Plan
 from lacuna.trace import describe_artefact, find_artefact
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 BASE = "fashion-mnist-subset"
 

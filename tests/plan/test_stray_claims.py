@@ -15,7 +15,7 @@ from lacuna.plan.stray_claims import find_stray, refuse_stray_claims
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 CLAIMS = "config/claims/defective.yaml"
 ADVDROP = "config/papers/advdrop.yaml"

@@ -13,7 +13,7 @@ from lacuna.plan.plan import Plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from projects import Project
 
 DEFECTIVE = "config/papers/defective.yaml"
 

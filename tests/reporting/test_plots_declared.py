@@ -23,7 +23,7 @@ from lacuna.reporting.drawing import figure
 from lacuna.reporting.plots import plots
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
 DEFECTIVE = "config/papers/defective.yaml"

@@ -23,7 +23,7 @@ from lacuna.reporting.tables.claim_page import claims_markdown
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 Report = dict[str, Any]
 DATA = "results/demo/fashion-mnist-subset"

@@ -10,7 +10,7 @@ import pytest
 from lacuna.errors import LacunaError
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 CONFIG, DATASETS = "config/config.yaml", "config/datasets.yaml"
 DEMO, LAPTOP, PAPER = (f"config/scales/{scale}.yaml" for scale in ("demo", "laptop", "paper"))

@@ -17,7 +17,7 @@ from lacuna.training.augmentation import COMPONENTS, DEVIATIONS, augment, augmen
 from lacuna.training.loop import train
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 torch.set_num_threads(1)
 

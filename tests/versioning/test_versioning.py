@@ -19,7 +19,7 @@ from lacuna.versioning.aliases import COLLECTIONS, alias_text
 from lacuna.versioning.findings import differences, examine, find_other_code, recorded_artefact
 
 if TYPE_CHECKING:
-    from conftest import Project
+    from projects import Project
 
 SCALES = ("demo", "laptop", "paper")
 
