@@ -2,7 +2,7 @@
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
 # make pull   fetches published data and checkpoints, checks them and takes them as made (TABLE=table3, SCALE=paper)
 # make track push   adds what was made here to DVC after checking it, and sends it to the remote (docs/versioning.md)
-.PHONY: help install demo test track push pull verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
+.PHONY: help install demo test track push pull take verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,7 +15,7 @@ FILES ?= tests/workflow
 override define given
 override $(1) := $$(value $(1))
 endef
-$(foreach name,PYTHON BIN FILES TABLE SCALE,$(eval $(call given,$(name))))
+$(foreach name,PYTHON BIN FILES TABLE SCALE FROM,$(eval $(call given,$(name))))
 quote = '$(subst ','\'',$(1))'
 bin = $(call quote,$(BIN))
 python = $(call quote,$(PYTHON))
@@ -94,6 +94,11 @@ benchmark: install
 # Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
 track push pull verify: install
 	@$(bin)/python -m lacuna.versioning $@ $(call option,scale,$(SCALE)) $(call option,table,$(TABLE))
+
+# Results that lie in another folder, without DVC: make take FROM=/path/to/results
+take: install
+	@[ -n $(call quote,$(FROM)) ] || { echo "error: make take needs FROM=, a folder of results" >&2; exit 2; }
+	@$(bin)/python -m lacuna.versioning take $(call option,scale,$(SCALE)) $(call option,table,$(TABLE)) -- $(call quote,$(FROM))
 
 # dvc.yaml from config/papers/*.yaml
 aliases: install

@@ -5,11 +5,12 @@ import sys
 from snakemake import __version__
 from lacuna.cost import estimate
 from lacuna.files.digests import recall_digests, renew_digests
-from lacuna.jobs import outages, runs
+from lacuna.jobs import interrupts, outages, runs
 from lacuna.jobs.version import refuse_other_version
+from lacuna.plan.again import made_again
 from lacuna.plan.code import FOLDER
-from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
-from lacuna.plan.presence import refuse_unknown
+from lacuna.plan.presence import COLLECTIONS, asked_for, refuse_incomplete
+from lacuna.plan.presence import refuse_missing, refuse_unknown
 from lacuna.plan.stray_claims import refuse_stray_claims
 
 NOTES = Path(".snakemake")
@@ -29,27 +30,40 @@ def read_command_line():
     refuse_unknown(PLAN, command().named)
     if planned:
         refuse_stray_claims(PLAN, ROOT)
-        update_digests(kind)
+        changed = update_digests(kind)
     if kind in ("run", "touch"):
         runs.begin(NOTES)
     elif kind == "unlock":
         runs.unlock(NOTES)
-    elif kind == "dry run":
-        exhibits = asked_for(PLAN, command().targets)
-        exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
+    if kind in ("run", "dry run"):
+        foretell(kind, changed)
+
+
+def foretell(kind, changed):
+    """Says what is finished and would be made again; a dry run says also what is not there yet costs."""
+    exhibits, targets = asked_for(PLAN, command().targets), {*command().targets}
+    known = exhibits or not targets or targets & COLLECTIONS
+    exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
+    sentences = [str(made_again(PLAN, exhibits, changed))] if known else []
+    if kind == "dry run":
         cost = estimate(PLAN, exhibits)
-        for sentence in filter(None, (str(cost), cost.shortage(Path("results")))):
-            print(sentence, file=sys.stderr)
+        sentences += [str(cost), cost.shortage(Path("results"))]
+    for sentence in filter(None, sentences):
+        print(sentence, file=sys.stderr)
 
 
 def update_digests(kind):
-    """Renews or recalls the digests of code. A dry run writes lost ones only where all of them were lost."""
-    lost = kind == "run" or not Path(FOLDER).exists()
+    """Renews or recalls the digests of code; gives the modules that changed, by the parts of the code.
+
+    A dry run writes lost digests only where all of them were lost.
+    """
+    lost, changed = kind == "run" or not Path(FOLDER).exists(), {}
     for part in PLAN.code.values():
         if kind == "touch":
             renew_digests(part.digests, part.files(ROOT))
-        else:
-            recall_digests(part.digests, part.files(ROOT), lost)
+        elif new := recall_digests(part.digests, part.files(ROOT), lost):
+            changed[part.name] = new
+    return changed
 
 
 def before_the_first_job():
@@ -58,7 +72,9 @@ def before_the_first_job():
     jobs = workflow.dag.needrun_jobs()
     refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
     runs.settle(NOTES, patient=not workflow.local_exec)
-    if not workflow.local_exec:
+    if workflow.local_exec:
+        interrupts.pass_on_to_jobs()
+    else:
         outages.watch(NOTES)
     runs.lift_rate_limit(workflow.scheduler)
 

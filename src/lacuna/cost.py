@@ -19,10 +19,14 @@ from lacuna.plan.plan import Plan
 
 @dataclass
 class Cost:
-    """Sums over artefacts that do not exist yet; ``memory`` is what the largest of their jobs asks for, in GB."""
+    """Sums over artefacts that do not exist yet; ``memory`` is what the largest of their jobs asks for, in GB.
+
+    ``unforetold`` are the artefacts whose time is not in ``seconds``, since code of the user's own takes it.
+    """
 
     trainings: int = 0
     attacks: int = 0
+    unforetold: int = 0
     seconds: float = 0
     bytes: float = 0
     memory: float = 0
@@ -32,9 +36,9 @@ class Cost:
         if not self.trainings + self.attacks:
             return "Cost: the files of every training and attack are there."
         what = f"the files of {self.trainings} trainings and {self.attacks} attacks are not there yet"
-        return (
-            f"Cost: {what}: about {self.seconds / 3600:.1f} hours on one device and {self.bytes / 1e9:.2f} GB of disk."
-        )
+        own = f" (your own code takes more in {self.unforetold} of them; how much is not known)" * bool(self.unforetold)
+        hours = f"about {self.seconds / 3600:.1f} hours on one device{own}"
+        return f"Cost: {what}: {hours} and {self.bytes / 1e9:.2f} GB of disk."
 
     def shortage(self, folder: Path) -> str:
         """One sentence where the disk of a folder, which need not be there yet, has too little room; else empty."""
@@ -57,6 +61,7 @@ def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
         stage, wildcards = plan.stages[artefact.stage], artefact.wildcards
         cost.trainings += artefact.stage == "train"
         cost.attacks += artefact.stage == "attack"
+        cost.unforetold += stage.unforetold(**wildcards)
         cost.seconds += stage.seconds(**wildcards)
         cost.bytes += stage.size(artefact.output, **wildcards)
         cost.memory = max(cost.memory, stage.memory(**wildcards))
@@ -93,13 +98,19 @@ def table(plan: Plan) -> list[str]:
     source = f"throughput in config/scales/{plan.config.scale}.yaml"
     known = f"trainings made here took {factor:.2f} times as long" if factor else "no training was made here to compare"
     units = "memory in GB, of the largest job; disk in GB, with datasets and masks"
-    return [*lines, f"Hours of one device, by {source}; {units}; {known}."]
+    own = ["+ what your own networks and attacks take, which is not known."] * any("+" in line for line in lines)
+    return [*lines, f"Hours of one device, by {source}; {units}; {known}.", *own]
 
 
 def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
-    counts = f"{whole.trainings:>10}{whole.attacks:>9}{whole.seconds / 3600:>9.1f}"
+    counts = f"{whole.trainings:>10}{whole.attacks:>9}{_hours(whole):>9}"
     sizes = f"{whole.memory:>8.0f}{whole.bytes / 1e9:>8.1f}"
-    return f"{name:24}{dataset:22}{counts}{sizes}{missing.seconds / 3600:>15.1f}"
+    return f"{name:24}{dataset:22}{counts}{sizes}{_hours(missing):>15}"
+
+
+def _hours(cost: Cost) -> str:
+    """Hours, with a plus where those of the user's own code come on top."""
+    return f"{cost.seconds / 3600:.1f}{'+' * bool(cost.unforetold)}"
 
 
 if __name__ == "__main__":

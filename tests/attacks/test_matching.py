@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from victims import draws
 
+from lacuna.attacks.core import matching
 from lacuna.attacks.core.matching import match_l2, match_ssim
 from lacuna.evaluation.quality import similarity
 
@@ -85,3 +86,24 @@ def test_the_wanted_ssim_is_met_as_nearly_as_eight_bits_allow(shape: tuple[int, 
     none = match_ssim(clean, clean, wanted)
     assert not none.valid.any()
     assert torch.equal(none.images, clean)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_ssim_is_measured_once_for_each_8_bit_image_and_bytes_do_not_notice(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def counted(name: str, reference: Tensor, distorted: Tensor) -> Tensor:
+        measured.append(len(reference))
+        return similarity(name, reference, distorted)
+
+    monkeypatch.setattr(matching, "similarity", counted)
+    clean, base = pair(shape, 2, 5)
+    wanted = torch.tensor([0.999, 0.98, 0.9, 0.8, 0.6], dtype=torch.float64)
+    made = match_ssim(clean, base, wanted)
+    plain = matching._bisect(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images))
+    assert torch.equal(made.images, plain.images)
+    assert torch.equal(made.valid, plain.valid)
+    asked = len(clean) * (matching.DOUBLINGS + 1 + matching.BISECTIONS + 2)
+    assert sum(measured) < asked / 2

@@ -157,6 +157,26 @@ def test_sets_without_a_network_cost_disk_and_no_time(cost_of: Callable[..., Cos
     assert cost.bytes == pytest.approx(DATA + weights + 10 * IMAGES * 28 * 28)
 
 
+def brought(content: Any) -> None:
+    """Table 9's first column with a target, a source and an attack of the user's own."""
+    only("table9", 1)(content)
+    content["networks"] = {"own-net": {"factory": "torchvision.models:alexnet", "checkpoint": "net.pth"}}
+    row = content["tables"]["table9"]["rows"][0]
+    suite = row.get("suite") or content["tables"]["table9"]["columns"][0]["suite"]
+    content["suites"][suite]["sources"] = [*content["suites"][suite]["sources"], "own-net"]
+    content["selections"]["transfer"]["sources"] += ["own-net"]
+
+
+def test_what_code_of_the_users_own_takes_is_said_not_to_be_known(cost_of: Callable[..., Cost]) -> None:
+    plain, own = cost_of("table9", change=only("table9", 1)), cost_of("table9", change=brought)
+    assert (plain.unforetold, own.unforetold) == (0, 1)
+    assert own.attacks == plain.attacks + 1
+    assert own.seconds == plain.seconds
+    assert "not known" not in str(plain)
+    unknown = f"about {own.seconds / 3600:.1f} hours on one device (your own code takes more in 1 of them;"
+    assert unknown in str(own)
+
+
 def test_memory_is_that_of_the_largest_job_and_grows_with_the_images_an_attack_makes(root: Path) -> None:
     plan = Plan(load(root, CHOSEN | {"scale": "paper"}))
     assert estimate(plan, ["table8"], True).memory == MEMORY, "small images"

@@ -2,6 +2,10 @@
 
 import io
 import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,21 +108,52 @@ def test_a_measure_that_images_are_too_small_for_is_empty_and_says_why(name: str
     assert missing_reason(name, (size + 1, size + 1)) is None
 
 
-def test_without_weights_lpips_is_empty_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A working directory of its own, in which every job begins without a metric in memory."""
+    monkeypatch.chdir(tmp_path)
+    quality._metric.cache_clear()
+    yield tmp_path
+    quality._metric.cache_clear()
+
+
+def test_without_weights_lpips_is_empty_says_why_and_is_not_tried_by_every_job(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import pyiqa
 
-    def unreachable(*_: Any, **__: Any) -> None:
+    tried = []
+
+    def unreachable(*asked: Any, **__: Any) -> None:
+        tried.append(asked)
         raise OSError("no\nroute to host")
 
     monkeypatch.setattr(pyiqa, "create_metric", unreachable)
-    quality._metric.cache_clear()
-    clean = photographs(3, 64, 2)
+    clean, said = photographs(3, 64, 2), "lpips cannot be had: pyiqa gave OSError (no route to host)"
     assert measure_quality("lpips", clean, clean).isnan().all()
-    assert missing_reason("lpips", (64, 64)) == "lpips cannot be had: pyiqa gave OSError (no route to host)"
+    assert missing_reason("lpips", (64, 64)) == said
+    note = elsewhere / "results/downloads/lpips.failed"
+    for _ in range(3):
+        quality._metric.cache_clear()  # the next job
+        again = "it is tried again after an hour, or once results/downloads/lpips.failed is deleted"
+        assert missing_reason("lpips", (64, 64)) == f"{said}; {again}"
+    assert len(tried) == 1
+    os.utime(note, (time.time() - 3700,) * 2)
     quality._metric.cache_clear()
+    assert missing_reason("lpips", (64, 64)) == said
+    note.unlink()
+    quality._metric.cache_clear()
+    assert missing_reason("lpips", (64, 64)) == said
+    assert len(tried) == 3
 
 
-def test_lpips_is_asked_of_pyiqa_the_right_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_measures_are_created_whatever_was_noted(elsewhere: Path) -> None:
+    (elsewhere / "results/downloads").mkdir(parents=True)
+    (elsewhere / "results/downloads/psnr.failed").write_text("no")
+    assert missing_reason("psnr", (8, 8)) is None
+
+
+def test_lpips_is_asked_of_pyiqa_the_right_way_round(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyiqa
 
     asked: list[tuple[str, Tensor, Tensor]] = []
@@ -127,11 +162,9 @@ def test_lpips_is_asked_of_pyiqa_the_right_way_round(monkeypatch: pytest.MonkeyP
         return lambda distorted, reference: asked.append((name, distorted, reference)) or torch.ones(len(distorted), 1)
 
     monkeypatch.setattr(pyiqa, "create_metric", create)
-    quality._metric.cache_clear()
     clean = photographs(1, 64, 2)
     made = noisy(clean, 9)
     assert measure_quality("lpips", clean, made).tolist() == [1, 1]
-    quality._metric.cache_clear()
     name, distorted, reference = asked[0]
     assert name == "lpips"
     for seen, images in ((distorted, made), (reference, clean)):

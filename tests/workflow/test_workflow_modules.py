@@ -44,6 +44,7 @@ CONFIGURATION = {
 DECLARATIONS = ["reporting/plots"]  # rooms whose modules decide settings too
 INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
+    "jobs/interrupts",
     "jobs/requeue",
     "files/processes",
     "files/slurm",

@@ -68,15 +68,18 @@ def test_a_file_of_ones_own_is_kept_named_and_does_not_hold_up_the_rest(publishe
 
 
 def test_without_anything_tracked_or_without_a_remote_one_sentence_says_so(published: Clone) -> None:
-    assert "error: scale paper: nothing is tracked, there are no .dvc files; `make track` writes them" in (
-        published.complains("pull", "SCALE=paper")
-    )
+    nothing = "error: scale paper: nothing is tracked, there are no .dvc files; "
+    elsewhere = "Snakemake makes the files here, or `make take FROM=` takes them from another folder of results"
+    assert f"{nothing}so nothing is published; {elsewhere}" in published.complains("pull", "SCALE=paper")
+    assert f"{nothing}`make track` writes them" in published.complains("push", "SCALE=paper")
     assert "error: table 'table33' is in none of config/papers/*.yaml; allowed: table3" in (
         published.complains("pull", "TABLE=table33")
     )
     published.must("dvc", "remote", "remove", "storage")
     said = published.complains("push")
     assert any("no remote specified" in line for line in said)
+    known = "no remote is known; add the publisher's with `dvc remote add -d storage`"
+    assert f"error: {known}; or {elsewhere}" in published.complains("pull")
 
 
 # Scales, datasets, tables ----------------------------------------------------------------------------------

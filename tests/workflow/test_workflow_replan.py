@@ -240,3 +240,30 @@ def test_the_whole_demo_takes_99_trainings_and_makes_nothing_twice(pristine: "Tr
     assert len(outputs) == len(set(outputs)) > 2 * 99
     checkpoints = {name for name in outputs if "/train/" in name and name.endswith(".safetensors")}
     assert len(checkpoints) == 99
+
+
+def again(tree: "Tree", *arguments: str) -> str:
+    """The line on what a dry run would make again; empty without one."""
+    return "".join(line for line in tree.run("-n", *arguments).splitlines() if line.startswith("Made again: "))
+
+
+def test_a_plan_says_first_what_a_new_version_makes_run_again_and_touch_keeps_it(finished: "Tree") -> None:
+    assert again(finished, *finished.targets) == ""
+    finished.append("src/lacuna/evaluation/outcomes.py")
+    said = again(finished, *finished.targets)
+    assert said.startswith("Made again: 5 finished files, which took "), "the outcomes and the cells"
+    assert "since src/lacuna/evaluation/outcomes.py changed; docs/operations.md says how to keep them." in said
+    assert again(finished, f"{BELOW}/train/vgg19-standard-s1.safetensors") == "", "which does not need them"
+    finished.replace("config/scales/demo.yaml", "transfer: 20", "transfer: 10")
+    assert "src/lacuna/evaluation/outcomes.py, the settings of select changed" in again(finished)
+    finished.replace("config/scales/demo.yaml", "transfer: 10", "transfer: 20")
+    finished.run("--touch", *finished.targets)
+    assert again(finished, *finished.targets) == ""
+    assert finished.planned() == {}
+
+
+def test_a_run_says_it_too(finished: "Tree") -> None:
+    finished.append("src/lacuna/numbers/cells.py")
+    said = finished.run(*finished.targets)
+    assert "Made again: 1 finished file, which took 0.0 hours, since src/lacuna/numbers/cells.py changed" in said
+    assert "Made again" not in finished.run(*finished.targets)

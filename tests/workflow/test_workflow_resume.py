@@ -117,6 +117,23 @@ def test_an_orphan_is_ended_and_ctrl_c_ends_within_seconds_with_nothing_in_the_w
     assert "locked" not in slow.run("-n", CHECKPOINT)
 
 
+def test_an_interrupt_of_snakemake_alone_ends_its_jobs_as_ctrl_c_does(slow: "Tree") -> None:
+    slow.replace("config/scales/demo.yaml", "epochs: 6", "epochs: 2000")
+    process = begun(slow)
+    job = json.loads(owner_path(slow / CHECKPOINT).read_text())["pid"]
+    asked = time.monotonic()
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(30) != 0
+    assert time.monotonic() - asked < 15
+    said = (slow / "run.log").read_text()
+    assert "interrupted; the same command goes on from what is kept" in said
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.kill(job, 0)
+    assert unfinished(slow) == []
+    assert (slow / STATE).exists()
+
+
 def test_state_of_other_settings_is_not_gone_on_from(finished: "Tree") -> None:
     (finished / STATE).parent.mkdir(parents=True)
     note = {"state": json.dumps({"digest": "0" * 64, "done": 1})}

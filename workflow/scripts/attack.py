@@ -16,6 +16,7 @@ from lacuna.jobs.job import job
 from lacuna.language.attacks import METHODS
 from lacuna.language.declared import resolve
 from lacuna.models.networks import trained_network
+from lacuna.numerics.batches import fitting_batch
 from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
-    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    settings = json.loads(snakemake.params.settings)
     paths = snakemake.input
     if settings["method"] not in METHODS:
         resolve(settings["method"])  # what cannot be imported is refused before any work
@@ -48,9 +49,10 @@ with job(snakemake) as say:
         what["files"] = selected_names(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
-    how = {"target": target, "digest": record.full_digest(), "batch": batch, "say": say}
+    how: dict[str, Any] = {"target": target, "digest": record.full_digest(), "say": say}
     with watched(model, what.get("saliency")):
-        grid = attack_grid(settings, model, originals, **how, **what)
+        batch = fitting_batch(model, originals.images, snakemake.resources.batch)
+        grid = attack_grid(settings, model, originals, batch=batch, **how, **what)
     record.facts |= grid.facts
     record.volatile |= {"device": device, "batch": batch}
     write_tensors(str(target), grid.tensors, record)

@@ -17,6 +17,7 @@ from lacuna.foreign.parts import watched
 from lacuna.foreign.probes import doubts_in, doubts_of
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
+from lacuna.numerics.batches import fitting_batch
 from lacuna.numerics.device import place_images, prepare_torch
 
 if TYPE_CHECKING:
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
-    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.adversarial]
     record = Record("evaluate", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
-    model = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
-    if "defense" in settings:
-        model = defend(settings["defense"], model, settings.get("seed", 0))
+    network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
+    defended = "defense" in settings
+    model = defend(settings["defense"], network, settings.get("seed", 0)) if defended else network
     files = named_inputs(settings["sets"], ("attack", "source"), snakemake.input.adversarial)
     sets = [(source, read_adversarial(path, data)) for (_, source), path in files.items()]
     target = Path(snakemake.output.outcomes)
     state = Resumable(target.parent / "state" / f"{target.stem}.safetensors", record.full_digest(), say)
-    predictions = Predictions(model, batch, state, say)
     attacked = [tensors["image"] for _, tensors in sets]
     with watched(model):
+        batch = fitting_batch(network, data["images"], snakemake.resources.batch)
+        predictions = Predictions(model, batch, state, say)
         doubts = doubts_of(data["images"], model)
         clean = clean_answers(predictions, place_images(data["images"], device), attacked)
         frames = [clean_outcomes(data["labels"], clean)]

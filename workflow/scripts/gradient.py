@@ -14,6 +14,7 @@ from lacuna.foreign.parts import watched
 from lacuna.foreign.probes import doubts_of
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
+from lacuna.numerics.batches import fitting_batch
 from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
-    settings, batch = json.loads(snakemake.params.settings), snakemake.resources.batch
+    settings = json.loads(snakemake.params.settings)
     inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
     record = Record("gradient", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     foreground = read_foreground(snakemake.input.foreground[0], data)["mask"]
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
     with watched(network):
+        batch = fitting_batch(network, data["images"], snakemake.resources.batch)
         doubts = doubts_of(data["images"], network)
         gradients = loss_gradient(network, data["images"], data["labels"], batch, say)
     found = {name: values.numpy() for name, values in measure_gradients(gradients, foreground).items()}

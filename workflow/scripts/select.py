@@ -12,6 +12,7 @@ from lacuna.files.digests import planned_code
 from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
 from lacuna.models.networks import trained_network
+from lacuna.numerics.batches import fitting_batch
 from lacuna.numerics.device import place_images, prepare_torch
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ with job(snakemake) as say:
     for network in settings["networks"]:
         model = trained_network(network, list(islice(checkpoints, len(network.get("members", [network])))), device)
         with watched(model):
-            answers = predict(model, images, snakemake.resources.batch)
-            sure = predict_sure(model, images, snakemake.resources.batch, least) if least else answers
+            batch = fitting_batch(model, data["images"], snakemake.resources.batch)
+            answers = predict(model, images, batch)
+            sure = predict_sure(model, images, batch, least) if least else answers
         predictions[network["model"]] = sure
         accuracy = answers.eq(data["labels"]).double().mean().item()
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")

@@ -5,8 +5,11 @@ Images are uint8 (N, C, H, W) with one channel or three. Every measure gives flo
 
 import io
 import math
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lacuna.errors import LacunaError
+from lacuna.files.artefacts import write_text
 from lacuna.numerics.images import as_pixels
 from lacuna.purify import jpeg_bytes, picture
 
@@ -27,6 +31,8 @@ PYIQA = {  # measure -> pyiqa's name, and the smallest side that it takes
     "vif": ("vif", 33),  # asymmetric: it can exceed 1 where the second image has more contrast
     "lpips": ("lpips", 32),  # AlexNet; needs weights that pyiqa fetches; lower is better
 }
+FETCHED = ("lpips",)  # pyiqa's names of those that need weights
+FAILED, AGAIN = Path("results/downloads"), 3600  # where a failed try is noted, and seconds for which no other is made
 BATCH = 32
 JPEG_QUALITY = 75  # of file sizes; Pillow's default, 4:2:0
 PATCH = 16  # side of the patch whose colours are counted
@@ -60,6 +66,20 @@ def missing_reason(name: str, size: tuple[int, int], device: str = "cpu") -> str
 @cache
 def _metric(metric: str, device: str) -> Any:
     """pyiqa's metric, or a text that says why there is none, for example weights that cannot be fetched."""
+    if metric not in FETCHED:
+        return _created(metric, device)
+    note = FAILED / f"{metric}.failed"
+    with suppress(OSError):
+        if time.time() - note.stat().st_mtime < AGAIN:
+            return f"{note.read_text()}; it is tried again after an hour, or once {note} is deleted"
+    found = _created(metric, device)
+    if isinstance(found, str):
+        with suppress(OSError):
+            write_text(str(note), found)
+    return found
+
+
+def _created(metric: str, device: str) -> Any:
     import pyiqa
 
     try:

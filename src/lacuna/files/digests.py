@@ -31,8 +31,10 @@ def renew_digests(path: str, files: list[str]) -> None:
         write_digests(path, files)
 
 
-def recall_digests(path: str, files: list[str], lost: bool = False) -> None:
+def recall_digests(path: str, files: list[str], lost: bool = False) -> list[str]:
     """Brings a file of digests up to date where the files are as they were at some earlier time.
+
+    Gives the files that are as they never were: what is made with them will be made again.
 
     An edit that was undone then plans only what was made with it, and a touch plans nothing, whatever Snakemake has
     recorded. The file's time is that of the newest file in it, which a plan compares with what was made. Where files
@@ -45,7 +47,14 @@ def recall_digests(path: str, files: list[str], lost: bool = False) -> None:
         if lost and not Path(path).exists() and _made_beside(Path(path).parent):
             write_digests(path, files)
             os.utime(path, ns=(max(times), max(times)))
-        _bring_up_to_date(Path(path), digests_of(files), min(times), max(times))
+        text = digests_of(files)
+        _bring_up_to_date(Path(path), text, min(times), max(times))
+        return _named(set(text.splitlines()) - set(Path(path).read_text().splitlines()))
+    return []
+
+
+def _named(lines: Iterable[str]) -> list[str]:
+    return sorted(line.split("  ", 1)[1] for line in lines)
 
 
 def _bring_up_to_date(file: Path, text: str, oldest: int, newest: int) -> None:

@@ -66,13 +66,23 @@ def _note(log: Path, text: str, mode: str = "a") -> None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Makes SIGTERM, with which Slurm ends jobs, an interrupt: contexts are closed, then the process ends."""
+    """Makes SIGTERM, with which Slurm ends jobs, an interrupt: contexts are closed, then the process ends.
+
+    What comes after the first signal is passed over up to the end of the process: it would stop the closing of
+    contexts, or end in a traceback.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    for one in before:
+        signal.signal(one, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            if signal.getsignal(one) is interrupt:
+                signal.signal(one, handler)

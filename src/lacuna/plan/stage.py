@@ -89,6 +89,10 @@ class Stage:
         """Expected seconds on one device, where they are long enough to be foretold."""
         return 0
 
+    def unforetold(self, *args: Any, **wildcards: Any) -> bool:
+        """Whether the seconds may be many and nobody knows: code of the user's own takes them."""
+        return False
+
     def size(self, output: str, *args: Any, **wildcards: Any) -> float:
         """Expected bytes of an output, where they are many enough to be foretold."""
         return 0

@@ -1,4 +1,4 @@
-"""``python -m lacuna.versioning track|push|pull|verify|guard|aliases``, called by the Makefile and by dvc.yaml."""
+"""``python -m lacuna.versioning track|push|pull|take|verify|guard|aliases``, called by the Makefile and by dvc.yaml."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ COMMANDS = {
     "track": "check what was made and add what agrees with the configuration to DVC (every scale unless one is given)",
     "push": "send what is tracked to the remote (every scale unless one is given)",
     "pull": "fetch what is tracked, check it, and make Snakemake take what agrees as made",
+    "take": "copy what agrees from another folder of results, and make Snakemake take it as made",
     "verify": "check what is here against the configuration",
     "guard": "like verify, but stops only where Snakemake would build on something that disagrees",
     "aliases": "write dvc.yaml from the configuration",
@@ -27,12 +28,15 @@ def main() -> bool:
         command = commands.add_parser(name, help=what)
         command.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
         command.add_argument("--table", help="only what this table needs, for example table3")
+        if name == "take":
+            command.add_argument("folder", help="results/ of another checkout, a copy of it, or that checkout")
     chosen = parser.parse_args()
     stores = [Store(scale, chosen.table, say_to_stderr) for scale in _scales(chosen.command, chosen.scale)]
     if chosen.command == "aliases":
         write_text("dvc.yaml", alias_text(stores[0].plan))
         return True
-    outcomes = [getattr(store, chosen.command)() for store in stores]
+    given = [chosen.folder] if chosen.command == "take" else []
+    outcomes = [getattr(store, chosen.command)(*given) for store in stores]
     return all(outcomes)
 
 

@@ -13,7 +13,10 @@ from lacuna.plan.presence import refuse_incomplete
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
 from lacuna.versioning.anchors import Anchors, read_anchors
+from lacuna.versioning.copying import copy_results, find_results, remove
 from lacuna.versioning.findings import NO_ANCHORS, Finding, examine, find_other_code, recorded_artefact
+
+ELSE = "Snakemake makes the files here, or `make take FROM=` takes them from another folder of results"
 
 
 class Store:
@@ -78,7 +81,7 @@ class Store:
 
     def push(self) -> bool:
         """Sends the files that ``.dvc`` files name to the remote."""
-        files = self._require_tracked()
+        files = self._require_tracked("`make track` writes them")
         done, said = calls.transfer("push", *files)
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT pushed: {said}'}")
         self._uncommitted()
@@ -86,12 +89,30 @@ class Store:
 
     def pull(self) -> bool:
         """Fetches the tracked files, checks them, and makes Snakemake take those that agree, and no others, as made."""
-        files = self._require_tracked()
+        files = self._require_tracked(f"so nothing is published; {ELSE}")
         complete = self._fetch(files)
         findings, well = self._judge(files)
         self._forget(findings)
         self._bless(findings)
         return well and complete
+
+    def take(self, folder: str) -> bool:
+        """Copies from another folder of results what the plan wants, and makes Snakemake take what agrees as made.
+
+        Of the copies that do not agree none stays. Raises `LacunaError` where the folder has no results of the scale.
+        """
+        copied = copy_results(find_results(folder, self.scale), [artefact.path for artefact in self.planned])
+        self.say(f"{self._what()}: {len(copied.new)} artefacts copied from {folder}, {len(copied.same)} lay here")
+        for path in copied.kept:
+            self.say(f"kept: {path} differs from the one in {folder}; delete it and its .prov.json to take that one")
+        findings, _ = self._examine_aloud()
+        well = self._name(findings)
+        agreeing = {finding.path for finding in findings if finding.state == "agrees"}
+        left = [path for path in copied.new if path not in agreeing and Path(path).exists()]
+        remove(left)
+        _count(self.say, len(left), "of the copies do not agree and were removed")
+        self._bless(findings)
+        return well and not copied.kept
 
     def verify(self) -> bool:
         """Checks the files that lie here against plan and git, and names tracked files that are absent."""
@@ -108,20 +129,25 @@ class Store:
 
     # Steps -------------------------------------------------------------------------------------------------
 
-    def _require_tracked(self) -> list[str]:
+    def _require_tracked(self, mend: str) -> list[str]:
         if files := self.tracked_files():
             return files
-        raise LacunaError(f"{self._what()}: nothing is tracked, there are no .dvc files; `make track` writes them")
+        raise LacunaError(f"{self._what()}: nothing is tracked, there are no .dvc files; {mend}")
 
     def _judge(self, tracked: Iterable[str]) -> tuple[list[Finding], bool]:
-        """Says what agrees and what does not: the findings, and whether all is well."""
+        """Says what agrees, what does not and what is missing: the findings, and whether all is well."""
+        findings, anchors = self._examine_aloud()
+        return findings, self._name(findings, {*tracked, *anchors.known} if self.table is None else set(tracked))
+
+    def _examine_aloud(self) -> tuple[list[Finding], Anchors]:
+        """Counts what agrees: all findings, and what git holds."""
         anchors = self.anchors()
         findings = self.examine(anchors)
         good = [finding for finding in findings if finding.state == "agrees"]
         self._report("agree with the configuration", good)
         committed = [f for f in good if all(anchors.committed(name) for name in file_pair(f.path))]
         self.say(f"  {len(committed)} of them are the versions that git holds; nothing holds the others")
-        return findings, self._name(findings, {*tracked, *anchors.known} if self.table is None else set(tracked))
+        return findings, anchors
 
     def _fetch(self, files: list[str]) -> bool:
         """Calls ``dvc pull``. Where DVC refuses to replace a file it stops for all; the others are asked for again."""
@@ -129,6 +155,8 @@ class Store:
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT all pulled: {said}'}")
         if done:
             return True
+        if not calls.run_dvc("remote", "list").stdout.strip():
+            raise LacunaError(f"no remote is known; add the publisher's with `dvc remote add -d storage`; or {ELSE}")
         own = calls.find_refused(files)
         for path in sorted({path.removesuffix(".prov.json") for path in own}):
             self.say(f"kept: {path} differs from the tracked version; delete it and its .prov.json to pull that one")

@@ -7,12 +7,14 @@ of the 8-bit image, as pyiqa measures it; the match is as close as the jumps of 
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 
 import torch
 from torch import Tensor
 
 from lacuna.attacks.core.draws import AttackResult
 from lacuna.evaluation.quality import similarity
+from lacuna.numerics.images import to_bytes
 
 DOUBLINGS = 8  # a perturbation of one 8-bit level, 256 times as large, is at the end of the pixel range
 BISECTIONS = 40
@@ -34,8 +36,28 @@ def match_ssim(clean: Tensor, base: Tensor, ssim: Tensor) -> AttackResult:
     SSIM falls in jumps and need not fall everywhere. The image is at one crossing of the wanted value, on the nearer
     side of the jump.
     """
-    wanted = ssim.double().to(clean.device)
-    return _bisect(clean, base - clean, lambda images: wanted - similarity("ssim", clean, images).to(wanted.device))
+    wanted, known = ssim.double().to(clean.device), KnownSsim(clean)
+    return _bisect(clean, base - clean, lambda images: wanted - known(images))
+
+
+class KnownSsim:
+    """The SSIM of images to the clean ones, which is computed once for each 8-bit image.
+
+    A bisection comes close to a jump long before it ends. From there on it meets the same 8-bit images again.
+    """
+
+    def __init__(self, clean: Tensor) -> None:
+        self.clean = clean
+        self.known: list[dict[bytes, float]] = [{} for _ in clean]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """SSIM float64 (B,) of images (B, C, H, W) in [0, 1], one for each clean image, on their device."""
+        names = [blake2b(image.tobytes(), digest_size=16).digest() for image in to_bytes(images).cpu().numpy()]
+        new = [i for i, name in enumerate(names) if name not in self.known[i]]
+        for i, value in zip(new, similarity("ssim", self.clean[new], images[new]).tolist(), strict=True):
+            self.known[i][names[i]] = value
+        found = [known[name] for known, name in zip(self.known, names, strict=True)]
+        return torch.tensor(found, dtype=torch.float64, device=self.clean.device)
 
 
 def _bisect(clean: Tensor, change: Tensor, excess: Callable[[Tensor], Tensor]) -> AttackResult:

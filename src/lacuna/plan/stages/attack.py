@@ -37,6 +37,7 @@ class Attack(Stage):
         "evaluation/predictions",
         "evaluation/quality",
         "files/states",
+        "numerics/batches",
         "numerics/images",
         "purify",
     )
@@ -116,6 +117,11 @@ class Attack(Stage):
         body = self.lookup.attack(attack)
         images = self.lookup.config.settings["images"][body["selection"]]
         return images * sum(_passes(budget) for budget in body["budgets"]) * self.networks.pass_seconds(dataset, source)
+
+    def unforetold(self, dataset: str, attack: str, source: str) -> bool:
+        """Of a source, or with an attack, of the user's own."""
+        own = self.lookup.attack(attack)["method"] not in METHODS
+        return source != NO_SOURCE and (own or bool(self.networks.factories(source)))
 
     def size(self, output: str, dataset: str, attack: str, source: str) -> float:
         """The images of every budget, one byte per value."""

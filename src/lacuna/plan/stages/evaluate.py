@@ -23,6 +23,7 @@ class Evaluate(Stage):
         "evaluation/predictions",
         "evaluation/smoothing",
         "files/states",
+        "numerics/batches",
         "numerics/images",
     )
 
@@ -79,3 +80,7 @@ class Evaluate(Stage):
         whole = max(count for count, _ in counts) + sum(count * budgets for count, budgets in counts) * 2 / 3
         draws = smoothing["n0"] + smoothing["n"]
         return whole * draws * self.networks.pass_seconds(dataset, target.partition("--")[0]) / 3
+
+    def unforetold(self, dataset: str, suite: str, target: str) -> bool:
+        """Of a smoothed network of the user's own."""
+        return "smoothing" in self._defense(target) and bool(self.networks.factories(target))

@@ -18,6 +18,7 @@ class Gradient(Stage):
         *DOUBTS,
         "evaluation/doubts",
         "evaluation/gradients",
+        "numerics/batches",
         "numerics/images",
     )
 

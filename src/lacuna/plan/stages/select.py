@@ -17,6 +17,7 @@ class Select(Stage):
         "evaluation/predictions",
         "evaluation/selection",
         "files/states",
+        "numerics/batches",
         "numerics/images",
     )
 
