@@ -115,7 +115,10 @@ def test_an_image_that_cannot_be_used_is_named(folder: Path, spoil: Callable[[Pa
             lambda f: (f / "train/ant/a.PNG").write_bytes(b"") or (f / "train/ant/A.png").write_bytes(b""),
             "has the name of",
         ),
-        (lambda f: (f / "test/ant/extra.png").write_bytes((f / "test/ant/1.png").read_bytes()), "(7, 3, 8, 8), not"),
+        (
+            lambda f: (f / "test/ant/extra.png").write_bytes((f / "test/ant/1.png").read_bytes()),
+            "mine.test: there are 7 images; stated: 6",
+        ),
         (lambda f: (f / "test/ant/1.gif").write_bytes(b""), "1.gif is not an image; allowed endings: "),
         (lambda f: (f / "test/ant/deeper").mkdir(), "deeper is not an image; allowed endings: "),
         (lambda f: (f / "test/ant").rename(f / "test/.ant"), "test/ant is not a folder; there must be one per class"),
@@ -148,24 +151,26 @@ def test_labels_that_are_all_one_class_are_refused(tmp_path: Path, monkeypatch: 
     Stages(tmp_path).begin()
     with np.load("tiny.npz") as arrays:
         np.savez("tiny.npz", **{**arrays, "train_labels": np.zeros(24, int)})
-    assert "train images are all of one class; allowed: at least two" in refused(Stages(tmp_path).dataset()[0])
+    assert "mine.train: no image is of class 'b'; allowed: classes with images in both splits" in refused(
+        Stages(tmp_path).dataset()[0]
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda a: a | {"train_images": a["train_images"] / 255}, "train images are float64 (24, 1, 8, 8), not uint8"),
+        (lambda a: a | {"train_images": a["train_images"] / 255}, "mine.train: images are float64 (1, 8, 8); stated"),
         (
             lambda a: a | {"train_images": a["train_images"][0]},
-            "train images are uint8 (8, 8), not uint8 (24, 1, 8, 8)",
+            "mine.train: images are uint8 (8,); stated: uint8 (1, 8, 8)",
         ),
         (lambda a: a | {"train_images": a["train_images"].astype(object)}, "is not an .npz file of the arrays"),
         (
             lambda a: a | {"train_images": a["train_images"].astype(str)},
-            "train images are <U3 (24, 1, 8, 8), not uint8",
+            "mine.train: images are <U3 (1, 8, 8); stated: uint8",
         ),
-        (lambda a: a | {"test_labels": a["test_labels"] + 0.5}, "test labels do not fit its 3 classes"),
-        (lambda a: a | {"test_labels": a["test_labels"][None]}, "test labels do not fit its 3 classes"),
+        (lambda a: a | {"test_labels": a["test_labels"] + 0.5}, "mine.test: labels do not fit its 3 classes"),
+        (lambda a: a | {"test_labels": a["test_labels"][None]}, "mine.test: labels do not fit its 3 classes"),
         (lambda a: {key: a[key] for key in a if key != "test_labels"}, "is not an .npz file of the arrays"),
     ],
 )

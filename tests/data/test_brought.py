@@ -77,16 +77,20 @@ def test_fewer_training_images_are_taken_down_to_the_least_number(
     if taken:
         assert len(load_splits("imagenet10", imagenet10)["train"][0]) == 19
     else:
-        assert "(19, 3, 8, 8)" in refused(lambda: load_splits("imagenet10", imagenet10))
+        assert "imagenet10.train: there are 19 images; stated: 20" in refused(
+            lambda: load_splits("imagenet10", imagenet10)
+        )
 
 
 def test_more_training_images_or_another_number_of_test_images_are_refused(imagenet10: dict[str, Any]) -> None:
     folder = Path(imagenet10["source"]["path"]) / "train" / imagenet10["source"]["folders"][0]
     picture(folder / "more.JPEG", 0)
     said = refused(lambda: load_splits("imagenet10", imagenet10))
-    assert "(20, 3, 8, 8) or fewer, down to 15" in said
+    assert "imagenet10.train: there are 21 images; stated: 15 to 20" in said
     (folder / "more.JPEG").unlink()
-    assert "test images" in refused(lambda: load_splits("imagenet10", imagenet10 | {"test": 11}))
+    assert "imagenet10.test: there are 10 images; stated: 11" in refused(
+        lambda: load_splits("imagenet10", imagenet10 | {"test": 11})
+    )
 
 
 def test_the_entry_is_ten_classes_with_a_bear_and_as_many_images_as_imagenet_can_have() -> None:
@@ -123,7 +127,7 @@ def segment6(tmp_path: Path) -> dict[str, Any]:
     entry["source"]["path"] = str(tmp_path)
     entry["foreground"]["masks"]["path"] = str(tmp_path / "masks")
     lines = [
-        {"image": f"{n:02}.png", "class": entry["classes"][n % 6], "split": "train" if n % 3 else "test"}
+        {"image": f"{n:02}.png", "class": entry["classes"][n % 6], "split": "train" if n < 12 else "test"}
         for n in np.random.default_rng(1).permutation(18).tolist()
     ]
     for n in range(18):
@@ -172,8 +176,8 @@ def foreground_of(entry: dict[str, Any], split: str, images: Tensor, labels: Ten
 
 def test_a_missing_foreground_is_named_and_a_changed_order_refused(segment6: dict[str, Any]) -> None:
     images, labels = load_splits("segment6", segment6)["test"]
-    (Path(segment6["source"]["path"]) / "masks/03.bmp").unlink()
-    assert "has no image named 03" in refused(lambda: foreground_of(segment6, "test", images, labels))
+    (Path(segment6["source"]["path"]) / "masks/15.bmp").unlink()
+    assert "has no image named 15" in refused(lambda: foreground_of(segment6, "test", images, labels))
     write_lines(segment6, lines_of(segment6)[::-1])
     assert "not those that were read" in refused(lambda: foreground_of(segment6, "test", images, labels))
 
@@ -204,7 +208,8 @@ def test_the_csv_files_checksum_is_recorded(segment6: dict[str, Any]) -> None:
         (lambda lines: lines[2].update(image="99.png"), ["has no image named 99"]),
         (lambda lines: [line.update(split="x") for line in lines if line["split"] == "test"], ["nowhere says 'test'"]),
         (lambda lines: [line.update(label=line.pop("class")) for line in lines], ["no column 'class'", "label"]),
-        (lambda lines: lines.pop(), ["images are uint8"]),
+        (lambda lines: lines.pop(), ["there are 11 images; stated: 12"]),
+        (lambda lines: [x.update({"class": "bird"}) for x in lines if x["split"] == "test"], ["no image is of class"]),
     ],
 )
 def test_lines_that_do_not_fit_are_named(
@@ -336,7 +341,8 @@ def test_what_the_planned_jobs_need_must_be_there(project: "Project", monkeypatc
         Path(f"data/imagenet/{split}").mkdir(parents=True)
     assert "data/stylized-imagenet/val is not there" in refused(lambda: refuse_missing(plan, asked))
     Path("data/stylized-imagenet/val").mkdir(parents=True)
-    refuse_missing(plan, asked)
+    said = refused(lambda: refuse_missing(plan, asked))
+    assert said == "data/imagenet/train has 0 class folders, not 1000 as config/datasets.yaml says", "all is there"
 
 
 def test_images_partitions_and_foreground_of_segment6_must_be_there(
@@ -349,4 +355,4 @@ def test_images_partitions_and_foreground_of_segment6_must_be_there(
     for name in ("images", "partitions.csv", "masks"):
         assert f"{folder / name} is not there" in refused(lambda: refuse_missing(plan, planned))
         (folder / name).mkdir(parents=True)
-    refuse_missing(plan, planned)
+    assert "partitions.csv cannot be read as CSV" in refused(lambda: refuse_missing(plan, planned)), "all is there"

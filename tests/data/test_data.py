@@ -69,10 +69,11 @@ def test_a_missing_embedded_file_is_one_sentence_that_names_it(entry: dict[str, 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"train": 9999}, ["train images", "(10000, 1, 28, 28)", "(9999, 1, 28, 28)"]),
-        ({"test": 1}, ["test images", "(2000, 1, 28, 28)"]),
-        ({"image": [3, 32, 32]}, ["train images", "(10000, 3, 32, 32)"]),
-        ({"classes": ["a", "b", "c"]}, ["train labels", "3 classes"]),
+        ({"train": 9999}, [".train: there are 10000 images; stated: 9999"]),
+        ({"test": 1}, [".test: there are 2000 images; stated: 1"]),
+        ({"image": [3, 32, 32]}, [".train: images are uint8 (1, 28, 28); stated: uint8 (3, 32, 32)"]),
+        ({"classes": ["a", "b", "c"]}, [".train: labels do not fit its 3 classes"]),
+        ({"classes": [*"abcdefghijk"]}, [".train: no image is of class 'k'", "classes with images in both splits"]),
     ],
 )
 def test_images_or_labels_that_are_not_the_entrys_are_named(
@@ -110,11 +111,11 @@ def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_torchvisions_images_get_their_channels_first(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision import datasets
 
-    draws = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3)).astype(np.uint8)
-    labels = [0, 9, 3, 1, 2, 2]
+    draws = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3)).astype(np.uint8)
+    labels = [0, 9, 3, 1, 2, 2, 8, 6, 7, 4, 5]
     fake = Fake(draws, labels) if name == "cifar10" else Fake(torch.tensor(draws[..., 0]), torch.tensor(labels))
     monkeypatch.setattr(datasets, name.upper(), fake)
-    splits = load_splits(name, fake_entry(name, [3, 4, 4] if name == "cifar10" else [1, 4, 4], 6))
+    splits = load_splits(name, fake_entry(name, [3, 4, 4] if name == "cifar10" else [1, 4, 4], 11))
     for images, read in splits.values():
         assert read.tolist() == labels
         assert images.is_contiguous()
@@ -131,7 +132,7 @@ def test_labels_that_do_not_fit_are_one_sentence(labels: list[int], monkeypatch:
 
     monkeypatch.setattr(datasets, "MNIST", Fake(torch.zeros(3, 4, 4, dtype=torch.uint8), labels))
     message = refused("mnist", fake_entry("mnist", [1, 4, 4], 3))
-    assert all(word in message for word in ("config/datasets.yaml", "mnist", "train labels", "10 classes"))
+    assert all(word in message for word in ("config/datasets.yaml", "key mnist.train: labels", "10 classes"))
 
 
 @pytest.mark.parametrize("error", [OSError("no route"), RuntimeError("not found\nor corrupted"), ConnectionError()])

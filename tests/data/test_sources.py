@@ -109,7 +109,7 @@ def test_another_size_is_resized_as_asked(folder: Path, resize: str, middle: int
         (lambda f: (f / "train/ant/notes.txt").write_text("x"), ["notes.txt", ".png"]),
         (lambda f: (f / "val/bee").rename(f / "val/wasp"), ["val/bee", "not a folder"]),
         (lambda f: [p.unlink() for p in (f / "val/bee").iterdir()], ["val/bee", "no images"]),
-        (lambda f: (f / "train/ant/2.png").unlink(), ["train images", "(5, 3, 8, 8)", "(6, 3, 8, 8)"]),
+        (lambda f: (f / "train/ant/2.png").unlink(), ["key mine.train: there are 5 images; stated: 6"]),
     ],
 )
 def test_what_does_not_fit_is_named(folder: Path, spoil: Any, words: list[str]) -> None:

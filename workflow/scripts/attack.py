@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lacuna.attacks.core.grid import Originals, attack_grid, read_like, selected_names
+from lacuna.attacks.core.grid import Originals, attack_grid, doubts_of_files, read_like, selected_names
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.files.digests import planned_code
@@ -49,7 +49,8 @@ with job(snakemake) as say:
         what["files"] = selected_names(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
-    how: dict[str, Any] = {"target": target, "digest": record.full_digest(), "say": say}
+    known = doubts_of_files(settings["method"], paths.images)
+    how: dict[str, Any] = {"target": target, "digest": record.full_digest(), "say": say, "known": known}
     with watched(model, what.get("saliency")):
         batch = fitting_batch(model, originals.images, snakemake.resources.batch)
         grid = attack_grid(settings, model, originals, batch=batch, **how, **what)

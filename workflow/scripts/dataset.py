@@ -22,8 +22,7 @@ with job(snakemake) as say:
         record = Record(
             "dataset", snakemake.params.settings, list(snakemake.input.source), planned_code(snakemake.input.code)
         )
-        order = {"order": images.order} if images.order else {}
-        record.facts = {"files": source_digests(settings["source"]), **order}
+        record.facts = {"files": source_digests(settings["source"]), **images.facts()}
         pieces = report_pieces(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
         write_split(path, images.labels, images.shape, pieces, record)
         say(f"dataset {name}: {images.shape[0]} {split} images")

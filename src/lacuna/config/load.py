@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.config.complete import Found, find_incomplete, with_images, without
-from lacuna.config.datasets import check_datasets
+from lacuna.config.datasets import check_datasets, with_limits
 from lacuna.config.defenses import check_defenses
 from lacuna.config.extends import read_scale
 from lacuna.config.figures import check_figures
@@ -105,8 +105,9 @@ def _datasets(root: Path, settings: Mapping[str, Any], scale_file: str) -> Any:
     changed = {name: {"foreground": {**datasets[name].get("foreground", {}), **changes[name]}} for name in changes}
     merged = {name: {**body, **changed.get(name, {})} for name, body in datasets.items()}
     check_schema(merged, "datasets", f"config/datasets.yaml with foreground of {scale_file}", root)
-    check_datasets("config/datasets.yaml", merged)
-    return merged
+    limited = with_limits(merged)
+    check_datasets("config/datasets.yaml", limited)
+    return limited
 
 
 def _check(papers: Mapping[str, Paper]) -> None:

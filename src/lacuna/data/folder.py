@@ -2,7 +2,7 @@
 
 import struct
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +155,20 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
         fit = ImageOps.fit if resize == "crop" else Image.Image.resize
         picture = fit(picture, (width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture)
+
+
+def has_jpeg_blocks(path: Path, image: Sequence[int]) -> bool:
+    """Whether a file is a JPEG of the size (H, W) in ``image``, (C, H, W): reading it scales and cuts nothing."""
+    try:
+        if not path.is_file():
+            return False
+        with Image.open(path, formats=("JPEG",)) as file:
+            turned = sorted(file.size) == sorted(image[1:])
+            return bool(turned)
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error):
+        return False  # which `read_image` reports
+    except Image.DecompressionBombError:
+        return False
 
 
 def _refuse_loss(path: Path, file: Image.Image) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registry_lines
 from lacuna.data.folder import ImageFile, read_image, unchanged
-from lacuna.data.own_files import order_digest, own_files
+from lacuna.data.own_files import both_splits, first_of_classes, keeps_jpeg_blocks, order_digest, refuse_counts
 from lacuna.data.own_paths import OWN_KINDS, partitions_path
 from lacuna.data.photographs import photograph_digests, read_photographs
 from lacuna.errors import LacunaError
@@ -29,13 +29,19 @@ class Split:
     """One split of a dataset: labels int64 (N,) and images uint8 of ``shape`` (N, C, H, W).
 
     ``pieces`` reads the images in order, some at a time. ``order`` is the `order_digest` of the user's own files, empty
-    for other datasets.
+    for other datasets. ``jpeg_blocks`` says that they are JPEG files whose blocks stay (`keeps_jpeg_blocks`).
     """
 
     shape: tuple[int, ...]
     labels: Tensor
     pieces: Callable[[], Iterator[Tensor]]
     order: str = ""
+    jpeg_blocks: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """What the provenance of a split of the user's own files says of them; nothing of others."""
+        blocks = {"jpeg_blocks": True} if self.jpeg_blocks else {}
+        return {"order": self.order, **blocks} if self.order else {}
 
 
 def load_splits(name: str, settings: dict[str, Any]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -55,10 +61,23 @@ def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     read.
     """
     source = settings["source"]
+    where = f"config/datasets.yaml, key {name}"
     if source["kind"] in OWN_KINDS:
-        listed = {split: own_files(source, settings["classes"], split) for split in ("train", "test")}
-        return {split: _read_later(f"{name}: {split}", files, settings) for split, files in listed.items()}
-    return {split: _in_memory(f"{name}: {split}", *part, settings) for split, part in _arrays(source).items()}
+        listed = both_splits(source, settings["classes"])
+        refuse_counts(where, {split: [file.label for file in files] for split, files in listed.items()}, settings)
+        return {split: _read_later(files, settings) for split, files in listed.items()}
+    arrays = {split: _first(split, *part, source) for split, part in _arrays(source).items()}
+    found = {split: _in_memory(f"{where}.{split}", *part, settings) for split, part in arrays.items()}
+    refuse_counts(where, {split: part.labels.tolist() for split, part in found.items()}, settings)
+    return found
+
+
+def _first(split: str, images: np.ndarray, labels: np.ndarray, source: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels of a split, as many of the first as the source says."""
+    if (count := source.get("first", {}).get(split)) is None:
+        return images, labels
+    places = first_of_classes(labels.tolist(), count)
+    return images[places], labels[places]
 
 
 def _arrays(source: dict[str, Any]) -> Arrays:
@@ -69,10 +88,8 @@ def _arrays(source: dict[str, Any]) -> Arrays:
     return _embedded(source)
 
 
-def _read_later(what: str, files: list[ImageFile], settings: dict[str, Any]) -> Split:
-    labels, image, resize = np.array([file.label for file in files]), settings["image"], settings["source"]["resize"]
-    shape = (len(files), *image)
-    _refuse_misfit(what, shape, np.dtype(np.uint8), labels, settings)
+def _read_later(files: list[ImageFile], settings: dict[str, Any]) -> Split:
+    labels, image, resize = [file.label for file in files], settings["image"], settings["source"]["resize"]
     at_once = max(1, PIECE // prod(image))
 
     def pieces() -> Iterator[Tensor]:
@@ -81,14 +98,15 @@ def _read_later(what: str, files: list[ImageFile], settings: dict[str, Any]) -> 
                 part = files[start : start + at_once]
                 yield _channels_first(np.stack([read_image(file.path, image, resize) for file in part]))
 
-    return Split(shape, torch.from_numpy(labels.astype(np.int64)), pieces, order_digest(files))
+    blocks = keeps_jpeg_blocks(files, image)
+    return Split((len(files), *image), torch.tensor(labels), pieces, order_digest(files), blocks)
 
 
-def _in_memory(what: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:
+def _in_memory(where: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:
     """A split of images (N, H, W) or (N, H, W, C), the shapes of official files."""
     channels = {3: (1, *images.shape[1:]), 4: (*images.shape[3:], *images.shape[1:3])}
     shape = (*images.shape[:1], *channels.get(images.ndim, images.shape[1:]))
-    _refuse_misfit(what, shape, images.dtype, labels, settings)
+    _refuse_misfit(where, shape, images.dtype, labels, settings)
     return Split(shape, torch.from_numpy(labels.astype(np.int64)), lambda: iter([_channels_first(images)]))
 
 
@@ -125,15 +143,12 @@ def _channels_first(images: np.ndarray) -> Tensor:
     return (pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)).contiguous()
 
 
-def _refuse_misfit(what: str, found: tuple[int, ...], dtype: Any, labels: np.ndarray, settings: dict[str, Any]) -> None:
-    """Raises `LacunaError` where shape, type or labels are not those of the dataset's entry."""
-    split = what.rpartition(" ")[2]
-    wanted, least = (settings[split], *settings["image"]), settings.get(f"{split}_at_least", settings[split])
-    if found[1:] != wanted[1:] or not least <= found[0] <= wanted[0] or dtype != np.uint8:
-        allowed = f"{wanted}" if least == wanted[0] else f"{wanted} or fewer, down to {least}"
-        raise LacunaError(f"config/datasets.yaml, key {what} images are {dtype} {found}, not uint8 {allowed}")
+def _refuse_misfit(
+    where: str, found: tuple[int, ...], dtype: Any, labels: np.ndarray, settings: dict[str, Any]
+) -> None:
+    """Raises `LacunaError` where the shape of the images, their type or the labels are not those of the entry."""
+    if found[1:] != (wanted := tuple(settings["image"])) or dtype != np.uint8:
+        raise LacunaError(f"{where}: images are {dtype} {found[1:]}; stated: uint8 {wanted}")
     whole = labels.shape == found[:1] and labels.dtype.kind in "iu"
     if not whole or labels.min() < 0 or labels.max() >= class_count(settings):
-        raise LacunaError(f"config/datasets.yaml, key {what} labels do not fit its {class_count(settings)} classes")
-    if len(np.unique(labels)) == 1:
-        raise LacunaError(f"config/datasets.yaml, key {what} images are all of one class; allowed: at least two")
+        raise LacunaError(f"{where}: labels do not fit its {class_count(settings)} classes")

@@ -1,4 +1,4 @@
-"""What is allowed to code of the user's own and yet doubtful: names that go from jobs to flags of tables. No torch."""
+"""What is allowed to code and images of the user's own, and yet doubtful: names of flags in tables. No torch here."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,8 @@ DEFENSE_DRAWS = "a defense that answers at random"
 BATCH = "answers that depend on the batch"
 ATTACK_DRAWS = "an attack that cannot be repeated"
 SALIENCY_DRAWS = "a saliency model that answers at random"
-DOUBTS = (PROBABILITIES, NETWORK_DRAWS, DEFENSE_DRAWS, BATCH, ATTACK_DRAWS, SALIENCY_DRAWS)
+JPEG_BLOCKS = "an attack on the blocks of JPEG files"
+DOUBTS = (PROBABILITIES, NETWORK_DRAWS, DEFENSE_DRAWS, BATCH, ATTACK_DRAWS, SALIENCY_DRAWS, JPEG_BLOCKS)
 DRAWS = {"network": NETWORK_DRAWS, "defense": DEFENSE_DRAWS, "saliency": SALIENCY_DRAWS}  # by what answers
 COLUMN = "doubts"  # of outcomes and measures, and the name of a tensor of adversarial sets: only where there are any
 SEPARATOR = "; "  # between the parts of a text

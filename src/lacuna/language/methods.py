@@ -167,10 +167,10 @@ class Method(Signature):
     ``loss`` is what it follows the gradient of: `CROSS_ENTROPY`, `MARGIN` (of logits, which no softmax flattens), or
     empty for attacks that see scores or decisions only. What the function takes besides its budget: ``draws``, its
     random numbers; ``foreground``, the images' foreground and a saliency model; ``files``, the names of the images'
-    files. ``network`` is False where the set is made without a source network. ``resumable`` attacks are slow: each
-    batch is kept until the set is complete. ``group`` is the number of images per call where that decides results.
-    ``named_by`` is the parameter that is the attack's code. ``training`` is what adversarial training calls on the
-    images of each step.
+    files. ``network`` is False where the set is made without a source network. ``jpeg_blocks`` says that it works on
+    blocks of 8 x 8 pixels, as JPEG does. ``resumable`` attacks are slow: each batch is kept until the set is complete.
+    ``group`` is the number of images per call where that decides results. ``named_by`` is the parameter that is the
+    attack's code. ``training`` is what adversarial training calls on the images of each step.
     """
 
     loss: str = CROSS_ENTROPY
@@ -178,6 +178,7 @@ class Method(Signature):
     foreground: bool = False
     files: bool = False
     network: bool = True
+    jpeg_blocks: bool = False
     resumable: bool = False
     group: int | None = None
     named_by: str = ""

@@ -71,17 +71,25 @@ def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
 def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:
     """Raises `LacunaError` for the first folder or file of the user's that a job needs and that is not there.
 
-    ``jobs`` are rules and wildcards of all jobs to come, so that a run stops before its first one. The sentence names
-    the tables and figures among them that are made from the dataset.
+    Where all are there, raises it for the first that is not what the configuration says. ``jobs`` are rules and
+    wildcards of all jobs to come, so that a run stops before its first one. The sentence names the tables and figures
+    among them that are made from the dataset.
     """
     planned = sorted(jobs, key=lambda job: (job[0] != "dataset", job[0], sorted(job[1].items())))
     asked = sorted({wildcards["exhibit"] for _, wildcards in planned if "exhibit" in wildcards})
-    for rule, wildcards in planned:
-        dataset = wildcards.get("dataset", "")
-        if dataset in plan.config.datasets and rule in plan.stages and (path := plan.stages[rule].missing(**wildcards)):
+    brought = [
+        (plan.stages[rule], wildcards)
+        for rule, wildcards in planned
+        if rule in plan.stages and wildcards.get("dataset") in plan.config.datasets
+    ]
+    for stage, wildcards in brought:
+        if path := stage.missing(**wildcards):
+            dataset = wildcards["dataset"]
             users = ", ".join(name for name in asked if dataset in _datasets_of(plan, name))
             needs = f"{users}: " if users else ""
             raise LacunaError(f"{needs}dataset {dataset}: {path} is not there, and is yours to bring; see {PAGE}")
+    for stage, wildcards in brought:
+        stage.refuse_misfit(**wildcards)
 
 
 def _datasets_of(plan: Plan, exhibit: str) -> set[str]:

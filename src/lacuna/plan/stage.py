@@ -85,6 +85,9 @@ class Stage:
         """The first folder or file that the user has to bring for it, and that is not there."""
         return None
 
+    def refuse_misfit(self, *args: Any, **wildcards: Any) -> None:
+        """Raises `LacunaError` where what the user brings for it is there and is not what the configuration says."""
+
     def seconds(self, *args: Any, **wildcards: Any) -> float:
         """Expected seconds on one device, where they are long enough to be foretold."""
         return 0

@@ -23,7 +23,7 @@ from lacuna.files.states import Resumable
 from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
 from lacuna.language.attacks import METHODS, method_of
-from lacuna.language.doubts import ATTACK_DRAWS
+from lacuna.language.doubts import ATTACK_DRAWS, JPEG_BLOCKS
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 
@@ -68,13 +68,14 @@ def attack_grid(
     batch: int,
     say: Say,
     other: Mapping[str, Tensor] | None = None,
+    known: Sequence[str] = (),
     **what: Any,
 ) -> Grid:
     """Attacks a model with each budget of the ``settings`` of the rule attack.
 
     ``model`` is None for sets without a source. The states lie beside ``target`` and hold for ``digest`` alone.
-    ``other`` is the set whose changes decide how large these are (`read_like`). ``what`` are further `Supplies`:
-    foreground, saliency, files.
+    ``other`` is the set whose changes decide how large these are (`read_like`). ``known`` are doubts about the images
+    (`doubts_of_files`). ``what`` are further `Supplies`: foreground, saliency, files.
     """
     network = settings["network"]
     source = network["model"] if network else "none"
@@ -84,7 +85,7 @@ def attack_grid(
     grid = Grid({"image": originals.ids, "label": labels, "source_clean": predict(model, images, batch)})
     grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
     doubts = doubts_of(images, model, what.get("saliency"))
-    grid.tensors |= doubts_as_tensors([*doubts, *_doubts(settings, victim, originals)])
+    grid.tensors |= doubts_as_tensors([*doubts, *_doubts(settings, victim, originals), *known])
     with unchanged(_brought(settings, what.get("files", ()))):
         for code, budget in settings["budgets"].items():
             attempt = Attempt(f"{code} on {source}", settings["method"], budget)
@@ -120,6 +121,15 @@ def _doubts(settings: Mapping[str, Any], victim: nn.Module | None, originals: Or
     make = partial(cast("Callable[..., Tensor]", function), victim, x, labels, **arguments)
     alike = repeats(make, partial(seed_globally, settings["seed"]))
     return [] if alike else [ATTACK_DRAWS]
+
+
+def doubts_of_files(method: str, images: str) -> list[str]:
+    """The doubts about an attack on a dataset that follow from how its images were saved.
+
+    ``images`` is the file of the dataset, whose provenance says whether they are JPEG files.
+    """
+    blocks = METHODS[method].jpeg_blocks if method in METHODS else False
+    return [JPEG_BLOCKS] if blocks and stable_part(images)["facts"].get("jpeg_blocks") else []
 
 
 def read_like(path: str, data: dict[str, Tensor], ids: Tensor) -> dict[str, Tensor]:

@@ -37,5 +37,6 @@ METHOD = Method(
     ),
     refuse=_refuse,
     draws=True,
+    jpeg_blocks=True,
     resumable=True,
 )

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lacuna.data.own_paths import find_missing
+from lacuna.data.own_paths import OWN_KINDS, find_missing
 from lacuna.plan.modules import FILES
 from lacuna.plan.stage import Inputs, Stage
 
@@ -40,3 +40,13 @@ class Dataset(Stage):
     def missing(self, dataset: str) -> Path | None:
         """The images or their list, for datasets that the user brings."""
         return find_missing(self.lookup.config.datasets[dataset]["source"])
+
+    def refuse_misfit(self, dataset: str) -> None:
+        """Counts the images that the user brings; what is in them the job sees."""
+        entry = self.lookup.config.datasets[dataset]
+        if entry["source"]["kind"] in OWN_KINDS:
+            from lacuna.data.own_files import both_splits, refuse_counts  # numpy and Pillow, which few plans need
+
+            listed = both_splits(entry["source"], entry["classes"])
+            labels = {split: [file.label for file in files] for split, files in listed.items()}
+            refuse_counts(f"config/datasets.yaml, key {dataset}", labels, entry)

@@ -6,6 +6,7 @@ from lacuna.language.doubts import (
     ATTACK_DRAWS,
     BATCH,
     DEFENSE_DRAWS,
+    JPEG_BLOCKS,
     NETWORK_DRAWS,
     PROBABILITIES,
     SALIENCY_DRAWS,
@@ -31,6 +32,10 @@ MEANINGS = {
     SALIENCY_DRAWS: "the saliency model that the attack or the measure uses gives another answer about the same images",
     BATCH: "the answer on an image depends on the images beside it, so the number depends on the size of a batch",
     ATTACK_DRAWS: "the attack gives other images when it runs again with the same seed, so its number comes once",
+    JPEG_BLOCKS: (
+        "the clean images are JPEG files, and the attack quantises the same blocks of 8 x 8 pixels, so JPEG "
+        "compression after the attack can restore what it dropped"
+    ),
 }
 
 
