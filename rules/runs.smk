@@ -5,7 +5,7 @@ import sys
 from snakemake import __version__
 from lacuna.cost import estimate
 from lacuna.files.digests import recall_digests, renew_digests
-from lacuna.jobs import interrupts, outages, runs
+from lacuna.jobs import interrupts, kept, outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.again import made_again
 from lacuna.plan.code import FOLDER
@@ -13,7 +13,7 @@ from lacuna.plan.presence import COLLECTIONS, asked_for, refuse_incomplete
 from lacuna.plan.presence import refuse_missing, refuse_unknown
 from lacuna.plan.stray_claims import refuse_stray_claims
 
-NOTES = Path(".snakemake")
+NOTES, KEPT = Path(".snakemake"), []
 
 
 def read_command_line():
@@ -67,16 +67,29 @@ def update_digests(kind):
 
 
 def before_the_first_job():
-    """Stops where files that the user brings are not there, and ends what killed runs left."""
+    """Stops where files that the user brings are not there or do not fit, and ends what killed runs left.
+
+    What is finished and will be made again stays until its successor is there.
+    """
     gc.enable()
-    jobs = workflow.dag.needrun_jobs()
+    jobs = [*workflow.dag.needrun_jobs()]
     refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
     runs.settle(NOTES, patient=not workflow.local_exec)
+    kept.recover(Path("results"))
+    KEPT.extend(kept.keep([job.output for job in jobs], workflow.persistence))
     if workflow.local_exec:
         interrupts.pass_on_to_jobs()
     else:
         outages.watch(NOTES)
     runs.lift_rate_limit(workflow.scheduler)
+
+
+def after_the_last_job(submitted):
+    """Gives back what was not replaced, and takes the note of this run away."""
+    for files in KEPT:
+        files.give_back(workflow.persistence)
+    outages.leave(NOTES)
+    runs.finish(NOTES, submitted=submitted)
 
 
 def in_one_sentence(do):
@@ -97,10 +110,8 @@ onstart:  # as the two below, not in a dry run
 
 
 onsuccess:
-    outages.leave(NOTES)
-    runs.finish(NOTES)
+    after_the_last_job(submitted=False)
 
 
 onerror:
-    outages.leave(NOTES)
-    runs.finish(NOTES, submitted=not workflow.local_exec)
+    after_the_last_job(submitted=not workflow.local_exec)

@@ -13,7 +13,7 @@ import pytest
 from forging import edit_record, flip
 from madeup import CELLS, DATA, Report, audited, run
 
-from lacuna.audit.gather import summary_line
+from lacuna.audit.gather import VERDICTS, claims_line, summary_line
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -82,6 +82,25 @@ def test_claims_and_cells_name_each_other(made: Project) -> None:
         assert left["value"] - right["value"] == pytest.approx(pair["advantage"], abs=1e-3)
     named = {name for claim in claims.values() for pair in claim["pairs"] for name in pair["cells"] if name}
     assert {name for name, cell in cells.items() if cell["claims"]} == named
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "line"),
+    [
+        ({}, "no claims stated"),
+        ({"not run": 71}, "none of 71 claims judged"),
+        ({"not run": 3, "not applicable": 2}, "none of 5 claims judged"),
+        ({"not run": 3, "inconclusive": 1}, "0 of 1 judged claims contradicted, 4 stated"),
+        (
+            {"holds for these networks": 2, "contradicted": 3, "not applicable": 1},
+            "3 of 5 judged claims contradicted, 6 stated",
+        ),
+    ],
+)
+def test_claims_that_nobody_judged_are_no_success(verdicts: dict[str, int], line: str) -> None:
+    assert verdicts.keys() <= {*VERDICTS}
+    counts = dict.fromkeys(VERDICTS, 0) | verdicts
+    assert claims_line({"claims": counts, "contradicted": counts["contradicted"]}) == line
 
 
 def test_before_anything_ran_nothing_is_wrong(table3: Project, monkeypatch: pytest.MonkeyPatch) -> None:

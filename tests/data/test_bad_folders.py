@@ -151,9 +151,7 @@ def test_labels_that_are_all_one_class_are_refused(tmp_path: Path, monkeypatch: 
     Stages(tmp_path).begin()
     with np.load("tiny.npz") as arrays:
         np.savez("tiny.npz", **{**arrays, "train_labels": np.zeros(24, int)})
-    assert "mine.train: no image is of class 'b'; allowed: classes with images in both splits" in refused(
-        Stages(tmp_path).dataset()[0]
-    )
+    assert "mine.train: images are all of one class; allowed: at least two" in refused(Stages(tmp_path).dataset()[0])
 
 
 @pytest.mark.parametrize(

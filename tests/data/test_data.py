@@ -73,7 +73,6 @@ def test_a_missing_embedded_file_is_one_sentence_that_names_it(entry: dict[str, 
         ({"test": 1}, [".test: there are 2000 images; stated: 1"]),
         ({"image": [3, 32, 32]}, [".train: images are uint8 (1, 28, 28); stated: uint8 (3, 32, 32)"]),
         ({"classes": ["a", "b", "c"]}, [".train: labels do not fit its 3 classes"]),
-        ({"classes": [*"abcdefghijk"]}, [".train: no image is of class 'k'", "classes with images in both splits"]),
     ],
 )
 def test_images_or_labels_that_are_not_the_entrys_are_named(
@@ -111,11 +110,11 @@ def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_torchvisions_images_get_their_channels_first(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision import datasets
 
-    draws = np.random.default_rng(0).integers(0, 256, (11, 4, 4, 3)).astype(np.uint8)
-    labels = [0, 9, 3, 1, 2, 2, 8, 6, 7, 4, 5]
+    draws = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3)).astype(np.uint8)
+    labels = [0, 9, 3, 1, 2, 2]
     fake = Fake(draws, labels) if name == "cifar10" else Fake(torch.tensor(draws[..., 0]), torch.tensor(labels))
     monkeypatch.setattr(datasets, name.upper(), fake)
-    splits = load_splits(name, fake_entry(name, [3, 4, 4] if name == "cifar10" else [1, 4, 4], 11))
+    splits = load_splits(name, fake_entry(name, [3, 4, 4] if name == "cifar10" else [1, 4, 4], 6))
     for images, read in splits.values():
         assert read.tolist() == labels
         assert images.is_contiguous()

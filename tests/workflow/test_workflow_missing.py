@@ -78,6 +78,47 @@ def test_a_folder_that_was_read_may_be_taken_away(brought: "Tree") -> None:
     assert "data/mine/train is not there" in brought.refused(target)
 
 
+def contents(tree: "Tree") -> dict[str, bytes]:
+    """All that was made of the folder, by path; nothing of it may wait under another name."""
+    files = {str(path): (tree / str(path)).read_bytes() for path in tree.files("results/demo")}
+    assert not [name for name in files if name.endswith(".before")]
+    return {name: content for name, content in files.items() if name.endswith(".safetensors")}
+
+
+def test_a_count_that_does_not_fit_stops_a_run_before_anything_is_removed(brought: "Tree") -> None:
+    bring(brought)
+    target = "results/demo/mine/dataset/test.safetensors"
+    brought.run(target)
+    before = contents(brought)
+    brought.replace("config/datasets.yaml", "test: 120", "test: 121")
+    said = brought.refused(target)
+    assert "config/datasets.yaml, key mine.test: there are 120 images; stated: 121" in said
+    assert "Select jobs to execute" not in said
+    assert contents(brought) == before
+    brought.replace("config/datasets.yaml", "test: 121", "test: first 50")
+    brought.run(target)
+    assert len(contents(brought)[target]) < len(before[target])
+
+
+def test_a_run_that_fails_gives_back_what_it_did_not_replace(brought: "Tree") -> None:
+    bring(brought)
+    target, image = "results/demo/mine/dataset/test.safetensors", brought / "data/mine/test/b/007.png"
+    brought.run(target)
+    before, whole = contents(brought), image.read_bytes()
+    image.write_bytes(whole[:60])
+    assert "007.png cannot be read as an image" in brought.refused("--forcerun", "dataset", "--", target)
+    assert contents(brought) == before
+    assert brought.planned(target) == {}, "with what Snakemake knew of it"
+    brought.replace("config/datasets.yaml", "test: 120", "test: first 119")
+    assert "007.png cannot be read as an image" in brought.refused(target)
+    assert contents(brought) == before
+    assert brought.planned(target) == {"dataset": 1}, "which is not taken for what it should be"
+    image.write_bytes(whole)
+    brought.run(target)
+    assert contents(brought).keys() == before.keys()
+    assert contents(brought)[target] != before[target]
+
+
 def test_counterparts_are_found_by_name_in_a_run(brought: "Tree") -> None:
     bring(brought)
 

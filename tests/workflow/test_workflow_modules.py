@@ -45,6 +45,7 @@ DECLARATIONS = ["reporting/plots"]  # rooms whose modules decide settings too
 INFRASTRUCTURE = CONFIGURATION | {
     "jobs/failures",
     "jobs/interrupts",
+    "jobs/kept",
     "jobs/requeue",
     "files/processes",
     "files/slurm",

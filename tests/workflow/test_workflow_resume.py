@@ -117,9 +117,15 @@ def test_an_orphan_is_ended_and_ctrl_c_ends_within_seconds_with_nothing_in_the_w
     assert "locked" not in slow.run("-n", CHECKPOINT)
 
 
-def test_an_interrupt_of_snakemake_alone_ends_its_jobs_as_ctrl_c_does(slow: "Tree") -> None:
-    slow.replace("config/scales/demo.yaml", "epochs: 6", "epochs: 2000")
+def test_an_interrupt_of_snakemake_alone_ends_its_jobs_as_ctrl_c_does_and_gives_back_what_was_finished(
+    slow: "Tree",
+) -> None:
+    slow.replace("config/scales/demo.yaml", "epochs: 6", "epochs: 1")
+    slow.run(CHECKPOINT)
+    finished = (slow / CHECKPOINT).read_bytes()
+    slow.replace("config/scales/demo.yaml", "epochs: 1", "epochs: 2000")
     process = begun(slow)
+    assert not (slow / CHECKPOINT).exists()
     job = json.loads(owner_path(slow / CHECKPOINT).read_text())["pid"]
     asked = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
@@ -132,6 +138,8 @@ def test_an_interrupt_of_snakemake_alone_ends_its_jobs_as_ctrl_c_does(slow: "Tre
         os.kill(job, 0)
     assert unfinished(slow) == []
     assert (slow / STATE).exists()
+    assert (slow / CHECKPOINT).read_bytes() == finished
+    assert slow.planned(CHECKPOINT)["train_resnet18"] == 1, "it has other settings"
 
 
 def test_state_of_other_settings_is_not_gone_on_from(finished: "Tree") -> None:

@@ -110,5 +110,14 @@ def summary_line(report: Mapping[str, Any]) -> str:
     return (
         f"audit of scale {report['scale']}: {built} of {sum(exhibits.values())} exhibits built, "
         f"{summary['cells']} cells, {summary['files']} files ({', '.join(noted)}), {shown}; {counts}; "
-        f"{summary['contradicted']} of {sum(summary['claims'].values())} claims contradicted{against or ''}"
+        f"{claims_line(summary)}{against or ''}"
     )
+
+
+def claims_line(summary: Mapping[str, Any]) -> str:
+    """How many of the judged claims are contradicted; where none was judged, that none was."""
+    stated = sum(summary["claims"].values())
+    judged = stated - sum(summary["claims"][verdict] for verdict in (NOT_APPLICABLE, NOT_RUN))
+    if not judged:
+        return f"none of {stated} claims judged" if stated else "no claims stated"
+    return f"{summary['contradicted']} of {judged} judged claims contradicted, {stated} stated"

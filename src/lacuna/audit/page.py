@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lacuna.audit.gather import VERDICTS, summary_line
+from lacuna.audit.gather import VERDICTS, claims_line, summary_line
 from lacuna.jobs.progress import clock
 from lacuna.language.codes import PERCENT
 from lacuna.reporting.tables.render import UNIT_WORDS, format_number
@@ -27,7 +27,8 @@ def render_page(report: Mapping[str, Any]) -> str:
     places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
     built = [exhibit for exhibit in report["exhibits"] if exhibit["cells"]]
     tables = [{**one, "rows": _rows(one["cells"]), "companions": _companions(one["cells"])} for one in built]
-    shown = {"tables": tables, "places": places, "line": summary_line(report), "verdicts": VERDICTS}
+    lines = {"line": summary_line(report), "claims": claims_line(report["summary"])}
+    shown = {"tables": tables, "places": places, "verdicts": VERDICTS, **lines}
     return _PAGES.get_template("audit.html.j2").render(report=report, **shown)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lacuna.config.joined import known
@@ -73,6 +74,7 @@ def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:
             raise LacunaError(f"{where}.image: {channels} channels are not allowed; allowed: 1 or 3, as files have")
         check_normalisation(f"{where}.normalisation", dataset["normalisation"], (channels,))
         _check_classes(where, dataset)
+        _check_places(where, dataset)
         _check_counts(where, dataset)
         _check_segmentation(file, name, dataset)
 
@@ -117,6 +119,22 @@ def _check_classes(where: str, dataset: Entry) -> None:
         raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
     if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
         raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
+
+
+def _check_places(where: str, dataset: Entry) -> None:
+    """Folders and files of a dataset of the user's own lie below its path; a class has one folder."""
+    source, classes = dataset["source"], dataset["classes"]
+    if source["kind"] not in OWN_KINDS:
+        return
+    for key in ("train", "test") if source["kind"] == "folder" else ("images", "partitions"):
+        if Path(source[key]).is_absolute() or ".." in Path(source[key]).parts:
+            raise LacunaError(f"{where}.source.{key}: '{source[key]}' is not allowed; allowed: a place below path")
+    counted = source["kind"] == "partitions" or isinstance(classes, int)
+    key, names = (
+        ("source.folders", source["folders"]) if "folders" in source else ("classes", () if counted else classes)
+    )
+    if wrong := [name for name in names if name in ("", ".", "..") or {*name} & {"/", "\0"}]:
+        raise LacunaError(f"{where}.{key}: '{wrong[0]}' is not allowed; allowed: the name of a folder")
 
 
 def _check_counts(where: str, dataset: Entry) -> None:

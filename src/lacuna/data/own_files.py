@@ -7,6 +7,7 @@ from typing import Any
 
 from lacuna.data.classes import class_names
 from lacuna.data.folder import ImageFile, folder_files, has_jpeg_blocks
+from lacuna.data.own_paths import OWN_KINDS
 from lacuna.data.partitions import partition_files
 from lacuna.errors import LacunaError
 
@@ -48,17 +49,21 @@ def both_splits(source: Mapping[str, Any], classes: list[str] | int) -> dict[str
 def refuse_counts(where: str, labels: Mapping[str, Sequence[int]], entry: Mapping[str, Any]) -> None:
     """Raises `LacunaError` where the labels of the splits are not as many as the entry says, or lack a class.
 
-    ``where`` says whose entry it is. An entry's ``train_at_least`` allows fewer.
+    ``where`` says whose entry it is. An entry's ``train_at_least`` allows fewer images. Every class that a user's own
+    files may have has some in both splits; other datasets have at least two classes.
     """
+    own = entry["source"]["kind"] in OWN_KINDS
     for split, found in labels.items():
         wanted, least = entry[split], entry.get(f"{split}_at_least", entry[split])
         if not least <= len(found) <= wanted:
             allowed = f"{wanted}" if least == wanted else f"{least} to {wanted}"
             raise LacunaError(f"{where}.{split}: there are {len(found)} images; stated: {allowed}")
         names = class_names(entry)
-        if lacking := sorted({*range(len(names))} - {*found}):
+        if own and (lacking := sorted({*range(len(names))} - {*found})):
             allowed = "allowed: classes with images in both splits"
             raise LacunaError(f"{where}.{split}: no image is of class '{names[lacking[0]]}'; {allowed}")
+        if len({*found}) == 1:
+            raise LacunaError(f"{where}.{split}: images are all of one class; allowed: at least two")
 
 
 def keeps_jpeg_blocks(files: Sequence[ImageFile], image: Sequence[int]) -> bool:

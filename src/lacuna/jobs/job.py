@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from lacuna.errors import LacunaError, TimeIsUp, without_controls
 from lacuna.files.owner import own_outputs
 from lacuna.jobs.failures import failure_sentence
+from lacuna.jobs.kept import let_go
 from lacuna.jobs.progress import Say, say_to_stderr
 from lacuna.jobs.requeue import requeue
 
@@ -40,6 +41,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
         with _terminable(), own_outputs(artefacts, say_to_stderr):
             _note(log, "", "w")  # only now: until here it may be another job's
             yield say
+            let_go(snakemake.output)
     except TimeIsUp:
         requeue(say)
     except KeyboardInterrupt:
