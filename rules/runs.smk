@@ -9,6 +9,7 @@ from lacuna.jobs import interrupts, kept, outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.again import made_again
 from lacuna.plan.code import FOLDER
+from lacuna.plan.notes import refuse_dead_notes
 from lacuna.plan.presence import COLLECTIONS, asked_for, refuse_incomplete
 from lacuna.plan.presence import refuse_missing, refuse_unknown
 from lacuna.plan.stray_claims import refuse_stray_claims
@@ -30,6 +31,7 @@ def read_command_line():
     refuse_unknown(PLAN, command().named)
     if planned:
         refuse_stray_claims(PLAN, ROOT)
+        refuse_dead_notes(PLAN.known)
         changed = update_digests(kind)
     if kind in ("run", "touch"):
         runs.begin(NOTES)

@@ -8,6 +8,7 @@ from lacuna.config.shared import written_out
 def excerpt(content: Any, *exhibits: str) -> None:
     """Keeps these tables and figures of a paper's file, in place and written out, and the parts that they name."""
     content.update(written_out(content))
+    content.pop("notes", None)  # on exhibits that are left out
     for kind in ("tables", "figures"):
         _keep(content, kind, set(exhibits))
     bodies = [body for kind in ("tables", "figures") for body in content[kind].values()]
@@ -25,7 +26,8 @@ def excerpt(content: Any, *exhibits: str) -> None:
 def excerpt_scale(content: Any, paper: Any) -> None:
     """Keeps of a scale's file what an excerpt of a paper's file still has."""
     _keep(content, "images", paper["selections"])
-    _keep(content, "notes", {paper["paper"]})
+    if notes := [note for note in content.pop("notes", []) if note["needs"].keys() == {"width"}]:
+        content["notes"] = notes
     for kind in ("attacks", "trainings", "defenses"):
         _keep(content, kind, paper.get(kind, {}))
 

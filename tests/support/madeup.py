@@ -17,6 +17,7 @@ from lacuna.files.artefacts import Record, provenance_digest, write_frame, write
 from lacuna.files.publications import publish
 from lacuna.numbers.cells import table_cells
 from lacuna.numbers.metrics import outcomes_by_name, samples_of
+from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 from lacuna.reporting.tables.claim_page import claims_markdown
@@ -105,7 +106,7 @@ def _cells(artefact: Artefact) -> pd.DataFrame:
 def _render(plan: Plan, table: str) -> None:
     paper, body = plan.lookup.tables[table]
     cells = pd.read_csv(plan.published.table(table)[-1])
-    named = (cells, body["title"], plan.config.papers[paper]["title"], plan.lookup.notes(table))
+    named = (cells, body["title"], plan.config.papers[paper]["title"], notes_of(plan.known, "table", table))
     texts = [wide_table(cells).to_csv(index=False, lineterminator="\n"), table_markdown(*named), table_latex(*named)]
     for path, text in zip(plan.published.table(table), texts, strict=False):
         write_text(path, text)

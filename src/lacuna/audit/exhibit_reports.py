@@ -13,8 +13,9 @@ from lacuna.audit.published import PublishedFindings
 from lacuna.claims.relations import key_text
 from lacuna.files.artefacts import sha256
 from lacuna.files.escapes import csv_text
+from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
-from lacuna.plan.published import Kind
+from lacuna.plan.shown import Kind
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
@@ -80,7 +81,7 @@ def _entry(plan: Plan, name: str, kind: Kind, target: str, published: PublishedF
     paper, body = (plan.lookup.tables if kind == "table" else plan.lookup.figures)[name]
     shared = {"id": name, "kind": kind, "paper": paper, "title": body["title"], "dataset": plan.lookup.dataset_of(name)}
     return shared | {
-        "notes": plan.lookup.notes(name),
+        "notes": notes_of(plan.known, kind, name),
         "target": target,
         "state": worst_state(problems) if problems else "not built",
         "problems": problems,

@@ -30,7 +30,7 @@ def read_scale(scales: Mapping[str, Path], name: str, root: Path, below: tuple[s
         if content[extends] in (name, *below):
             raise LacunaError(f"{file}, key {extends}: {content[extends]} extends {name}; allowed: another scale")
         base = read_scale(scales, content[extends], root, (name, *below))
-        content = _over({key: value for key, value in base.items() if key != "notes"}, content)
+        content = _over(base, content)
         del content[extends]
     check_schema(content, "scale", file, root)
     return {section: {} for section in SECTIONS} | content
@@ -40,7 +40,13 @@ def _over(base: Settings, own: Settings) -> Settings:
     """The scale's own word over that of the scale it extends, section by section."""
     both = {key: own[key] for key in own if key not in SECTIONS or not isinstance(own[key], dict)}
     merged = {key: _merge(base[key], own[key], key in SCALED) for key in base.keys() & own.keys() - both.keys()}
-    return {**base, **own, **both, **merged}
+    return {**base, **own, **both, **merged, **_joined_notes(base, own)}
+
+
+def _joined_notes(base: Settings, own: Settings) -> Settings:
+    """The notes of both, those of the base first: each states what it needs, and stands nowhere else."""
+    stated = own.get("notes", [])
+    return {"notes": [*base["notes"], *stated]} if "notes" in base and isinstance(stated, list) else {}
 
 
 def _merge(base: Settings, own: Settings, keeps_null: bool) -> Settings:

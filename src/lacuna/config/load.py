@@ -12,6 +12,7 @@ from lacuna.config.extends import read_scale
 from lacuna.config.figures import check_figures
 from lacuna.config.fits import check_fits
 from lacuna.config.joined import DEFINED, join_parts
+from lacuna.config.notes import Declared, check_notes
 from lacuna.config.parts import Models, Paper, check_papers
 from lacuna.config.radii import check_radii
 from lacuna.config.scaled import scale_papers
@@ -71,6 +72,8 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     papers = without(papers, incomplete)
     around = (scale_file, settings, datasets, joined)
     _check({name: Paper(sources[name].file, body, files[name], *around) for name, body in papers.items()})
+    noting = {name: (sources[name].file, body) for name, body in papers.items()}
+    check_notes(Declared(scale_file, settings, datasets, noting), joined, root)
     switches = {key: chosen[key] for key in ("scale", "seed", "mask_place", "fold_batch_norm")}
     optional = {key: chosen[key] for key in ("seeds", "precision") if key in chosen}
     return Config(

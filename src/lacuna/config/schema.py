@@ -18,6 +18,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.methods import Signature
 from lacuna.language.models import ARCHITECTURES
+from lacuna.language.notes import note_schema
 from lacuna.language.roles import ROLES
 from lacuna.reporting.plots import plots
 from lacuna.reporting.plots.core.own import OWN_PLOT
@@ -134,6 +135,7 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
         role: {"type": "string", "description": f"a name in config/datasets.yaml, for {what}"}
         for role, what in ROLES.items()
     },
+    "note": note_schema,
     "architectures": lambda: {name: {"$ref": "#/$defs/throughput"} for name in ARCHITECTURES},
 }
 
@@ -142,6 +144,12 @@ def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
     """Raises `LacunaError` for the first violation of a ``schema`` by the value at a place of a file, ``where``."""
     for error in _Strict(schema).iter_errors(value):
         raise LacunaError(f"{where}: {_shown(value)} is not allowed; allowed: {_expected(error)}")
+
+
+def definition(root: Path, schema: str, name: str) -> Any:
+    """A part of workflow/schemas/<schema>.schema.yaml by its name under ``$defs``."""
+    validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
+    return validator.schema["$defs"][name]
 
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:

@@ -72,12 +72,6 @@ class Lookup:
         body = self.attack(attack)
         return [attack_code(body["method"], budget) for budget in body["budgets"]]
 
-    def notes(self, exhibit: str) -> list[str]:
-        """Sentences below an exhibit: its own or its table's, then those on its paper at this scale."""
-        paper, body = self.tables[exhibit] if exhibit in self.tables else self.figures[exhibit]
-        table = self.tables[body["table"]][1] if "table" in body else body
-        return [*table.get("notes", []), *self.config.settings.get("notes", {}).get(paper, [])]
-
     def suite_sources(self, suite: str, target: str) -> list[tuple[str, str]]:
         """(attack, source) of every adversarial set that a target meets in a suite; none for clean images.
 

@@ -17,8 +17,8 @@ class Plan:
     """What the workflow asks, by whom it asks: each attribute answers for its own part.
 
     ``lookup`` knows what names stand for, ``networks`` what builds a network, ``paths`` where files lie and what lies
-    there, ``stages`` each step of the flow by its name, ``inventory`` all that exhibits are made from, and
-    ``published`` what is copied to tables/ and figures/.
+    there, ``known`` is these three, ``stages`` each step of the flow by its name, ``inventory`` all that exhibits are
+    made from, and ``published`` what is copied to tables/ and figures/.
     """
 
     def __init__(self, config: Config) -> None:
@@ -27,8 +27,8 @@ class Plan:
         outputs = {name: {**stage.outputs, **stage.renderings} for name, stage in STAGES.items()}
         self.paths = Paths(self.config.scale, outputs, {name: stage.constraints for name, stage in STAGES.items()})
         self.networks = Networks(self.lookup, self.paths)
-        known = Known(self.lookup, self.networks, self.paths)
-        self.stages: Mapping[str, Stage] = {name: stage(known) for name, stage in STAGES.items()}
+        self.known = Known(self.lookup, self.networks, self.paths)
+        self.stages: Mapping[str, Stage] = {name: stage(self.known) for name, stage in STAGES.items()}
         self.code = parts(STAGES)
         self.inventory = Inventory(self.lookup, self.paths, self.stages)
         self.published = Published(self.lookup, self.paths)

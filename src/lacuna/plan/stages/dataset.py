@@ -28,9 +28,9 @@ class Dataset(Stage):
         return {"source": files.get(source["kind"], [])}
 
     def settings(self, dataset: str) -> dict[str, Any]:
-        """The dataset's entry, without what changes no image: its foreground, and the stem of networks."""
+        """The dataset's entry, without what changes no image: its foreground, the stem of networks, and notes."""
         entry = self.lookup.config.datasets[dataset]
-        return {key: value for key, value in entry.items() if key not in ("foreground", "stem")}
+        return {key: value for key, value in entry.items() if key not in ("foreground", "stem", "notes")}
 
     def size(self, output: str, dataset: str) -> float:
         """Images of one byte per value, and labels of eight."""

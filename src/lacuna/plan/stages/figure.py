@@ -4,6 +4,7 @@ from typing import Any
 
 from lacuna.plan.figures import files_of, settings_of
 from lacuna.plan.modules import ATTACK_NAMES, NETWORKS, SALIENCY
+from lacuna.plan.notes import notes_of
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 from lacuna.reporting.plots import plot_of
@@ -58,5 +59,5 @@ class Figure(Stage):
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Which plot, its title, and what the files do not tell."""
         settings = settings_of(self.known, self.lookup.figures[exhibit][1], self.lookup.dataset_of(exhibit))
-        notes = self.lookup.notes(exhibit)
+        notes = notes_of(self.known, "figure", exhibit)
         return {"exhibit": exhibit, **settings, **({"notes": notes} if notes else {})}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
+from lacuna.plan.notes import notes_of
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -42,4 +43,4 @@ class Table(Stage):
         checked = {"panels": panels} if self.lookup.exhibits.checks(body) else {}
         title = self.lookup.config.papers[paper]["title"]
         named = {"exhibit": exhibit, "title": body["title"], "paper": title}
-        return {**named, "notes": self.lookup.notes(exhibit), **checked}
+        return {**named, "notes": notes_of(self.known, "table", exhibit), **checked}
