@@ -149,7 +149,8 @@ def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
 def definition(root: Path, schema: str, name: str) -> Any:
     """A part of workflow/schemas/<schema>.schema.yaml by its name under ``$defs``."""
     validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
-    return validator.schema["$defs"][name]
+    whole: Any = validator.schema
+    return whole["$defs"][name]
 
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:

@@ -1,6 +1,6 @@
 """Notes below tables and figures, and what each needs of an exhibit to be true there. No torch here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -9,7 +9,7 @@ Body = Mapping[str, Any]
 BELOW = "below"  # {below: 1000}: any number that is less
 WIDTH = "width"  # the kind of need that has a value in place of names
 
-# What an exhibit uses, by kind and name; each name with what the configuration says of it, once per budget of an attack.
+# What an exhibit uses, by kind and name; each name with what the configuration says of it, once for every budget.
 Used = Mapping[str, Mapping[str, Sequence[Body]]]
 
 
@@ -42,7 +42,7 @@ def _met(stated: Any, used: Mapping[str, Sequence[Body]]) -> bool:
 def names_of(stated: Any) -> Body:
     """The names of a need, each with the keys that it must have; a width has the name of its kind."""
     if isinstance(stated, list):
-        return dict.fromkeys(stated, {})
+        return {name: {} for name in stated}
     return stated if isinstance(stated, dict) and BELOW not in stated else {WIDTH: {WIDTH: stated}}
 
 
@@ -111,8 +111,3 @@ def note_schema() -> dict[str, Any]:
     described = "what an exhibit must use for the sentence to stand below it: of every kind one of the names or more"
     needs = {"type": "object", "additionalProperties": False, "minProperties": 1, "properties": NEEDS}
     return {"note": SENTENCE, "needs": needs | {"description": described}}
-
-
-def read_notes(entries: Iterable[str | Body]) -> list[Note]:
-    """The notes of a list, in its order."""
-    return [Note.read(entry) for entry in entries]

@@ -14,6 +14,9 @@ from lacuna.language.models import SELF
 from lacuna.reporting.plots import roles_of
 
 
+SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
+
+
 class Replica(NamedTuple):
     """A dataset with one of its training seeds: what a folder below results/<scale>/ is of."""
 

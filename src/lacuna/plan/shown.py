@@ -10,11 +10,12 @@ from lacuna.language.exhibits import Cell
 from lacuna.language.models import OWN, parse_model
 from lacuna.language.notes import NEEDS, WIDTH, Body, Used
 from lacuna.plan.figures import files_of, settings_of
+from lacuna.plan.lookup import SCORES
 from lacuna.plan.stage import Known
-from lacuna.plan.stages.measure import SCORES
 from lacuna.reporting.plots import roles_of
 
 Kind = Literal["table", "figure"]  # one name may be both: a figure, and its numbers
+Named = list[tuple[str, Body]]  # names of one kind, each with what the configuration says of it
 OF_ATTACKS = ("method", "selection", "fold_batch_norm")  # keys that an attack says once for all its budgets
 
 
@@ -33,7 +34,7 @@ class Shown:
 def used_by(known: Known, kind: Kind, name: str) -> Used:
     """What a table or a figure uses, by the kinds of `lacuna.language.notes.NEEDS`."""
     shown = _of_table(known, name) if kind == "table" else _of_figure(known, name)
-    found = {
+    found: dict[str, Named] = {
         "role": [(role, {}) for role in shown.roles],
         "dataset": [(known.lookup.role(role), {}) for role in shown.roles],
         "defense": [(name, known.lookup.named("defenses", name)) for name in shown.defenses],
@@ -42,9 +43,6 @@ def used_by(known: Known, kind: Kind, name: str) -> Used:
         **_of_foreground(known, shown),
     }
     return {need: _by_name(found[need]) for need in NEEDS}
-
-
-Named = list[tuple[str, Body]]
 
 
 def _by_name(pairs: Named) -> dict[str, list[Body]]:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from lacuna.errors import LacunaError
+from lacuna.plan.lookup import SCORES
 from lacuna.plan.modules import DOUBTS, MODEL_NAMES, SALIENCY
 from lacuna.plan.stage import Inputs, Stage
-
-SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
 
 
 class Measure(Stage):
