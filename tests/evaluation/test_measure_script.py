@@ -18,8 +18,8 @@ from lacuna.files.artefacts import Record, read_frame, stable_part, write_tensor
 from lacuna.foreground.deepgaze import DeepGaze, read_centre_bias
 from lacuna.language.attacks import MEASURES as NAMED
 from lacuna.language.doubts import COLUMN, SALIENCY_DRAWS
+from lacuna.plan.lookup import SCORES
 from lacuna.plan.plan import Plan
-from lacuna.plan.stages.measure import SCORES
 
 if TYPE_CHECKING:
     from projects import Project

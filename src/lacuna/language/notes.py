@@ -85,12 +85,16 @@ def _named(what: str) -> dict[str, Any]:
     return {"if": {"type": "array"}, "then": _names(what), "else": some, "description": said}
 
 
-_FRACTION = {"type": ["string", "number"], "pattern": "^[0-9]+(/[0-9]*[1-9][0-9]*)?$"}
+_FRACTION = {
+    "type": ["string", "number"],
+    "pattern": "^[0-9]+(/[0-9]*[1-9][0-9]*)?$",
+    "description": "the scale's width, such as 1/8, or {below: 1}",
+}
 _WIDTH = {
     "if": {"type": "object"},
     "then": {"properties": {BELOW: _FRACTION}, "required": [BELOW], "additionalProperties": False},
     "else": _FRACTION,
-    "description": "the scale's width, such as 1/8, or {below: 1}",
+    "description": _FRACTION["description"],
 }
 NEEDS: dict[str, dict[str, Any]] = {
     "role": _names("roles of the papers"),
