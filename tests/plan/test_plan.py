@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from asking import exhibit_inputs, exhibit_settings
+from refusing import DATASETS, put
 
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
@@ -364,16 +365,24 @@ def test_a_selection_that_no_paper_has_is_named_in_the_scale(table3: Project) ->
         table3.load()
 
 
-def test_notes_of_a_table_its_figure_and_its_paper_stand_below_them(root: Path) -> None:
-    plan = Plan(load(root, CHOSEN))
-    demo = plan.config.settings["notes"]
-    quoted = plan.lookup.tables["table2"][1]["notes"]
-    assert "probably quoted" in quoted[0]
-    assert exhibit_settings(plan, "table", "table2")["notes"] == [*quoted, *demo["defective"]]
-    assert exhibit_settings(plan, "figure", "defective-figure4")["notes"] == demo["defective"]
-    for exhibit in ("dual-figure1", "dual-figure2", "dual-figure4", "dual-figure6", "dual-masks"):
-        assert exhibit_settings(plan, "figure", exhibit)["notes"] == demo["dual"], exhibit
-    assert "half of each background step is clipped" in demo["dual"][0]
-    paper = Plan(load(root, CHOSEN | {"scale": "paper"}))
-    assert paper.lookup.notes("table2") == quoted
-    assert paper.lookup.notes("dual-figure4") == paper.lookup.notes("table3") == []
+def test_notes_of_a_table_its_paper_the_scale_and_its_dataset_stand_below_it_in_this_order(project: Project) -> None:
+    dataset = DATASET
+    places = {DEFECTIVE: "tables.defective-noise.notes", f"{DEFECTIVE} ": "notes", DATASETS: f"{dataset}.notes"}
+    for file, place in places.items():
+        project.edit(file.strip(), put(place, [f"Of {place}."]))
+    project.edit(DEMO, put("notes", [{"note": "Of the scale.", "needs": {"attack": ["noise"]}}]))
+    plan = Plan(project.load())
+    paper, own = "Of notes.", f"Of {places[DEFECTIVE]}."
+    wanted = [own, paper, "Of the scale.", f"Of {dataset}.notes."]
+    assert exhibit_settings(plan, "table", "defective-noise")["notes"] == wanted
+    assert exhibit_settings(plan, "figure", "defective-figure4")["notes"] == wanted
+    assert exhibit_settings(plan, "figure", "defective-figure8")["notes"] == [paper, f"Of {dataset}.notes."]
+    assert exhibit_settings(plan, "table", "table3")["notes"] == [paper, f"Of {dataset}.notes."]
+
+
+def test_a_note_of_a_dataset_changes_no_image(project: Project) -> None:
+    before = Plan(project.load()).stages["dataset"].canonical(dataset=DATASET)
+    project.edit(DATASETS, put(f"{DATASET}.notes", ["Another sentence."]))
+    plan = Plan(project.load())
+    assert plan.stages["dataset"].canonical(dataset=DATASET) == before
+    assert "Another sentence." not in "".join(one.settings for one in plan.inventory.artefacts())

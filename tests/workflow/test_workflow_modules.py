@@ -29,6 +29,7 @@ CONFIGURATION = {
     "config/figures",
     "config/fits",
     "config/needs",
+    "config/notes",
     "config/radii",
     "config/scales",
     "config/shared",
@@ -38,6 +39,7 @@ CONFIGURATION = {
     "data/classes",
     "data/own_paths",
     "language/exhibits",
+    "language/notes",
     "language/roles",
     "plan/plan",
 }  # what they decide is settings

@@ -13,7 +13,6 @@ from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, network_codes
 from lacuna.language.models import SELF
 from lacuna.reporting.plots import roles_of
 
-
 SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
 
 
