@@ -188,7 +188,7 @@ NETWORK_STAGES = {"train", "select", "attack", "evaluate"}
         (DEFECTIVE, set_epsilon, {"attack", "cells"}),
         (DEFECTIVE, set_plot_title, {"figure"}),
         (DEMO, set_images, {"select"}),
-        (DEMO, set_width, NETWORK_STAGES),
+        (DEMO, set_width, {*NETWORK_STAGES, "table", "figure"}),  # below which a note states the width
         (DEMO, set_throughput, set()),
     ],
     ids=["epsilon", "plot title", "images", "width", "throughput"],
@@ -215,7 +215,7 @@ def test_precision_is_about_training_and_the_reference_leaves_no_trace(root: Pat
 
 
 def test_a_new_row_changes_nothing_but_the_cells(project: Project) -> None:
-    row = {"row": "0.1-Bottom", "model": "resnet18-bottom0.1-standard-s1m1"}
+    row = {"row": "0.7-Bottom", "model": "resnet18-bottom0.7-standard-s1m1"}
     before = Plan(project.load())
     project.edit(DEFECTIVE, lambda content: content["tables"]["table3"]["rows"].append(row))
     after = Plan(project.load())

@@ -9,6 +9,7 @@ import pytest
 from asking import exhibit_inputs, exhibit_settings
 
 from lacuna.config.load import load
+from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -105,11 +106,12 @@ def test_a_panel_of_curves_says_which_dataset_plays_its_part(plan: Plan, root: P
         assert [line["network"] for line in said["lines"]] == ["standard", "0.5-Bottom"] * 2
 
 
-def test_a_figure_of_a_table_has_its_own_entry_and_no_more(plan: Plan) -> None:
+def test_a_figure_of_a_table_has_its_own_entry_its_notes_and_no_more(plan: Plan) -> None:
     codes = {"figure5": {"attack": "pgd_e16_a1_t20"}}  # which its entry gives a name
     for figure in ("figure4", "figure5", "table3"):
-        entry = plan.lookup.figures[f"defective-{figure}"][1]
-        assert settings(plan, figure) == {"exhibit": f"defective-{figure}", **entry, **codes.get(figure, {})}
+        name = f"defective-{figure}"
+        entry = plan.lookup.figures[name][1] | {"notes": notes_of(plan.known, "figure", name)}
+        assert settings(plan, figure) == {"exhibit": name, **entry, **codes.get(figure, {})}
 
 
 def test_masks_and_diagrams_know_their_network(plan: Plan) -> None:
