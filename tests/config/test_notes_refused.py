@@ -129,6 +129,7 @@ def dead(project: Project, **chosen: Any) -> str:
     ("place", "needs", "below"),
     [
         (DEMO, {"mask": ["bottom0.45"]}, ""),
+        (DEMO, {"mask": ["dc0.5"]}, ""),  # a thin network has no masks
         (DEMO, {"attack": ["cw40"], "training": ["atdual"]}, ""),
         (DEFECTIVE, {"attack": ["dual_plain"]}, "of defective "),
         (f"{DEFECTIVE} table", {"attack": ["cw40"]}, "of table3 "),

@@ -120,6 +120,14 @@ def test_a_figure_shows_less_than_the_table_of_its_name_or_its_cells() -> None:
     assert "budgets of adversarial training grow" not in examples, "they are made on the clean network"
 
 
+def test_a_tables_own_notes_stand_below_figures_of_its_cells_and_no_other_of_its_name(project: Project) -> None:
+    tables = ("dual-figure2", "dual-figure4")
+    for name in tables:
+        project.edit("config/papers/dual.yaml", put(f"tables.{name}.notes", ["On these cells."]))
+    notes = {exhibit for exhibit, sentences in shown(Plan(project.load())).items() if "On these cells." in sentences}
+    assert notes == {*(("table", name) for name in tables), ("figure", "dual-figure4")}
+
+
 # A change of the configuration -------------------------------------------------------------------------------------
 
 
