@@ -143,3 +143,13 @@ def test_cells_that_cannot_be_compared_are_no_reproduction(
     files = {"cells": [Store(tmp_path).frame("t.csv", cells)]}
     said = words(figure({"plot": "tradeoff", "title": "A title", "attack": CODE}, files))
     assert ("no reproduction" not in said) == reproduces
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_notes_make_a_figure_higher_and_no_panel_lower(asked: Ask, kind: str) -> None:
+    settings, files = asked(kind)
+    few, many = (figure({**settings, "notes": ["A sentence on it."] * n}, files) for n in (20, 60))
+    assert many.get_figheight() > few.get_figheight() + 0.5
+    for before, after in zip(few.axes, many.axes, strict=True):
+        height, other = (axis.bbox.height / axis.get_figure(root=True).dpi for axis in (before, after))
+        assert other > 0.94 * height

@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import read_frame, read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
-from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, lay_out, note_height, page, show, styled
+from lacuna.reporting.drawing.core.style import (
+    BLUE,
+    LINE_HEIGHT,
+    NOTE_LINES,
+    PAGE_WIDTH,
+    VERMILLION,
+    lay_out,
+    page,
+    show,
+    styled,
+)
 from lacuna.reporting.examples import Examples
 
 
@@ -60,7 +70,7 @@ def shuffled(
     labels, one per panel. ``[x]`` marks the wrong ones for readers without colours.
     """
     size, note = PAGE_WIDTH / len(images), f"True label: {label}. [x]: wrong prediction.\n{note}"
-    figure = page(PAGE_WIDTH, size + 0.2 * len(predictions) + 0.7 + note_height(note, PAGE_WIDTH))
+    figure = page(PAGE_WIDTH, size + 0.2 * len(predictions) + 0.7 + NOTE_LINES * LINE_HEIGHT)
     axes = figure.subplots(1, len(images), squeeze=False)[0]
     for i, (axis, (name, image)) in enumerate(zip(axes, images.items(), strict=True)):
         show(axis, image)

@@ -23,6 +23,7 @@ FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
 LETTERS_PER_INCH = 16
 LINE_HEIGHT = 1.25 * FONT_SIZE / 72  # inches
+NOTE_LINES = 4  # for which figures have room; the figure grows by what its note takes beyond them
 
 # Text stays text in an SVG: it can be searched and copied, and the file is a third of the size.
 STYLE: dict[Any, Any] = {
@@ -93,8 +94,14 @@ def note_height(note: str, width: float) -> float:
 
 
 def lay_out(figure: Figure, title: str, note: str) -> Figure:
-    """Title above, note (scale, dataset, rules) below, both wrapped to the figure's width."""
+    """Title above, note (scale, dataset, rules) below, both wrapped to the figure's width.
+
+    Where the parts of a figure make room for each other, a long note makes the figure higher, not its panels lower.
+    """
     width = figure.get_figwidth()
+    if figure.get_layout_engine():
+        more = note_height(note, width) - NOTE_LINES * LINE_HEIGHT
+        figure.set_figheight(figure.get_figheight() + max(0, more))
     figure.suptitle(wrapped(title, 0.8 * width), fontsize=FONT_SIZE + 2)
     figure.supxlabel(wrapped(note, width), fontsize=FONT_SIZE, color=GREY, x=0.01, ha="left")
     as_written(figure)
