@@ -206,7 +206,7 @@ def test_a_claim_decided_by_itself_alone_says_so() -> None:
 
 @pytest.mark.parametrize("wobble", [0.02, 0.15])
 def test_three_trainings_of_equal_methods_seldom_support_anything(wobble: float) -> None:
-    """One comparison: with few trainings an interval holds one at a time (docs/audit.md)."""
+    """One comparison, in which images and trainings vary (docs/claims.md)."""
     wrong = 0
     for seed in range(80):
         rates: Rates = {("standard", "s0"): 0.5, ("bottom", "s0"): 0.5}

@@ -17,6 +17,7 @@ from lacuna.files.artefacts import provenance_path, read_csv, read_frame, stable
 from lacuna.language.codes import PERCENT, Origin, is_own
 from lacuna.numbers.metrics import Load, round_digits, samples_of
 from lacuna.numbers.statistics import NOTHING, RESAMPLES, Array, Sample, Stated, joint_intervals, replicates
+from lacuna.numbers.trainings import Errors, joint_half_widths, training_errors
 
 CELL_STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"
@@ -150,12 +151,18 @@ def _decide(compared: Sequence[tuple[dict[str, Any], CountedCell, CountedCell]])
     sides = [(ours, theirs) for _, ours, theirs in compared]
     together = [i for i, pair in enumerate(sides) if _matched(*pair)]
     draws = np.full((len(compared), RESAMPLES), np.nan)
-    for seeds in {len(sides[i][0].samples) for i in together}:
-        places = [i for i in together if len(sides[i][0].samples) == seeds]
+    groups = {
+        k: [i for i in together if len(sides[i][0].samples) == k] for k in {len(sides[i][0].samples) for i in together}
+    }
+    for places in groups.values():
         draws[places] = _together([sides[i] for i in places])
     apart = sorted(set(range(len(compared))) - set(together))
     draws[apart] = _apart([sides[i] for i in apart])
     low, high = joint_intervals(draws)
+    for seeds, places in groups.items():
+        if seeds > 1:
+            half = _half_widths([sides[i] for i in places], draws[places], len(compared))
+            low[places], high[places] = draws[places].mean(axis=1) + np.array([[-1], [1]]) * half
     for i, (line, _, _) in enumerate(compared):
         known = bool(np.isfinite(low[i]))
         state = "no interval" if not known else "noise" if low[i] <= 0 <= high[i] else "moved"
@@ -169,10 +176,22 @@ def _matched(ours: CountedCell, theirs: CountedCell) -> bool:
 
 def _together(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
     """Replicates of differences, paired by image. All cells have the same number of training seeds."""
-    ours, theirs = np.split(replicates([pair[side].samples for side in (0, 1) for pair in sides]), 2)
-    scale = [100 if pair[0].line["unit"] == PERCENT else 1 for pair in sides]
-    difference: Array = (ours - theirs) * np.array(scale)[:, None]
+    samples = [pair[side].samples for side in (0, 1) for pair in sides]
+    ours, theirs = np.split(replicates(samples, trainings=False), 2)
+    difference: Array = (ours - theirs) * _scale(sides)[:, None]
     return difference
+
+
+def _half_widths(sides: Sequence[tuple[CountedCell, CountedCell]], draws: Array, among: int) -> Array:
+    """Half-widths of the joint intervals of differences over several training seeds, paired by seed, among so many."""
+    values = np.array([[[one.estimate() for one in cell.samples] for cell in pair] for pair in sides])
+    by_training = (values[:, 0] - values[:, 1]) * _scale(sides)[:, None]
+    errors = Errors(draws.std(axis=1), training_errors(by_training, lambda x: x), by_training.shape[1])
+    return joint_half_widths(errors, among)
+
+
+def _scale(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:
+    return np.array([100 if pair[0].line["unit"] == PERCENT else 1 for pair in sides])
 
 
 def _apart(sides: Sequence[tuple[CountedCell, CountedCell]]) -> Array:

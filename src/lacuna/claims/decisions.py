@@ -22,25 +22,35 @@ from lacuna.numbers.statistics import (
     replicates,
     same_images,
 )
+from lacuna.numbers.trainings import Errors, joint_half_widths, joint_levels_of, training_errors
 
 HOLDS, CONTRADICTED, UNDECIDED = "holds", "contradicted", "undecided"
+SIMILAR = "~"  # the relation of numbers that are about equal
 
 
 @dataclass(frozen=True)
 class Numbers:
     """Values (cells,) and their replicates ``draws`` (cells, resamples), in the cells' units; NaN where there are none.
 
-    ``samples`` has what each cell counts, once per training seed. It is empty for printed numbers.
+    ``samples`` has what each cell counts, once per training seed. It is empty for printed numbers. ``by_training``
+    (cells, seeds) are the values of the trainings that every cell has; the replicates are then of the images alone.
     """
 
     values: Array
     draws: Array
     samples: Sequence[Sequence[Sample]] = ()
+    by_training: Array | None = None
 
     @property
     def seeds(self) -> int:
         """Trainings behind each number."""
-        return len(self.samples[0]) if self.samples else 1
+        return min((len(one) for one in self.samples), default=1)
+
+    def at(self, places: Sequence[int]) -> "Numbers":
+        """Those of some cells."""
+        samples = [self.samples[i] for i in places if self.samples]
+        by_training = None if self.by_training is None else self.by_training[places]
+        return Numbers(self.values[places], self.draws[places], samples, by_training)
 
 
 def our_numbers(cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], seed: int = 0) -> Numbers:
@@ -48,12 +58,15 @@ def our_numbers(cells: pd.DataFrame, samples: Sequence[Sequence[Sample]], seed: 
 
     ``samples`` has one sample per cell and training seed. ``seed`` is that of the bootstrap.
     """
+    seeds = min((len(one) for one in samples), default=1)
     draws = np.full((len(cells), RESAMPLES), np.nan)
     for places in cells.reset_index(drop=True).groupby("dataset").groups.values():
-        draws[places] = replicates([samples[i] for i in places], seed)
+        draws[places] = replicates([samples[i] for i in places], seed, trainings=False)
     values = np.array([np.mean([one.estimate() for one in seeds]) for seeds in samples])
     unit = np.where(cells["unit"] == PERCENT, 100, 1)
-    return Numbers(values * unit, draws * unit[:, None], samples)
+    several = [[one.estimate() for one in of_cell[:seeds]] for of_cell in samples] if seeds > 1 else None
+    by_training = None if several is None else np.array(several) * unit[:, None]
+    return Numbers(values * unit, draws * unit[:, None], samples, by_training)
 
 
 def printed_numbers(cells: pd.DataFrame, images: Sequence[int | None], seed: int = 0) -> Numbers:
@@ -76,12 +89,16 @@ def advantage(comparison: Comparison, numbers: Array) -> Array:
 
     ``numbers`` is (cells, ...); the result has the other dimensions.
     """
+    difference = signed_advantage(comparison, numbers)
+    return -np.abs(difference) if comparison.relation == SIMILAR else difference
+
+
+def signed_advantage(comparison: Comparison, numbers: Array) -> Array:
+    """`advantage`, but for ``~`` the left number less the right one."""
     left, right = numbers[list(comparison.left)], numbers[list(comparison.right)]
     value = 0 if comparison.value is None else comparison.value
     other = right[0] if len(right) else value
     difference = _spearman(left, right) - value if len(left) > 1 else left[0] - other
-    if comparison.relation == "~":
-        return -np.abs(difference)
     return -difference if comparison.relation.startswith("<") else np.asarray(difference)
 
 
@@ -104,16 +121,34 @@ def decide_comparisons(claim: Claim, comparisons: Sequence[Comparison], numbers:
     """
     relations = np.array([c.relation for c in comparisons])
     ahead = np.array([advantage(c, numbers.values) for c in comparisons], dtype=float)
-    draws = np.stack([advantage(c, numbers.draws) for c in comparisons])
-    low, high = joint_intervals(draws)
-    similar = relations == "~"
+    similar = relations == SIMILAR
     needed = np.where(similar, -claim.margin, claim.margin)
+    middle, low, high, p = (_over_images if numbers.seeds == 1 else _over_trainings)(comparisons, numbers, needed)
     hold = np.where(similar, ahead >= needed, np.where(np.char.endswith(relations, "="), ahead >= 0, ahead > 0))
     decision = np.where(low > needed, HOLDS, np.where(high < needed, CONTRADICTED, UNDECIDED))
     decided = pd.DataFrame({"relation": relations, "advantage": ahead, "low": low, "high": high})
     decided[["advantage", "low", "high"]] = decided[["advantage", "low", "high"]].map(round_digits)
-    above, p = draws.mean(axis=1) > needed, joint_levels(draws, needed)
-    return decided.assign(hold=hold, decision=decision, above=above, p=p).join(_mcnemar(comparisons, numbers))
+    decided = decided.assign(hold=hold, decision=decision, above=middle > needed, p=p)
+    return decided.join(_mcnemar(comparisons, numbers))
+
+
+def _over_images(comparisons: Sequence[Comparison], numbers: Numbers, needed: Array) -> tuple[Array, ...]:
+    """Means of the replicates, joint intervals and p-values (m,) of comparisons whose trainings are as they are."""
+    draws = np.stack([advantage(c, numbers.draws) for c in comparisons])
+    return draws.mean(axis=1), *joint_intervals(draws), joint_levels(draws, needed)
+
+
+def _over_trainings(comparisons: Sequence[Comparison], numbers: Numbers, needed: Array) -> tuple[Array, ...]:
+    """The same of comparisons that are to hold for other trainings too."""
+    assert numbers.by_training is not None
+    draws = np.stack([signed_advantage(c, numbers.draws) for c in comparisons])
+    means = training_errors(numbers.by_training, lambda x: np.array([signed_advantage(c, x) for c in comparisons]))
+    errors = Errors(draws.std(axis=1), means, numbers.by_training.shape[1])
+    similar = np.array([c.relation == SIMILAR for c in comparisons])
+    signed, half = draws.mean(axis=1), joint_half_widths(errors)
+    middle = np.where(similar, -np.abs(signed), signed)
+    low, high = middle - half, np.where(similar, np.minimum(middle + half, 0), middle + half)
+    return middle, low, high, joint_levels_of(np.abs(middle - needed), errors)
 
 
 def _mcnemar(comparisons: Sequence[Comparison], numbers: Numbers) -> pd.DataFrame:

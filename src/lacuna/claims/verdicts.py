@@ -161,13 +161,12 @@ def _material(claims: PaperClaims, cells: pd.DataFrame, numbers: Numbers) -> _Ma
     places = sorted({tuple(cell.values()): i for i, cell in reversed(list(enumerate(everything)))}.values())
     kept, frame = [everything[i] for i in places], cells.iloc[places]
     named = zip(kept, frame["row"], frame["column"], strict=True)
-    samples = [numbers.samples[i] for i in places if numbers.samples]
     return _Material(
         cells=kept,
         frame=frame,
         names=[f"{cell['exhibit']} {cell['target']} [{row} | {column}]" for cell, row, column in named],
         reasons=[claims.reason(cell) for cell in kept],
-        numbers=Numbers(numbers.values[places], numbers.draws[places], samples),
+        numbers=numbers.at(list(places)),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, norm, spearmanr, t
+from scipy.stats import binom, chi2, norm, spearmanr
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
@@ -138,28 +138,32 @@ def bootstrap_difference(first: Sequence[Sample], second: Sequence[Sample], seed
     return Difference(means[0] - means[1], float(low), float(high), "images" if len(first) == 1 else "seeds and images")
 
 
-def replicates(cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int = RESAMPLES) -> Array:
+def replicates(
+    cells: Sequence[Sequence[Sample]], seed: int = 0, resamples: int = RESAMPLES, *, trainings: bool = True
+) -> Array:
     """Bootstrap replicates (cells, resamples) of the metrics of many cells, each with one sample per training seed.
 
     Images get exponential weights, one per id for all cells and seeds (the Bayesian bootstrap, Rubin 1981): two rows
     of the result may be subtracted as they stand and are then paired by image. A share also gets two
     imagined images of its own, one right and one wrong, with Gamma(1/2) weights; its replicates then follow
     Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. The metric of
-    several seeds is their mean, shifted in each resample by resampling the seeds (`_seed_shifts`), the same for all
-    cells. NaN where a sample is empty. A number that is `Stated` has replicates of its interval instead, which are
-    paired with no other cell's.
+    several seeds is their mean, shifted in each resample by what the seeds may have done (`_seed_shifts`), the same for
+    all cells; of a cell with fewer seeds by its first ones. Without ``trainings`` it is the mean alone. NaN where a
+    sample is empty. A number that is `Stated` has replicates of its interval instead, which are paired with no other
+    cell's.
     """
-    seeds = len(cells[0])
-    if any(len(samples) != seeds for samples in cells):
-        raise ValueError("every metric needs one sample per training seed")
     columns = [sample for samples in cells for sample in samples]
     parts = np.empty((len(columns), resamples), dtype=np.float32)
     shares = [i for i, sample in enumerate(columns) if sample.share]
     parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
     for i in set(range(len(columns))) - set(shares):
         parts[i] = _replicates(columns[i], seed, resamples)
-    by_seed = parts.reshape(len(cells), seeds, resamples)
-    return by_seed.mean(axis=1) + by_seed.mean(axis=2) @ _seed_shifts(seeds, seed, resamples)
+    counts = [len(samples) for samples in cells]
+    shifts = {seeds: _seed_shifts(seeds, seed, resamples) for seeds in set(counts)}
+    of_cells = np.split(parts, np.cumsum(counts)[:-1])
+    if not trainings:
+        return np.stack([one.mean(axis=0) for one in of_cells])
+    return np.stack([one.mean(axis=0) + one.mean(axis=1) @ shifts[len(one)] for one in of_cells])
 
 
 def _replicates(sample: Sample, seed: int, resamples: int) -> Array:
@@ -232,17 +236,20 @@ def _medians(sample: Sample, seed: int, resamples: int) -> Array:
 
 
 def _seed_shifts(seeds: int, seed: int, resamples: int) -> Array:
-    """Weights (seeds, resamples) that add the spread between training seeds to a mean; each resample's sum to 0.
+    """Weights (seeds, resamples) of the error of a mean over training seeds; each resample's sum to 0.
 
-    Weights of the Bayesian bootstrap less 1/k, stretched. With k values of spread S, plain resampling of so few spreads
-    their mean by less than S/sqrt(k) and knows nothing of the tails; stretched, 1.96 standard deviations of the
-    resampled mean are the t interval with k - 1 degrees of freedom. All 0 with one seed.
+    The weighted sum of k values of standard deviation S is S/sqrt(k) times a draw from the t distribution with k - 1
+    degrees of freedom, so that a quantile at any level is that of the t interval, also far beyond 95 %. Several means
+    over the same seeds get the same normal draws and the same chi-square, as a multivariate t. Each draw comes with its
+    opposite, so that the mean does not move, however heavy the tails. All 0 with one seed, which shows no spread.
     """
     if seeds == 1:
         return np.zeros((1, resamples))
-    stretch = np.sqrt((seeds + 1) / (seeds - 1)) * t.ppf(0.975, seeds - 1) / norm.ppf(0.975)
-    uniform = np.random.default_rng([seed, 3]).dirichlet(np.ones(seeds), resamples).T
-    shifts: Array = stretch * (uniform - 1 / seeds)
+    half = -(-resamples // 2)
+    normal = np.random.default_rng([seed, 3]).standard_normal((seeds, half))  # row by row: fewer seeds, the same rows
+    spread = chi2.ppf(np.random.default_rng([seed, 5]).random(half), seeds - 1) / (seeds - 1)
+    drawn = (normal - normal.mean(axis=0)) / np.sqrt(seeds * (seeds - 1) * spread)
+    shifts: Array = np.concatenate([drawn, -drawn], axis=1)[:, :resamples]
     return shifts
 
 

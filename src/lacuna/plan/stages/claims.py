@@ -24,6 +24,7 @@ class Claims(Stage):
         "language/codes",
         "numbers/metrics",
         "numbers/statistics",
+        "numbers/trainings",
         "reporting/tables/claim_page",
     )
 
