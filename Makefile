@@ -2,7 +2,7 @@
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
 # make pull   fetches published data and checkpoints, checks them and takes them as made (TABLE=table3, SCALE=paper)
 # make track push   adds what was made here to DVC after checking it, and sends it to the remote (docs/versioning.md)
-.PHONY: help install demo test track push pull take verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
+.PHONY: help install demo docs test track push pull take verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -55,6 +55,11 @@ demo: install
 	echo; \
 	$(bin)/python -m lacuna.summary tables/table3.cells.csv $$start; \
 	echo "  figures/defective-table3.svg shows both tables side by side; docs/trace.md follows a cell to its origin"
+
+# The documentation as a site that opens as a file: site/index.html
+docs: install
+	$(within) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo "site/index.html"
 
 test: install
 	$(bin)/ruff format --check .
@@ -115,4 +120,4 @@ lock:
 		--extra dev --custom-compile-command "make lock" pyproject.toml -o envs/requirements.txt
 
 clean:
-	rm -rf tables figures reports results .snakemake logs
+	rm -rf tables figures reports results site .snakemake logs
