@@ -83,7 +83,7 @@ def test_another_victim_is_one_line_of_a_scale(project: "Project") -> None:
     ("place", "value", "words"),
     [
         ("victim", None, "key victim"),
-        ("attacks.advdrop_code.budgets[1].name", "eps20", "'eps20' stands twice"),
+        ("attacks.advdrop_code.budgets[1].name", "eps20", "'eps20' is in the list twice"),
         ("attacks.advdrop_pgd_matched.like.budget", "eps99", "'eps99' is not known; allowed: eps100, eps20, eps60"),
         ("attacks.advdrop_code.budgets[0].name", "20", "a name of lower-case letters"),
         ("figures.advdrop-figure1.rows[1].budget", "eps99", "'eps99' is not known; allowed: eps100, eps20, eps60"),

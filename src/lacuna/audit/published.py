@@ -163,7 +163,7 @@ def _judge(path: str, copy: Copy, digest: str) -> Iterable[Problem]:
     if original == "no file" and not os.path.lexists(copy.original):
         yield problem("missing", copy.original, f"{copy.original} is not here, though {path} is a copy of it")
     elif original != copy.sha256:
-        why = f"{path} is not a copy of {copy.original} as that is now: it was made again, or edited, since"
+        why = f"{path} differs from {copy.original}, which was made again, or edited, after the copy was published"
         yield problem("stale", path, why)
 
 

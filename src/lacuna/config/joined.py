@@ -54,8 +54,8 @@ def join_parts(contents: Mapping[str, Mapping[str, Any]]) -> Parts:
 
 
 def refuse_twice(file: str, key: str, names: list[Any]) -> None:
-    """Raises `LacunaError` naming what stands twice in a list."""
+    """Raises `LacunaError` that names what a list has twice."""
     for name in names:
         if names.count(name) > 1:
             shown = name if isinstance(name, str) else " / ".join(name)
-            raise LacunaError(f"{file}, key {key}: '{shown}' stands twice; allowed: once")
+            raise LacunaError(f"{file}, key {key}: '{shown}' is in the list twice; allowed: once")

@@ -25,7 +25,7 @@ def _files(plan: "FigurePlan") -> Files:
 
 
 def _settings(plan: "FigurePlan") -> Settings:
-    """The heading of a panel about the paper's dataset says what plays its part."""
+    """Where another dataset plays the part of the paper's, the heading of the panel names both."""
     placed = [(line, plan.dataset_of(line["dataset"])) for line in plan.body["lines"]]
     lines = [{**line, "panel": _heading(line["panel"], line["dataset"], used)} for line, used in placed]
     return {**plan.base_settings(), "lines": lines}
