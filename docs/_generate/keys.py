@@ -1,5 +1,6 @@
 """Every key of the configuration files, from their schemas. No torch here."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,11 @@ class Key:
     values: tuple[Any, ...]
 
     @property
+    def part(self) -> str:
+        """The key at the top of the file, or of one of its entries, to which this one belongs."""
+        return re.split(r"[.[]", self.place.removeprefix("<name>").lstrip("."))[0] or "each entry"
+
+    @property
     def row(self) -> tuple[str, str, str, str, str]:
         """The key's line in a table with the columns `HEAD`."""
         said = str(self.schema.get("description", ""))
@@ -59,9 +65,9 @@ def page(root: Path, name: str) -> str:
     if name == "config":
         text += ["Each example is the default. The command line takes the same keys: `--config scale=laptop seeds=3`."]
     found = {key.place: key for key in reversed([*walk(schema, schema, "", tuple(files))])}
-    for first in dict.fromkeys(place.partition(".")[0].partition("[")[0] for place in reversed(found)):
-        rows = [key.row for place, key in reversed(found.items()) if place.partition(".")[0].partition("[")[0] == first]
-        text += [f"## {first.replace('<', '&lt;')}", table(HEAD, rows)]
+    keys = [*reversed(found.values())]
+    for part in dict.fromkeys(key.part for key in keys):
+        text += [f"## {part}", table(HEAD, [key.row for key in keys if key.part == part])]
     return "\n\n".join([*text, *(_plots(files) if name == "paper" else [])])
 
 

@@ -87,7 +87,11 @@ REFUSED: list[tuple[Change, str, str]] = [
     (put("suites.noise.sources", ["self"]), "suites.noise.sources[0]", "'self' does not go with gaussian"),
     (put(GREY, "none"), GREY, "'none' does not go with pgd; allowed: networks"),
     (put("suites.noise.attacks", ["noise", "pgd16"]), "suites.noise.sources[0]", "'none' does not go with pgd"),
-    (put("suites.ablation.attacks", ["pgd16", "pgd_grey"]), "suites.ablation.attacks", "'pgd_e16_a1_t20' is in the list twice"),
+    (
+        put("suites.ablation.attacks", ["pgd16", "pgd_grey"]),
+        "suites.ablation.attacks",
+        "'pgd_e16_a1_t20' is in the list twice",
+    ),
     (put("suites.ablation.attacks", ["fgsm", "fgsm"]), "suites.ablation.attacks", "none twice"),
     (put("suites.ablation.attacks", []), "suites.ablation.attacks", "at least one name under attacks"),
     # tables

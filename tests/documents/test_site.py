@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -96,6 +97,29 @@ def test_the_search_has_its_index_for_pages_opened_as_files(site: Path) -> None:
     assert text.startswith("var __index = ")
     assert "reference/attacks.html" in text
     assert "assets/iframe-worker.js" in (site / "index.html").read_text()
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("lspga", "reference/attacks.html#lspga"),
+        ("columns of files", "reference/columns.html"),
+        ("segment-6", "datasets.html#segment-6"),
+    ],
+)
+def test_the_search_of_a_site_opened_as_a_file_finds_what_it_has(site: Path, words: str, place: str) -> None:
+    program = Path(__file__).parents[1] / "support/search.js"
+    command = ["node", str(program), str(site), words]
+    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert place in found[:10]
+
+
+def test_no_markdown_is_left_as_text(site: Path) -> None:
+    """What MkDocs reads otherwise than GitHub: lists in paragraphs, blocks in lists, tables without a line before."""
+    for path in site.rglob("*.html"):
+        text = re.sub("<(pre|code|script|style).*?</\\1>", "", path.read_text(), flags=re.S)
+        assert re.findall(r"\n[*-] .*|\n\d\. .*|\| ?---.*|```.*|\]\(.*", text) == [], path
 
 
 def test_there_is_a_light_and_a_dark_palette(site: Path) -> None:

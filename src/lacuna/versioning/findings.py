@@ -128,7 +128,9 @@ def _compare(
     if recorded["stage"] != artefact.stage:
         raise TamperedError(f"{provenance_path(path)} says that {path} is of {recorded['stage']}, not {artefact.stage}")
     if recorded["settings_digest"] != text_digest(canonical(recorded.get("settings"))):
-        raise TamperedError(f"{provenance_path(path)} holds the digest of other settings than it states; delete it and {path}")
+        raise TamperedError(
+            f"{provenance_path(path)} holds the digest of other settings than it states; delete it and {path}"
+        )
     if recorded["settings_digest"] != text_digest(artefact.settings):
         keys = ", ".join(list(differences(recorded.get("settings"), json.loads(artefact.settings)))[:3])
         raise LacunaError(f"{path} was made with other settings than the configuration's: {keys or 'their digest'}")
