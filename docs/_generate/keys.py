@@ -24,6 +24,12 @@ SCHEMAS = {
     "datasets": "config/datasets.yaml",
     "audit": "",
 }
+REFUSED = "A key that is not here is refused."
+PLACES = "`<name>` stands for a name that you choose, `[]` for each entry of a list."
+EXPLAINED = {
+    "config": f"{REFUSED} The command line takes the same keys: `--config scale=laptop seeds=3`.",
+    "audit": "`snakemake audit` writes this file. `<name>` stands for any name, `[]` for each entry of a list.",
+}
 LONGEST = 60  # characters of an example
 HEAD = ("key", "type", "required", "allowed", "example")
 
@@ -56,16 +62,11 @@ def page(root: Path, name: str) -> str:
     schema = whole_schema(name, (root / f"workflow/schemas/{name}.schema.yaml").read_text())
     files = [yaml.safe_load(path.read_text()) for path in sorted(root.glob(SCHEMAS[name]))] if SCHEMAS[name] else []
     text = [f"# Keys of {schema['title'].replace('<', '&lt;')}", f"{_sentence(schema)}"]
-    text += [
-        f"A key that is not here is refused. `<name>` stands for a name that you choose, `[]` for each entry of a "
-        f"list. Examples are what {SCHEMAS[name] or 'no file'} has."
-        if files
-        else "`<name>` stands for any name, `[]` for each entry of a list."
-    ]
-    if name == "config":
-        text += ["Each example is the default. The command line takes the same keys: `--config scale=laptop seeds=3`."]
+    text += [EXPLAINED[name] if name in EXPLAINED else f"{REFUSED} {PLACES} Examples are from `{SCHEMAS[name]}`."]
     found = {key.place: key for key in reversed([*walk(schema, schema, "", tuple(files))])}
     keys = [*reversed(found.values())]
+    if name == "config":
+        return "\n\n".join([*text, table((*HEAD[:-1], "default"), [key.row for key in keys])])
     for part in dict.fromkeys(key.part for key in keys):
         text += [f"## {part}", table(HEAD, [key.row for key in keys if key.part == part])]
     return "\n\n".join([*text, *(_plots(files) if name == "paper" else [])])
@@ -110,6 +111,8 @@ def walk(whole: Schema, node: Any, place: str, values: tuple[Any, ...]) -> Itera
 
 def _key(whole: Schema, part: Schema, place: str, required: bool, values: tuple[Any, ...]) -> Iterator[Key]:
     schema = resolved(whole, part)
+    if "anyOf" in schema:
+        schema = {**schema, "anyOf": [resolved(whole, choice) for choice in schema["anyOf"]]}
     if {"type", "description", "enum", "anyOf", "oneOf", "pattern"} & schema.keys():
         yield Key(place, schema, required, values)
     yield from walk(whole, schema, place, values)

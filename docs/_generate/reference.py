@@ -21,7 +21,12 @@ from lacuna.language.models import ARCHITECTURES, GRAMMAR
 from lacuna.numbers.metrics import METRICS, unit_of
 from lacuna.plan.plan import Plan
 
-SCALES = ("demo", "laptop", "paper")
+# A scale: what its costs are called, how many seconds are one.
+SCALES = {
+    "demo": ("core-minutes, demo", 60),
+    "laptop": ("core-hours, laptop", 3600),
+    "paper": ("GPU hours, paper", 3600),
+}
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -42,26 +47,27 @@ def exhibits(root: Path) -> str:
     text = [
         "# Tables and figures",
         "Ask Snakemake for a name: `snakemake tables/table3.csv`, `snakemake figures/defective-figure1.svg`.",
-        "Each cost is that of the exhibit alone, from nothing. It follows from the plan and from `throughput` in "
-        "`config/scales/`. The demo's hours are of one CPU core; the others are of one GPU. Figures draw from "
-        "networks and cells that tables need too, and need little more. [The costs of all tables](../operations.md#"
-        "before-what-it-takes) include memory and disk.",
+        "Each cost is an estimate for the exhibit alone, from nothing: minutes of one CPU core at the scale `demo`, "
+        "hours of one CPU core at `laptop`, hours of one GPU at `paper`. It follows from the plan and from "
+        "`throughput` in `config/scales/`. Exhibits share networks and adversarial sets, so several together cost less "
+        "than their sum. `python -m lacuna.cost` says what is missing in your checkout; [running it for a week]"
+        "(../operations.md#before-what-it-takes) has memory and disk.",
     ]
     for paper, content in plans["demo"].config.papers.items():
         text.append(f"## {content['title']}")
         for kind in ("tables", "figures"):
-            text += [f"### {kind.capitalize()} of {paper}", _exhibits_of(root, plans, paper, kind)]
+            text += [f"### {kind.capitalize()} of `{paper}`", _exhibits_of(root, plans, paper, kind)]
     return "\n\n".join(text)
 
 
 def _exhibits_of(root: Path, plans: Mapping[str, Plan], paper: str, kind: str) -> str:
-    head = ["name", "in the paper", "title", *(f"hours, {scale}" for scale in SCALES), "built"]
+    head = ["name", "in the paper", "title", *(f"{unit}, {scale}" for scale, (unit, _) in SCALES.items()), "built"]
     rows = []
     for name, (owner, body) in getattr(plans["demo"].lookup, kind).items():
         if owner == paper:
-            hours = [f"{estimate(plan, [name], whole=True).seconds / 3600:.1f}" for plan in plans.values()]
+            costs = [estimate(plans[scale], [name], whole=True).seconds / unit for scale, (_, unit) in SCALES.items()]
             printed = f"Table {body['printed']}" if "printed" in body else ""
-            rows.append([f"`{name}`", printed, body["title"], *hours, _built(root, name)])
+            rows.append([f"`{name}`", printed, body["title"], *(f"{cost:.1f}" for cost in costs), _built(root, name)])
     return table(head, rows) if rows else "None."
 
 

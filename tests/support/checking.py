@@ -32,7 +32,7 @@ THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN
 BROUGHT = ("data/imagenet", "data/tiny-imagenet", "data/segment6", "data/stylized-imagenet")  # by the user
 UNTRACKED = (".snakemake", ".venv", ".dvc/cache", "~/", *BROUGHT)
 
-ENDINGS = r"\.(?:py|md|yaml|smk|toml|sh|csv|svg|tex|txt|rst|j2|npz|safetensors)"
+ENDINGS = r"\.(?:py|md|yaml|yml|smk|toml|sh|csv|svg|tex|txt|rst|j2|npz|safetensors)"
 IN_PROSE = r"(?<![\w/.~$<>{{}}-])(?:(?:{top})/[\w./*<>{{}}-]*[\w/*>}}]|[\w/]+\.(?:py|md|yaml|smk)\b(?!/))"
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 DOTTED = re.compile(r"\blacuna(?:\.[A-Za-z_]\w*)+")
