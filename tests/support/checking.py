@@ -30,7 +30,7 @@ FOREIGN = {"cwl2.py"}  # in the Defective paper's released code
 # EXAMPLES are files that a user would bring.
 THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN
 BROUGHT = ("data/imagenet", "data/tiny-imagenet", "data/segment6", "data/stylized-imagenet")  # by the user
-UNTRACKED = (".snakemake", ".venv", ".dvc/cache", "~/", *BROUGHT)
+UNTRACKED = (".snakemake", ".venv", "site/", ".dvc/cache", "~/", *BROUGHT)
 
 ENDINGS = r"\.(?:py|md|yaml|yml|smk|toml|sh|csv|svg|tex|txt|rst|j2|npz|safetensors)"
 IN_PROSE = r"(?<![\w/.~$<>{{}}-])(?:(?:{top})/[\w./*<>{{}}-]*[\w/*>}}]|[\w/]+\.(?:py|md|yaml|smk)\b(?!/))"
