@@ -9,9 +9,9 @@ from lacuna.jobs import interrupts, kept, outages, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.again import made_again
 from lacuna.plan.code import FOLDER
+from lacuna.plan.names import COLLECTIONS, refuse_unknown
 from lacuna.plan.notes import refuse_dead_notes
-from lacuna.plan.presence import COLLECTIONS, asked_for, refuse_incomplete
-from lacuna.plan.presence import refuse_missing, refuse_unknown
+from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
 from lacuna.plan.stray_claims import refuse_stray_claims
 
 NOTES, KEPT = Path(".snakemake"), []

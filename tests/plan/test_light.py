@@ -13,7 +13,7 @@ from lacuna.config.load import load
 from lacuna.config.yaml_files import read_yaml
 from lacuna.cost import estimate
 from lacuna.plan.plan import Plan
-from lacuna.plan.presence import refuse_unknown
+from lacuna.plan.names import refuse_unknown
 
 root = Path.cwd()
 plan = Plan(load(root, read_yaml(root / "config/config.yaml", root)))

@@ -1,19 +1,14 @@
-"""Whether what a user asks for exists, and what they bring is there: folders, CSV files, foregrounds. No torch here."""
+"""Whether a scale says what is asked for, and what a user brings is there: folders, CSV files. No torch here."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
-from lacuna.config.sources import files_of
 from lacuna.errors import LacunaError
+from lacuna.plan.names import COLLECTIONS, FOLDERS
 from lacuna.plan.plan import Plan
 from lacuna.reporting.plots import roles_of
 
 PAGE = "docs/datasets.md"
-CLOSE = 0.78  # so that the folder and the ending alone are not close
-FOLDERS = ("tables/", "figures/")
-COLLECTIONS = {"all", "tables", "figures", "data", "models", "adversarial"}  # targets that stand for every exhibit
-ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
 
 
 def asked_for(plan: Plan, arguments: Iterable[str]) -> list[str]:
@@ -46,26 +41,6 @@ def _asks(argument: str, kind: str, name: str, paper: str) -> bool:
     folder, _, file = argument.partition("/")
     stem = file.partition(".")[0]
     return folder == kind and (stem == name or (kind == "tables" and stem == f"{paper}-claims"))
-
-
-def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
-    """Raises `LacunaError` for the first argument below tables/ or figures/ that is no exhibit, or that lacks them.
-
-    Snakemake itself only says that it has no rule, and blames input functions.
-    """
-    names = {"tables": [*plan.lookup.tables], "figures": [*plan.lookup.figures]}
-    made = [f"{kind}/{name}{ending}" for kind, all_ in names.items() for name in all_ for ending in ENDINGS[kind]]
-    made += [
-        f"tables/{paper}-claims{end}" for paper in plan.lookup.claimed for end in (".csv", ".md", ".comparisons.csv")
-    ]
-    for argument in arguments:
-        asked = argument.startswith(FOLDERS) and argument not in made and not Path(argument).exists()
-        bare = [f"{kind}/{argument}{ENDINGS[kind][0]}" for kind, all_ in names.items() if argument in all_]
-        if asked or bare:
-            close = bare or get_close_matches(argument, made, 1, CLOSE)
-            hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-            files = files_of(plan.config.sources)
-            raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in {files}")
 
 
 def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:

@@ -1,0 +1,98 @@
+"""Names of what can be asked for: files of tables and figures, and what a mistyped one may have meant. No torch here."""
+
+import os.path
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from lacuna.config.sources import files_of
+from lacuna.errors import LacunaError
+from lacuna.plan.plan import Plan
+
+CLOSE = 0.78  # so that the folder and the ending alone are not close
+CLOSE_NAME = 0.8  # of a name without folder, which may be a rule's
+FOLDERS = ("tables/", "figures/")
+COLLECTIONS = {"all", "tables", "figures", "data", "models", "adversarial"}  # targets that stand for every exhibit
+ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
+OF_CLAIMS = (".csv", ".md", ".comparisons.csv")
+RULES = re.compile(r"(?:train|code|publish)_\w+|audit")  # besides the stages and collections
+
+
+def exhibits(plan: Plan) -> dict[str, list[str]]:
+    """The names of all tables and figures, by the folder of their files."""
+    return {"tables": [*plan.lookup.tables], "figures": [*plan.lookup.figures]}
+
+
+def published_files(plan: Plan) -> list[str]:
+    """Every file below tables/ and figures/ that can be asked for."""
+    made = [f"{kind}/{name}{end}" for kind, names in exhibits(plan).items() for name in names for end in ENDINGS[kind]]
+    return made + [f"tables/{paper}-claims{end}" for paper in plan.lookup.claimed for end in OF_CLAIMS]
+
+
+def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
+    """Raises `LacunaError` for the first argument that means a table or figure and is none, with the nearest ones.
+
+    Snakemake itself only says that it has no rule, and blames input functions. What may be a rule, or a file that lies
+    here, passes.
+    """
+    made = published_files(plan)
+    for argument in arguments:
+        if argument not in made and _means_exhibit(plan, argument, made):
+            close = meant(plan, argument)
+            hint = f" (did you mean {' or '.join(filter(None, [', '.join(close[:-1]), close[-1]]))}?)" if close else ""
+            files = files_of(plan.config.sources)
+            raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in {files}")
+
+
+def meant(plan: Plan, argument: str) -> list[str]:
+    """What an argument that is no file of an exhibit may have meant, the likely ones first; empty where nothing is.
+
+    It may be a path from elsewhere, a folder, or a name with a wrong folder, ending, paper or letter.
+    """
+    made, text = published_files(plan), _normal(argument)
+    if text in made or text in COLLECTIONS:
+        return [text]
+    folder, _, file = text.rpartition("/")
+    stem, point, ending = file.partition(".")
+    names = {kind: names for kind, names in exhibits(plan).items() if folder in ("", kind)} or exhibits(plan)
+    for fits in (lambda name: name == stem.lower(), lambda name: name.endswith(f"-{stem.lower()}")):
+        if found := [_file(kind, name, point + ending) for kind in names for name in names[kind] if fits(name)]:
+            return found
+    if close := get_close_matches(text, made, 1, CLOSE):
+        return close
+    near = get_close_matches(stem.lower(), [name for kind in names.values() for name in kind], 1, CLOSE_NAME)
+    return [_file(kind, name, point + ending) for kind in names for name in names[kind] if name in near]
+
+
+def named_exhibit(plan: Plan, argument: str) -> str:
+    """The exhibit that a name or a file of it names. Raises `LacunaError` for another, with the nearest ones."""
+    every = {name for names in exhibits(plan).values() for name in names}
+    stem = _normal(argument).rpartition("/")[2].partition(".")[0]
+    if argument in every or (_normal(argument) in published_files(plan) and stem in every):
+        return stem
+    close = [file.partition("/")[2].partition(".")[0] for file in meant(plan, argument) if "/" in file]
+    hint = f" (did you mean {' or '.join(dict.fromkeys(close))}?)" if close else ""
+    raise LacunaError(f"{argument} is no table or figure{hint}; `python -m lacuna` lists them")
+
+
+def _file(kind: str, name: str, ending: str) -> str:
+    return f"{kind}/{name}{ending if ending in ENDINGS[kind] else ENDINGS[kind][0]}"
+
+
+def _normal(argument: str) -> str:
+    """A path as it is from here: neither absolute nor with dots or a slash at its end."""
+    path = os.path.normpath(argument)
+    return os.path.relpath(path) if os.path.isabs(path) and Path(path).is_relative_to(Path.cwd()) else path
+
+
+def _means_exhibit(plan: Plan, argument: str, made: list[str]) -> bool:
+    """Whether an argument that is no file of an exhibit names one all the same."""
+    text = _normal(argument)
+    if text != argument and text in {*made, *(folder[:-1] for folder in FOLDERS)}:
+        return True  # written in another way, which Snakemake takes for another file
+    if argument.startswith(FOLDERS):
+        return not Path(argument).exists()
+    if "/" in text or argument in COLLECTIONS | plan.stages.keys() or RULES.fullmatch(argument):
+        return False
+    return bool(meant(plan, argument)) and not Path(argument).is_file()
