@@ -1,8 +1,9 @@
 # make demo   installs the locked environment into .venv and builds Table 3 on the embedded data
+# make list   lists every table and figure with its cost and its state (SCALE=paper)
 # make test   installs it and checks everything: format, lint, types, unit tests, a tiny end-to-end run
 # make pull   fetches published data and checkpoints, checks them and takes them as made (TABLE=table3, SCALE=paper)
 # make track push   adds what was made here to DVC after checking it, and sends it to the remote (docs/versioning.md)
-.PHONY: help install demo docs test track push pull take verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
+.PHONY: help install list demo docs test track push pull take verify aliases test-slurm test-slurm-demo slurm-packages benchmark format lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,7 +28,7 @@ $(error the path of this checkout has a space or a brace, which Snakemake cannot
 endif
 
 help:
-	@sed -n 's/^# //p' Makefile | head -4
+	@sed -n 's/^# //p' Makefile | head -5
 
 install: .venv/installed
 
@@ -60,6 +61,9 @@ demo: install
 docs: install
 	$(within) NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 	@echo "site/index.html"
+
+list: install
+	@$(bin)/python -m lacuna list $(call option,scale,$(SCALE))
 
 test: install
 	$(bin)/ruff format --check .

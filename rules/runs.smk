@@ -3,6 +3,7 @@
 import gc
 import sys
 from snakemake import __version__
+from lacuna.catalogue.contents import summaries
 from lacuna.cost import estimate
 from lacuna.files.digests import recall_digests, renew_digests
 from lacuna.jobs import interrupts, kept, outages, runs
@@ -15,6 +16,7 @@ from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
 from lacuna.plan.stray_claims import refuse_stray_claims
 
 NOTES, KEPT = Path(".snakemake"), []
+FEW = 4  # exhibits that a dry run describes
 
 
 def read_command_line():
@@ -42,13 +44,15 @@ def read_command_line():
 
 
 def foretell(kind, changed):
-    """Says what is finished and would be made again; a dry run says also what is not there yet costs."""
+    """Says what is finished and would be made again; a dry run says also what named exhibits are, and what they cost."""
     exhibits, targets = asked_for(PLAN, command().targets), {*command().targets}
+    named = exhibits if len(exhibits) <= FEW else []
     known = exhibits or not targets or targets & COLLECTIONS
     exhibits = exhibits or [*PLAN.lookup.tables, *PLAN.lookup.figures]
     sentences = [str(made_again(PLAN, exhibits, changed))] if known else []
     if kind == "dry run":
         cost = estimate(PLAN, exhibits)
+        sentences += summaries(PLAN, named)
         sentences += [str(cost), cost.shortage(Path("results"))]
     for sentence in filter(None, sentences):
         print(sentence, file=sys.stderr)

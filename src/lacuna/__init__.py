@@ -7,6 +7,7 @@ Before any job, without torch, Snakemake reads the configuration:
 * ``language`` says what names mean: models, attacks, codes of the printed tables, exhibits.
 * ``config`` reads the files of config/ and refuses in one sentence whatever could not run.
 * ``plan`` turns a configuration into files: what each stage reads, what it writes, which settings decide it.
+* ``catalogue`` lists what can be asked for, with costs and states: `python -m lacuna`.
 
 Every job stands on four rooms:
 

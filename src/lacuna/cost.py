@@ -6,7 +6,7 @@
 import argparse
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from lacuna.files.artefacts import provenance_path
 from lacuna.jobs.commands import command
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.plan import Plan
+from lacuna.plan.stage import Artefact
 
 
 @dataclass
@@ -54,9 +55,18 @@ class Cost:
 
 def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
     """Cost of what these exhibits still need, or of the ``whole``; an artefact that several share counts once."""
+    return cost_of(plan, plan.inventory.artefacts(*exhibits), whole)
+
+
+def cost_of(plan: Plan, artefacts: Iterable[Artefact], whole: bool = False, again: Container[str] = ()) -> Cost:
+    """Cost of the artefacts that are not there yet, or of the ``whole``.
+
+    Files that are made ``again`` count as if they were not there.
+    """
     cost = Cost()
-    for artefact in plan.inventory.artefacts(*exhibits):
-        if artefact.output == "history" or (Path(artefact.path).exists() and not whole):
+    for artefact in artefacts:
+        there = not whole and Path(artefact.path).exists() and artefact.path not in again
+        if artefact.output == "history" or there:
             continue
         stage, wildcards = plan.stages[artefact.stage], artefact.wildcards
         cost.trainings += artefact.stage == "train"

@@ -10,8 +10,8 @@ from refusing import refusal
 
 from lacuna.config.sources import NOTHING_PRINTED
 from lacuna.errors import LacunaError
-from lacuna.plan.plan import Plan
 from lacuna.plan.names import refuse_unknown
+from lacuna.plan.plan import Plan
 from lacuna.plan.stray_claims import refuse_stray_claims
 from lacuna.versioning.aliases import alias_text
 

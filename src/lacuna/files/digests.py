@@ -53,6 +53,15 @@ def recall_digests(path: str, files: list[str], lost: bool = False) -> list[str]
     return []
 
 
+def changed_files(path: str, files: list[str]) -> list[str]:
+    """The files that `recall_digests` would give; writes nothing. None where there are no digests to compare."""
+    with suppress(OSError):
+        text = digests_of(files)
+        if not _earlier(path, text).exists():
+            return _named(set(text.splitlines()) - set(Path(path).read_text().splitlines()))
+    return []
+
+
 def _named(lines: Iterable[str]) -> list[str]:
     return sorted(line.split("  ", 1)[1] for line in lines)
 

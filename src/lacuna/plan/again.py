@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.files.artefacts import provenance_path, text_digest
+from lacuna.files.digests import changed_files
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 
@@ -16,12 +17,17 @@ SHOWN = 3  # names in the sentence
 
 @dataclass
 class Again:
-    """Finished files that would be made again: how many, the hours that they took, and what changed."""
+    """Finished files that would be made again: which, the seconds that they took, and what changed."""
 
-    files: int = 0
+    paths: set[str] = field(default_factory=set)
     seconds: float = 0
     modules: set[str] = field(default_factory=set)
     settings: set[str] = field(default_factory=set)
+
+    @property
+    def files(self) -> int:
+        """How many they are."""
+        return len(self.paths)
 
     def __str__(self) -> str:
         """One sentence; empty where nothing is made again."""
@@ -40,7 +46,7 @@ def made_again(plan: Plan, exhibits: Iterable[str], changed: Mapping[str, list[s
     ``changed`` are the parts of the code that changed, by name, with their modules. A file whose record cannot be read
     counts as unchanged: the job that reads it says what is wrong.
     """
-    again, found = Again(), set[str]()
+    again = Again()
     for artefact in plan.inventory.artefacts(*exhibits):
         if not Path(artefact.path).is_file():
             continue
@@ -48,13 +54,18 @@ def made_again(plan: Plan, exhibits: Iterable[str], changed: Mapping[str, list[s
         stage = plan.stages[artefact.stage]
         parts = set(stage.code(**artefact.wildcards)) & changed.keys()
         other = _has_other_settings(artefact, record)
-        if parts or other or found & {*artefact.inputs}:
-            found.add(artefact.path)
-            again.files += 1
+        if parts or other or again.paths & {*artefact.inputs}:
+            again.paths.add(artefact.path)
             again.seconds += _seconds(record) * (artefact.output == next(iter(stage.outputs)))  # once for a job
             again.modules |= {module for part in parts for module in changed[part]}
             again.settings |= {artefact.stage} if other else set()
     return again
+
+
+def changed_code(plan: Plan, root: Path) -> dict[str, list[str]]:
+    """The parts of the code that are not as when the last run was planned, with their modules; writes nothing."""
+    parts = {part.name: changed_files(part.digests, part.files(root)) for part in plan.code.values()}
+    return {name: modules for name, modules in parts.items() if modules}
 
 
 def _record(path: str) -> dict[str, Any]:

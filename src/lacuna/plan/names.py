@@ -1,4 +1,4 @@
-"""Names of what can be asked for: files of tables and figures, and what a mistyped one may have meant. No torch here."""
+"""Names of what can be asked for: files of tables and figures, and what a mistyped name may mean. No torch here."""
 
 import os.path
 import re
@@ -56,13 +56,15 @@ def meant(plan: Plan, argument: str) -> list[str]:
     folder, _, file = text.rpartition("/")
     stem, point, ending = file.partition(".")
     names = {kind: names for kind, names in exhibits(plan).items() if folder in ("", kind)} or exhibits(plan)
-    for fits in (lambda name: name == stem.lower(), lambda name: name.endswith(f"-{stem.lower()}")):
-        if found := [_file(kind, name, point + ending) for kind in names for name in names[kind] if fits(name)]:
-            return found
+    low = stem.lower()
+    every = [(kind, name) for kind in names for name in names[kind]]
+    fitting = [one for one in every if one[1] == low] or [one for one in every if one[1].endswith(f"-{low}")]
+    if fitting:
+        return [_file(kind, name, point + ending) for kind, name in fitting]
     if close := get_close_matches(text, made, 1, CLOSE):
         return close
-    near = get_close_matches(stem.lower(), [name for kind in names.values() for name in kind], 1, CLOSE_NAME)
-    return [_file(kind, name, point + ending) for kind in names for name in names[kind] if name in near]
+    near = get_close_matches(low, [name for _, name in every], 1, CLOSE_NAME)
+    return [_file(kind, name, point + ending) for kind, name in every if name in near]
 
 
 def named_exhibit(plan: Plan, argument: str) -> str:

@@ -1,7 +1,6 @@
 """Whether a scale says what is asked for, and what a user brings is there: folders, CSV files. No torch here."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from lacuna.errors import LacunaError
 from lacuna.plan.names import COLLECTIONS, FOLDERS
