@@ -109,9 +109,10 @@ take: install
 	@[ -n $(call quote,$(FROM)) ] || { echo "error: make take needs FROM=, a folder of results" >&2; exit 2; }
 	@$(bin)/python -m lacuna.versioning take $(call option,scale,$(SCALE)) $(call option,table,$(TABLE)) -- $(call quote,$(FROM))
 
-# dvc.yaml from config/papers/*.yaml
+# dvc.yaml and the list in README.md, from config/
 aliases: install
 	@$(bin)/python -m lacuna.versioning aliases
+	@$(bin)/python -m lacuna.catalogue.readme
 
 format: install
 	$(bin)/ruff format .
