@@ -4,9 +4,9 @@ import gc
 import sys
 from snakemake import __version__
 from lacuna.catalogue.contents import summaries
-from lacuna.cost import estimate
+from lacuna.cost import estimate, work_of
 from lacuna.files.digests import recall_digests, renew_digests
-from lacuna.jobs import interrupts, kept, outages, runs
+from lacuna.jobs import interrupts, kept, outages, overview, runs
 from lacuna.jobs.version import refuse_other_version
 from lacuna.plan.again import made_again
 from lacuna.plan.code import FOLDER
@@ -15,7 +15,7 @@ from lacuna.plan.notes import refuse_dead_notes
 from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
 from lacuna.plan.stray_claims import refuse_stray_claims
 
-NOTES, KEPT = Path(".snakemake"), []
+NOTES, KEPT, WATCHED = Path(".snakemake"), [], []
 FEW = 4  # exhibits that a dry run describes
 
 
@@ -88,10 +88,22 @@ def before_the_first_job():
     else:
         outages.watch(NOTES)
     runs.lift_rate_limit(workflow.scheduler)
+    WATCHED.append(watched(jobs))
+
+
+def watched(jobs):
+    """Begins to say how far the run is; gives what ends that."""
+    known = [(job, job.rule.name, dict(job.wildcards.items())) for job in jobs]
+    works = {job: work_of(PLAN, rule, wildcards) for job, rule, wildcards in known}
+    return overview.watch(
+        works, lambda: workflow.scheduler.running, workflow.dag.finished
+    )
 
 
 def after_the_last_job(submitted):
     """Gives back what was not replaced, and takes the note of this run away."""
+    for end in WATCHED:
+        end()
     for files in KEPT:
         files.give_back(workflow.persistence)
     outages.leave(NOTES)

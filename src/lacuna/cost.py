@@ -6,13 +6,14 @@
 import argparse
 import json
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lacuna.files.artefacts import provenance_path
 from lacuna.jobs.commands import command
+from lacuna.jobs.overview import Work
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
@@ -76,6 +77,13 @@ def cost_of(plan: Plan, artefacts: Iterable[Artefact], whole: bool = False, agai
         cost.bytes += stage.size(artefact.output, **wildcards)
         cost.memory = max(cost.memory, stage.memory(**wildcards))
     return cost
+
+
+def work_of(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Work:
+    """A job of the workflow by its name, with the seconds that the plan expects of it."""
+    stage = plan.stages.get(rule) or plan.stages.get(rule.partition("_")[0])  # train_<architecture>
+    named = " ".join([stage.name if stage else rule, *(value for key, value in wildcards.items() if key != "dataset")])
+    return Work(named, stage.seconds(**wildcards), not stage.unforetold(**wildcards)) if stage else Work(named, 0)
 
 
 def measured(plan: Plan) -> float | None:

@@ -13,7 +13,7 @@ import pytest
 from refusing import DEFECTIVE, DEMO
 
 from lacuna.config.load import load
-from lacuna.cost import Cost, estimate, table
+from lacuna.cost import Cost, estimate, table, work_of
 from lacuna.language.attacks import attack_code
 from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.plan import Plan
@@ -225,6 +225,20 @@ def test_the_cost_counts_what_the_plan_makes_each_once(
     cost = estimate(plan, [*plan.lookup.tables, *plan.lookup.figures])
     assert (cost.trainings, cost.attacks) == (stages.count("train"), stages.count("attack"))
     assert vars(estimate(plan, [*plan.lookup.tables, *plan.lookup.figures, *plan.lookup.tables])) == vars(cost)
+
+
+def test_every_job_of_a_run_has_its_name_and_the_seconds_of_its_stage(root: Path) -> None:
+    plan = Plan(load(root, CHOSEN))
+    place = {"dataset": DATASET, "model": "resnet18-standard-s1"}
+    train = work_of(plan, "train_resnet18", place)
+    assert (train.name, train.known) == ("train resnet18-standard-s1", True)
+    assert train.seconds == plan.stages["train"].seconds(**place) > 0
+    for artefact in plan.inventory.artefacts():
+        work = work_of(plan, artefact.stage, artefact.wildcards)
+        assert work.name.startswith(artefact.stage)
+        assert work.seconds == plan.stages[artefact.stage].seconds(**artefact.wildcards)
+    for rule, wildcards in (("publish_table", {"exhibit": "table3"}), ("code_train", {}), ("all", {})):
+        assert work_of(plan, rule, wildcards).seconds == 0
 
 
 def test_what_is_there_costs_nothing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
