@@ -10,6 +10,7 @@ from lacuna.catalogue.entries import Entry, entries
 from lacuna.catalogue.text import as_json, listing, shown
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.names import named_exhibit
+from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.presence import refuse_incomplete
 
@@ -44,7 +45,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _shown_text(plan: Plan, found: list[Entry], name: str) -> str:
-    return shown(plan, found, contents_of(plan, name), plan.lookup.notes(name))
+    notes = dict.fromkeys(note for one in found for note in notes_of(plan.known, one.kind, name))
+    return shown(plan, found, contents_of(plan, name), notes)
 
 
 def _shown_record(plan: Plan, found: list[Entry], name: str) -> dict[str, object]:

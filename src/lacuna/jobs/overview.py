@@ -13,9 +13,6 @@ STEP = 1.0  # seconds between two looks
 BEGIN = 3.5  # seconds that each job takes to begin
 TRUST = 20.0  # seconds of jobs that weigh as much as what was expected of them
 ALMOST, LATE = 0.95, 0.25  # how far a job is that takes longer than expected, and what it still takes of what it took
-    0.95,
-    0.25,
-)  # how far a job that takes longer than expected may be, and what it still takes of what it took
 SOON = 12 * 3600  # seconds until an end that is said without its day
 
 
