@@ -1,6 +1,8 @@
 """Differences over several trainings: levels that hold by simulation, for equal networks, at any level and jointly."""
 
 import math
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -77,6 +79,18 @@ def test_levels_at_the_ends() -> None:
     assert found[1] < 1e-6
     assert found[2] < 1e-6, "nothing moves these numbers"
     assert np.isnan(found[3])
+
+
+def test_the_documents_table_of_differences_that_can_be_seen_is_the_simulations(root: Path) -> None:
+    seen = pd.read_csv(root / "docs/benchmarks/power.csv").set_index(["trainings", "images", "spread"])
+    text = (root / "docs/claims.md").read_text()
+    for k, n in product((3, 5, 10), (500, 2000, 10_000)):
+        numbers = [seen.loc[(k, n, spread), name] for spread in (1, 3) for name in ("alone", "among_59")]
+        assert "| " + " | ".join(map(str, (k, n, *numbers))) + " |" in text
+    for name in ("alone", "among_59"):  # more trainings, or images, never see less
+        by = seen[name].unstack("trainings")[[3, 5, 10]].dropna()
+        assert (by.loc[500] >= by.loc[10_000]).all().all()
+        assert (by[3] >= by[10]).all()
 
 
 # In claims -------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ with job(snakemake) as say:
     originals = Originals(ids, data["images"][ids].to(device), data["labels"][ids].to(device))
     model = trained_network(network, list(paths.checkpoints), device) if network else None
 
-    what: dict[str, Any] = {}
+    what: dict[str, Any] = {"known": doubts_of_files(settings["method"], paths.images)}
     for path in paths.foreground:  # one, or none
         what["foreground"] = read_foreground(path, data)["mask"][ids].to(device)
     for path in paths.like:  # one, or none
@@ -49,8 +49,7 @@ with job(snakemake) as say:
         what["files"] = selected_names(settings["dataset"], paths.images, ids)
 
     target = Path(snakemake.output.adversarial)
-    known = doubts_of_files(settings["method"], paths.images)
-    how: dict[str, Any] = {"target": target, "digest": record.full_digest(), "say": say, "known": known}
+    how: dict[str, Any] = {"target": target, "digest": record.full_digest(), "say": say}
     with watched(model, what.get("saliency")):
         batch = fitting_batch(model, originals.images, snakemake.resources.batch)
         grid = attack_grid(settings, model, originals, batch=batch, **how, **what)
