@@ -166,6 +166,8 @@ def test_the_band_of_a_noise_line_is_its_interval(asked: Ask) -> None:
     axis = figure(*asked("noise")).axes[0]
     bands = [np.asarray(band.get_paths()[0].vertices) for band in axis.collections]
     assert len(bands) == 2
+    assert axis.get_xlim()[0] < 0, "marks at 0 are whole"
+    assert axis.get_ylim()[0] <= min(band[:, 1].min() for band in bands)
     assert {33.0, 37.0} <= set(bands[0][bands[0][:, 0] == 32, 1].tolist())
 
 

@@ -22,6 +22,19 @@ from lacuna.reporting.examples import choose
 # Sweeps ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("values", [(0.62, 0.81), (0.0, 1.0), (0.3, 0.3)])
+def test_panels_of_scores_share_limits_in_which_all_scores_lie(values: tuple[float, float]) -> None:
+    cells = sweep_cells().assign(unit="score")
+    shares = np.linspace(*values, len(cells))
+    cells = cells.assign(value=shares, ci_low=np.maximum(0, shares - 0.01), ci_high=np.minimum(1, shares + 0.01))
+    panels = [{"panel": panel, "x": "x", "y": "y"} for panel in dict.fromkeys(column["panel"] for column in SWEEP)]
+    limits = {axis.get_ylim() for axis in sweep(cells, SWEEP, panels, "A title", "A note").axes if axis.lines}
+    [(low, high)] = limits
+    assert low <= cells["ci_low"].min()
+    assert high >= cells["ci_high"].max()
+    assert 0 < high - low <= max(0.4, values[1] - values[0] + 0.3)
+
+
 def test_sweep_points_ascend_and_keep_the_order_of_rows() -> None:
     points = sweep_points(sweep_cells(), SWEEP)
     assert list(dict.fromkeys(points["row"])) == ["AT-Dual", "AT-PGD"]

@@ -1,5 +1,6 @@
 """Accuracy under additive Gaussian noise (Defective CNN, Figure 4)."""
 
+import math
 import re
 
 import pandas as pd
@@ -37,7 +38,8 @@ def noise(cells: pd.DataFrame, title: str, note: str) -> Figure:
     for name, line in points.groupby("network", sort=False):
         axis.fill_between(line["sigma"], line["ci_low"], line["ci_high"], color=palette[name], alpha=0.2, linewidth=0)
     axis.set(xlabel="standard deviation of the noise, in 1/255 of the pixel range", ylabel="accuracy in percent")
-    axis.set(xlim=(0, None), ylim=(0, 103))
+    lowest = 10 * math.floor(max(0, points["ci_low"].min() - 5) / 10)
+    axis.set(xlim=(-0.03 * points["sigma"].max(), None), ylim=(lowest, 100 + 0.03 * (100 - lowest)))
     axis.grid(alpha=0.3)
     axis.legend(title=None, frameon=False)
     return lay_out(figure, title, f"{RULE}\n{note}")

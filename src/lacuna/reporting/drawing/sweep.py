@@ -1,5 +1,6 @@
 """A measure over a budget, one panel per budget that varies (dual perturbation, Figures 3 to 5)."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lacuna.errors import LacunaError
+from lacuna.language.codes import SCORE
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, styled, with_legend
 
-TOPS = {"percent": 103, "score": 1.03}  # of an axis, by the unit of its numbers
 MARKERS = "osD^vPX*"
 ACROSS = 3  # panels beside each other
 WIDE = 25  # from this ratio of the largest to the smallest budget on, budgets stand at logarithmic distances
@@ -49,10 +50,12 @@ def sweep(
     across = -(-len(panels) // lines)
     figure = page(max(PAGE_WIDTH * across / ACROSS, 4.5), 2.5 * lines + 1.1)
     keys = [Line2D([], [], color=colour, marker=marker, label=name) for name, (colour, marker) in looks.items()]
+    limits = {"percent": (0.0, 103.0), SCORE: _tenths(points[points["unit"] == SCORE])}
     axes = with_legend(figure, keys, min(len(keys), 4)).subplots(lines, across, squeeze=False).flat
     for axis, panel in zip(axes, panels, strict=False):
         part = points[points["panel"] == panel["panel"]]
         _panel(axis, part, looks)
+        axis.set_ylim(limits.get("".join(set(part["unit"])), (0, None)))
         axis.set(title=textwrap.fill(panel["panel"], LETTERS), xlabel=panel["x"], ylabel=panel["y"])
     for axis in list(axes):
         axis.set_axis_off()  # the last line may not be full
@@ -72,6 +75,14 @@ def sweep_points(cells: pd.DataFrame, columns: Sequence[Mapping[str, Any]]) -> p
     return points.sort_values(["order", "x"], kind="stable")[kept].dropna(subset="value").reset_index(drop=True)
 
 
+def _tenths(points: pd.DataFrame) -> tuple[float, float]:
+    """The tenths between which scores in [0, 1] lie in all panels, with room beside them."""
+    if points.empty:
+        return 0.0, 1.03
+    low, high = points[["value", "ci_low"]].min().min(), points[["value", "ci_high"]].max().max()
+    return max(0.0, math.floor(10 * low - 0.5) / 10), min(1.03, math.ceil(10 * high + 0.5) / 10)
+
+
 def _panel(axis: Axes, points: pd.DataFrame, looks: Mapping[str, tuple[Any, str]]) -> None:
     for name, line in points.groupby("row", sort=False):
         colour, marker = looks[str(name)]
@@ -84,6 +95,4 @@ def _panel(axis: Axes, points: pd.DataFrame, looks: Mapping[str, tuple[Any, str]
     if len(places) <= 8:
         axis.set_xticks(places, [f"{x:g}" for x in places])
         axis.set_xticks([], minor=True)
-    units = set(points["unit"])
-    axis.set_ylim(0, TOPS.get(units.pop()) if len(units) == 1 else None)
     axis.grid(alpha=0.3)

@@ -1,16 +1,17 @@
 """Defense rate against clean accuracy over the keep probability (Defective CNN, Figure 5)."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lacuna.errors import LacunaError
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
+from lacuna.reporting.drawing.core.labels import label_places
 from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, lay_out, page, styled
 
 COLUMNS = ["value", "ci_low", "ci_high", "printed"]
+PANEL = 225.0, 145.0  # points, of one side between its axes
+HIGHEST = 108  # percent, with room for labels above points at 100
 
 
 def draw(settings: Settings, files: Files) -> Figure:
@@ -35,8 +36,10 @@ def tradeoff(cells: pd.DataFrame, attack: str, title: str, note: str) -> Figure:
         bars = points[[f"{side}_value"] * 2].to_numpy() - points[[f"{side}_ci_low", f"{side}_ci_high"]].to_numpy()
         sizes = {"xerr" if side == "accuracy" else "yerr": abs(bars.T)}
         right.errorbar(points["accuracy_value"], points["rate_value"], **sizes, fmt="none", ecolor=BLUE, alpha=0.4)
-    left.set(title="paper (printed)", ylabel="defense rate in percent", ylim=(0, 103))
+    left.set(title="paper (printed)", ylabel="defense rate in percent", ylim=(0, HIGHEST))
     right.set(title=f"ours: {first['dataset']}, scale {first['scale']}")
+    _label(left, points, "printed")
+    _label(right, points, "value")
     rule = f"Labels: keep probability p, 1 is the standard network. Attack {attack}. Bars: 95 % Wilson intervals."
     return lay_out(figure, title, f"{rule}\n{note}")
 
@@ -63,10 +66,17 @@ def tradeoff_points(cells: pd.DataFrame, attack: str) -> pd.DataFrame:
 
 def _curve(axis: Axes, points: pd.DataFrame, column: str, colour: tuple[float, float, float]) -> None:
     axis.plot(points[f"accuracy_{column}"], points[f"rate_{column}"], "o-", color=colour, linewidth=0.8)
-    for i, (p, x, y) in enumerate(points[[f"accuracy_{column}", f"rate_{column}"]].dropna().itertuples()):
-        left = i % 2  # on both sides in turn, so that neighbours do not cover each other
-        place: dict[str, Any] = {"xytext": (-5, -9) if left else (5, 3), "ha": "right" if left else "left"}
-        axis.annotate(f"{p:g}", (x, y), textcoords="offset points", **place)
     axis.set_xlabel("clean test accuracy in percent")
     axis.grid(alpha=0.3)
     axis.margins(x=0.12)
+
+
+def _label(axis: Axes, points: pd.DataFrame, column: str) -> None:
+    """Writes the keep probabilities beside their points; the axis has its limits by now."""
+    shown = points[[f"accuracy_{column}", f"rate_{column}"]].dropna()
+    x, y = shown.to_numpy().T
+    left, right = axis.get_xlim()
+    texts = [f"{p:g}" for p in shown.index]
+    offsets = label_places([*((x - left) / (right - left) * PANEL[0])], [*(y / HIGHEST * PANEL[1])], texts)
+    for text, place, offset in zip(texts, zip(x, y, strict=True), offsets, strict=True):
+        axis.annotate(text, place, xytext=offset, textcoords="offset points", ha="center", va="center")
