@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -108,5 +109,6 @@ def test_a_short_absence_and_half_a_note_say_nothing(tmp_path: Path, said: list[
 def test_an_interrupt_is_noted_and_goes_on_as_before(tmp_path: Path, before: str, answers: list[str]) -> None:
     """A handler of others stays: only Python's own is replaced."""
     code = [sys.executable, "-c", INTERRUPTED.format(before=before), str(tmp_path)]
-    done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False)
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # which a shell takes from what it runs beside it
+    done = subprocess.run(code, capture_output=True, text=True, timeout=60, check=False, preexec_fn=default)
     assert done.stdout.split() == answers, done.stderr

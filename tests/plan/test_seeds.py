@@ -161,12 +161,14 @@ def test_the_interval_over_images_stays_apart_from_that_over_trainings(
     assert together["seed_high"].sub(together["seed_low"]).corr(width) < 0.9
 
 
-def test_three_seeds_can_support_a_claim_and_lead_back_to_every_training(
+def test_three_seeds_are_judged_together_and_lead_back_to_every_training(
     three: tuple[pd.DataFrame, list[pd.DataFrame]], table3: Project
 ) -> None:
     report = audited(table3, seeds=3)
     claims = {claim["id"]: claim for claim in report["papers"][0]["claims"]}
-    assert (claims["DEF10"]["verdict"], claims["DEF10"]["seeds"]) == ("supported", 3)
+    judged = claims["DEF10"]
+    assert (judged["verdict"], judged["seeds"]) == ("inconclusive", 3), "three trainings decide few of 50 comparisons"
+    assert judged["hold"] > 0.8 * judged["comparisons"]
     cell = report["exhibits"][0]["cells"][0]
     assert [Path(path).parts[2] for path in cell["files"]] == [BASE, f"{BASE}-seed1", f"{BASE}-seed2"]
     assert report["problems"] == []

@@ -224,7 +224,8 @@ def test_a_table_takes_the_trainings_that_its_page_states(pristine: "Tree", tabl
 def test_the_demo_of_table3_uses_the_embedded_data_only(pristine: "Tree") -> None:
     said = pristine.run("-n", "tables/table3.csv")
     assert "results/demo/fashion-mnist-subset/train/resnet18-standard-s0.safetensors" in said
-    assert "cifar10" not in said
+    assert "cifar10/" not in said
+    assert "fashion-mnist-subset in place of cifar10" in said
 
 
 def test_the_whole_demo_takes_99_trainings_and_makes_nothing_twice(pristine: "Tree") -> None:
