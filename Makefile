@@ -72,7 +72,7 @@ test: install
 	$(within) snakemake --lint
 	$(bin)/mypy
 	$(within) $(bin)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
-		-m "not slurm" tests/workflow tests  # the longest files first, so that no process waits for the other
+		-m "not slurm" tests
 
 # Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
 # away, preemption, ...); installs Debian's packages for it where they are missing.

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs of the workflow come first, so that no process waits for the other at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays: collections of garbage, of which statsmodels asks for many, pass it over."""
     gc.collect()
