@@ -144,15 +144,20 @@ def test_it_can_be_read_without_eyes_or_mouse(report: dict[str, Any]) -> None:
 
 
 def test_colours_are_told_apart_by_everyone() -> None:
-    """WCAG AA: 4.5 to 1 for text, on badges, shades of the heat map, links and quiet text."""
+    """WCAG AA: 4.5 to 1 for text, on badges, shades of the heat map, links and quiet text, by day and by night."""
     css = (Path(page_module.__file__).parent / "audit.css").read_text()
-    named = dict(re.findall(r"--(\w+): (#[0-9a-f]+)", css))
-    pairs = [(named[one], named[other]) for one in ("ink", "quiet", "blue") for other in ("paper", "soft")]
+    blocks = re.findall(r"(?::root|:is\(\.h0[^)]*\)) {([^}]*)}", css)
+    light, dark, cells = (dict(re.findall(r"--(\w+): (#[0-9a-f]+)", block)) for block in blocks)
+    words = ("ink", "quiet", "blue")
+    pairs = [(page[one], page[other]) for page in (light, dark) for one in words for other in ("paper", "soft")]
     pairs += re.findall(r"{ color: (#[0-9a-f]+); background: (#[0-9a-f]+); }", css)
     shades = re.findall(r"\.h\d+ { background: (#[0-9a-f]{6}); }", css)
     assert len(shades) == page_module.SHADES + 1
-    pairs += [(named["ink"], shade) for shade in shades]
-    assert len(pairs) > 20
+    pairs += [(light["ink"], shade) for shade in shades] + [(cells[one], shade) for one in words for shade in shades]
+    for name in (r"\.notice", "tr:target"):
+        by_day, by_night = re.findall(name + r" {[^}]*background: (#[0-9a-f]+)", css)
+        pairs += [(light["ink"], by_day), (dark["ink"], by_night)]
+    assert len(pairs) > 60
     assert {pair: contrast(*pair) for pair in pairs if contrast(*pair) < 4.5} == {}
     assert sorted(map(luminance, shades), reverse=True) == [luminance(shade) for shade in shades]
 
