@@ -60,7 +60,9 @@ def test_hours_are_those_of_the_records_once_for_each_job(made: Project) -> None
         record["volatile"]["seconds"] = 3600
         provenance_path(path).write_text(json.dumps(record))
     again = made_again(plan, ["table3"], {"cells": ["src/lacuna/numbers/cells.py"]})
-    assert str(again).startswith("Made again: 1 finished file, which took 1.0 hours, since src/lacuna/numbers/cells.py")
+    assert str(again).startswith(
+        "Made again: 1 finished file, which took 1 h 00 min, since src/lacuna/numbers/cells.py"
+    )
 
 
 def test_the_sentence_names_three_reasons_and_counts_the_rest(made: Project) -> None:

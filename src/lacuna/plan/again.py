@@ -9,6 +9,7 @@ from typing import Any
 
 from lacuna.files.artefacts import provenance_path, text_digest
 from lacuna.files.digests import changed_files
+from lacuna.jobs.progress import clock
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 
@@ -35,7 +36,7 @@ class Again:
             return ""
         named = sorted(self.modules) + [f"the settings of {stage}" for stage in sorted(self.settings)]
         more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-        took = f"{self.files} finished file{'s' * (self.files != 1)}, which took {self.seconds / 3600:.1f} hours"
+        took = f"{self.files} finished file{'s' * (self.files != 1)}, which took {clock(self.seconds)}"
         reason = f"since {', '.join(named[:SHOWN])}{more} changed"
         return f"Made again: {took}, {reason}; docs/operations.md says how to keep them."
 
