@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.catalogue.states import Kind, State, States
+from lacuna.catalogue.states import State, States
 from lacuna.cost import Cost, cost_of
 from lacuna.errors import LacunaError
 from lacuna.plan.names import ENDINGS
 from lacuna.plan.plan import Plan
+from lacuna.plan.shown import Kind
 
 SOON, LONG = 60, 100 * 60  # seconds: below a minute, and from where on hours are said
 

@@ -12,10 +12,10 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path
 from lacuna.plan.again import changed_code, made_again
 from lacuna.plan.plan import Plan
-from lacuna.plan.stage import Artefact, flat
+from lacuna.plan.shown import Kind
+from lacuna.plan.stage import Artefact
 from lacuna.versioning.anchors import Anchors, read_anchors
 
-Kind = Literal["table", "figure"]
 State = Literal["built", "pulled", "other settings", "missing"]
 MEANINGS: dict[State, str] = {
     "built": "its files are there, and the records of all that is there fit the configuration",
@@ -46,9 +46,8 @@ class States:
 
     def made_of(self, kind: Kind, name: str) -> list[str]:
         """The files that a figure is drawn from, or a table's cells."""
-        if kind == "table":
-            return [self.plan.published.table(name)[-1]]
-        return flat(self.plan.stages["figure"].inputs(**self.plan.lookup.wildcards_of(name)))
+        inventory = self.plan.inventory
+        return [inventory.cells_of(name)] if kind == "table" else inventory.drawn_from(name)
 
     def chain(self, kind: Kind, name: str) -> list[Artefact]:
         """All files with a record that a table or a figure is made from, each after its inputs."""

@@ -22,13 +22,16 @@ class Inventory:
 
     def made_from(self, exhibit: str) -> list[str]:
         """The files that a figure is drawn from, and a table's cells."""
-        drawn = (
-            flat(self.stages["figure"].inputs(**self.lookup.wildcards_of(exhibit)))
-            if exhibit in self.lookup.figures
-            else []
-        )
-        cells = [self.published.table(exhibit)[-1]] if exhibit in self.lookup.tables else []
-        return [*drawn, *cells]
+        drawn = self.drawn_from(exhibit) if exhibit in self.lookup.figures else []
+        return [*drawn, *([self.cells_of(exhibit)] if exhibit in self.lookup.tables else [])]
+
+    def drawn_from(self, figure: str) -> list[str]:
+        """The files that a figure is drawn from."""
+        return flat(self.stages["figure"].inputs(**self.lookup.wildcards_of(figure)))
+
+    def cells_of(self, table: str) -> str:
+        """The file of a table's cells."""
+        return self.published.table(table)[-1]
 
     def claims(self, paper: str) -> list[Artefact]:
         """The verdicts on a paper's claims, which every table of the paper goes into, and their comparisons."""

@@ -1,7 +1,7 @@
 """Copies artefacts, each with its provenance, from another folder of results; what lies here already is left alone."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def copy_results(source: Path, paths: Iterable[str]) -> Copied:
     """
     copied = Copied([], [], [])
     for path in paths:
-        pair = {name: source / name.removeprefix(RESULTS) for name in (path, str(provenance_path(path)))}
+        pair = {name: source / name.removeprefix(RESULTS) for name in file_pair(path)}
         there = {name: file for name, file in pair.items() if file.is_file() and not file.is_symlink()}
         if not there:
             continue
@@ -55,13 +55,13 @@ def copy_results(source: Path, paths: Iterable[str]) -> Copied:
 
 def remove(paths: Iterable[str]) -> None:
     """Removes artefacts with their provenance; either may be absent."""
-    for name in _pairs(paths):
-        name.unlink(missing_ok=True)
+    for name in (name for path in paths for name in file_pair(path)):
+        Path(name).unlink(missing_ok=True)
 
 
-def _pairs(paths: Iterable[str]) -> Iterator[Path]:
-    for path in paths:
-        yield from (Path(path), provenance_path(path))
+def file_pair(path: str) -> tuple[str, str]:
+    """An artefact and its provenance."""
+    return path, str(provenance_path(path))
 
 
 def _lies(name: str) -> bool:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from lacuna.config.sources import files_of
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import find_files, provenance_path
+from lacuna.files.artefacts import find_files
 from lacuna.jobs.progress import Say
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.presence import refuse_incomplete
 from lacuna.plan.stage import Artefact
 from lacuna.versioning import calls
 from lacuna.versioning.anchors import Anchors, read_anchors
-from lacuna.versioning.copying import copy_results, find_results, remove
+from lacuna.versioning.copying import copy_results, file_pair, find_results, remove
 from lacuna.versioning.findings import NO_ANCHORS, Finding, examine, find_other_code, recorded_artefact
 
 ELSE = "Snakemake makes the files here, or `make take FROM=` takes them from another folder of results"
@@ -222,11 +222,6 @@ class Store:
         changed = [line for line in done.stdout.splitlines() if line.endswith(".dvc")]
         if changed:
             self.say(f"  {len(changed)} .dvc files are not committed: git add results && git commit")
-
-
-def file_pair(path: str) -> tuple[str, str]:
-    """An artefact and its provenance."""
-    return path, str(provenance_path(path))
 
 
 def find_scales(ending: str) -> list[str]:
