@@ -99,11 +99,28 @@ def test_at_the_demo_scale_the_role_stands_beside_the_dataset_that_plays_it(root
 
 
 def test_a_panel_of_curves_says_which_dataset_plays_its_part(plan: Plan, root: Path) -> None:
-    demo = settings(Plan(load(root, CHOSEN | {"scale": "demo"})), "figure14")
-    for said, heading in ((settings(plan, "figure14"), "{}"), (demo, "fashion-mnist-subset in place of {}")):
-        panels = [heading.format(name) for name in ("CIFAR-10", "CIFAR-10", "MNIST", "MNIST")]
-        assert [line["panel"] for line in said["lines"]] == panels
-        assert [line["network"] for line in said["lines"]] == ["standard", "0.5-Bottom"] * 2
+    lines = settings(plan, "figure14")["lines"]
+    assert [line["panel"] for line in lines] == ["CIFAR-10", "CIFAR-10", "MNIST", "MNIST"]
+    assert [line["network"] for line in lines] == ["standard", "0.5-Bottom"] * 2
+
+
+def test_panels_of_curves_that_one_dataset_makes_equal_are_one(root: Path) -> None:
+    demo = Plan(load(root, CHOSEN | {"scale": "demo"}))
+    lines = settings(demo, "figure14")["lines"]
+    assert {line["panel"] for line in lines} == {"fashion-mnist-subset in place of CIFAR-10 and MNIST"}
+    assert [line["network"] for line in lines] == ["standard", "0.5-Bottom"]
+    histories = exhibit_inputs(demo, "figure", "defective-figure14")["histories"]
+    assert histories == [f"results/demo/fashion-mnist-subset/train/{name}.history.csv" for name in (STANDARD, MASKED)]
+
+
+def test_panels_of_curves_with_other_lines_stay_apart(project: Project) -> None:
+    def rename(content: dict[str, Any]) -> None:
+        content["figures"]["defective-figure14"]["lines"][3]["network"] = "half"
+
+    project.edit("config/papers/defective.yaml", rename)
+    lines = settings(Plan(load(project.root, CHOSEN | {"scale": "demo"})), "figure14")["lines"]
+    headings = [f"fashion-mnist-subset in place of {name}" for name in ("CIFAR-10", "MNIST")]
+    assert [line["panel"] for line in lines] == [headings[0]] * 2 + [headings[1]] * 2
 
 
 def test_a_figure_of_a_table_has_its_own_entry_its_notes_and_no_more(plan: Plan) -> None:
@@ -142,10 +159,10 @@ def test_classes_have_names_also_where_only_their_folders_are_named(plan: Plan, 
 
 def test_another_panel_is_another_history(project: Project) -> None:
     line = {"network": "label smoothing", "panel": "CIFAR-10", "dataset": "cifar10", "model": "resnet18-ls-s1"}
-    before = Plan(project.load())
+    before = Plan(project.load(scale="laptop"))
     entry = "defective-figure14"
     project.edit("config/papers/defective.yaml", lambda content: content["figures"][entry]["lines"].append(line))
-    after, dataset = Plan(project.load()), "fashion-mnist-subset"
+    after, dataset = Plan(project.load(scale="laptop")), "cifar10"
     assert (
         exhibit_inputs(after, "figure", entry)["histories"][:-1] == exhibit_inputs(before, "figure", entry)["histories"]
     )

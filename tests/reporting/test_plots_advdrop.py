@@ -207,6 +207,13 @@ def test_the_pipeline_shows_the_attacks_own_tables(asked: Ask) -> None:
     np.testing.assert_allclose(c, dctn(block - 128, norm="ortho"), atol=1e-3)
 
 
+def test_panels_of_the_pipeline_stand_in_two_straight_rows(asked: Ask) -> None:
+    panels = [axis for axis in figure(*asked("pipeline")).axes if axis.get_title()[:1].isdigit()]
+    rows = [{round(axis.get_position().y0, 3) for axis in line} for line in (panels[:4], panels[4:])]
+    assert [len(row) for row in rows] == [1, 1]
+    assert len({round(axis.get_position().width, 3) for axis in panels}) == 1
+
+
 # Colours ---------------------------------------------------------------------------------------------------
 
 

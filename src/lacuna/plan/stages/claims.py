@@ -22,6 +22,7 @@ class Claims(Stage):
         "claims/relations",
         "claims/verdicts",
         "language/codes",
+        "language/symbols",
         "numbers/metrics",
         "numbers/statistics",
         "numbers/trainings",

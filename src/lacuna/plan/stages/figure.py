@@ -32,6 +32,7 @@ class Figure(Stage):
         "evaluation/smoothing",
         "files/states",
         "language/codes",
+        "language/symbols",
         "numerics/images",
         "purify",
         "reporting/drawing",

@@ -22,6 +22,7 @@ class Table(Stage):
         *ATTACK_NAMES,
         "language/codes",
         "language/doubts",
+        "language/symbols",
         "numbers/flags",
         "numbers/metrics",
         "numbers/statistics",

@@ -95,7 +95,7 @@ def gradients(
         caption(axis, f"{mask.mean():.0%}")
         axis.set_title(textwrap.fill(label, int(tile * LETTERS_PER_INCH)), pad=2)
     name = {"rotation": 0, "ha": "right", "va": "center", "fontsize": FONT_SIZE}
-    axes[0][0].set_ylabel("clean", **name)
+    axes[0][0].set_ylabel("clean\nimage", **name)
     for line, row in zip(axes[1:], rows, strict=True):
         for axis, one, share in zip(line, row.gradients, row.shares, strict=True):
             end = scale_of(one)

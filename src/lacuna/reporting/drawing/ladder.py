@@ -12,6 +12,8 @@ from lacuna.reporting.drawing.core.sizes import SIZES, Sized, with_sizes
 from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, bare, caption, lay_out, page, show, styled
 from lacuna.reporting.examples import choose
 
+ABOVE, BELOW = 0.45, 0.2  # inches for the lines above and below an image
+
 
 def draw(settings: Settings, files: Files) -> Figure:
     """Settings: classes, rows (a list of {label, attack}, attack a code); labels are an attack and, after a comma, its
@@ -37,7 +39,7 @@ def ladder(clean: Sized, rungs: Mapping[str, Sequence[Sized]], title: str, note:
     """
     across = 1 + max(len(line) for line in rungs.values())
     tile = min(1.4, PAGE_WIDTH / across)
-    figure = page(max(4.5, tile * across), (tile + 0.75) * len(rungs) + 1.2)
+    figure = page(max(4.5, tile * across), (tile + ABOVE + BELOW) * len(rungs) + 0.85)
     axes = figure.subplots(len(rungs), across, squeeze=False)
     letters = int(tile * LETTERS_PER_INCH)
     for line, (attack, views) in zip(axes, rungs.items(), strict=True):

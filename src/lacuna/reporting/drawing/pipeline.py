@@ -1,8 +1,6 @@
 """How AdvDrop makes an image: blocks, their DCT, a table per block, and back (AdvDrop's overview figure)."""
 
 from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
@@ -101,9 +99,8 @@ def draw(settings: Settings, files: Files) -> Figure:
 def pipeline(stages: Stages, title: str, note: str) -> Figure:
     """Eight panels: above image, block, coefficients, table; below coefficients, block and image after, mean table."""
     row, column = stages.block()
-    figure = page(PAGE_WIDTH, 6.6)
-    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[3, 1])[0]
-    upper, lower = np.hstack([left.subplots(2, 3), right.subplots(2, 1, squeeze=False)])
+    figure = page(PAGE_WIDTH, 6.0)
+    upper, lower = figure.subplots(2, 4)
     _image(upper[0], stages, 0, "1  image in blocks")
     _block(upper[1], stages.clean, (row, column), "2  one block")
     top = float(np.abs(stages.coefficients[row, column]).max()) or 1.0
@@ -115,9 +112,11 @@ def pipeline(stages: Stages, title: str, note: str) -> Figure:
     _block(lower[1], stages.made, (row, column), "6  block after")
     _image(lower[2], stages, 1, "7  image after")
     _table(lower[3], stages.tables.mean((0, 1)), stages.tables, "8  mean table")
-    bars: dict[str, Any] = {"location": "bottom", "aspect": 30, "pad": 0.03}
-    left.colorbar(zeros, ax=[*upper[:3], *lower[:3]], label="coefficient", **bars)
-    right.colorbar(table, ax=[upper[3], lower[3]], label="table entry", **bars)
+    for drawn, columns, name in ((zeros, slice(3), "coefficient"), (table, slice(3, 4), "table entry")):
+        beside, height = [*upper[columns], *lower[columns]], 0.04  # the bars are equally high
+        figure.colorbar(
+            drawn, ax=beside, label=name, location="bottom", fraction=height, aspect=7 * len(beside), pad=0.03
+        )
     return lay_out(figure, title, f"{RULE}\n{note}")
 
 

@@ -1,5 +1,6 @@
 """Training and test curves (Defective CNN, Figure 14)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lacuna.reporting.plots.core.keys import MODEL_NAME, NAME, ROLE, list_of
@@ -21,18 +22,35 @@ def _check(entry: "Entry") -> None:
 
 def _files(plan: "FigurePlan") -> Files:
     """A panel may be about another dataset; a line that two panels share is read twice."""
-    return {"histories": [plan.history(line["dataset"], line["model"]) for line in plan.body["lines"]]}
+    return {"histories": [plan.history(line["dataset"], line["model"]) for line, _ in _placed(plan)]}
 
 
 def _settings(plan: "FigurePlan") -> Settings:
     """Where another dataset plays the part of the paper's, the heading of the panel names both."""
-    placed = [(line, plan.dataset_of(line["dataset"])) for line in plan.body["lines"]]
-    lines = [{**line, "panel": _heading(line["panel"], line["dataset"], used)} for line, used in placed]
+    lines = [
+        {**line, "panel": _heading(panels, line["dataset"], plan.dataset_of(line["dataset"]))}
+        for line, panels in _placed(plan)
+    ]
     return {**plan.base_settings(), "lines": lines}
 
 
-def _heading(panel: str, role: str, used: str) -> str:
-    return panel if used == role else f"{used} in place of {panel}"
+def _placed(plan: "FigurePlan") -> list[tuple[Body, list[str]]]:
+    """The lines, each with its panels. Panels whose lines are the same, since one dataset plays both parts, are one."""
+    inside: dict[str, list[Body]] = {}
+    for line in plan.body["lines"]:
+        inside.setdefault(line["panel"], []).append(line)
+    same: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+    for panel, lines in inside.items():
+        curves = [(line["network"], line["model"], plan.dataset_of(line["dataset"])) for line in lines]
+        same.setdefault(tuple(curves), []).append(panel)
+    shown = {panels[0]: panels for panels in same.values()}
+    return [(line, shown[line["panel"]]) for line in plan.body["lines"] if line["panel"] in shown]
+
+
+def _heading(panels: Sequence[str], role: str, used: str) -> str:
+    """The name of a panel, or of several that are one."""
+    named = " and ".join(panels)
+    return named if used == role else f"{used} in place of {named}"
 
 
 def _roles(body: Body) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from jinja2 import Environment
 
 from lacuna.files.escapes import for_markdown
+from lacuna.language.symbols import with_symbols
 
 _MARKDOWN = Environment(autoescape=False, trim_blocks=True, keep_trailing_newline=True).from_string("""\
 # {{ paper }}: what it claims, and what {{ "the cells say" if scales else "there is" }}
@@ -62,7 +63,7 @@ def _row(line: Mapping[Any, Any]) -> list[str]:
     verdict = f"**{for_markdown(line['verdict'])}**" + (f": {for_markdown(line['note'])}" if line["note"] else "")
     before = [
         line["id"],
-        line["claim"],
+        with_symbols(line["claim"]),
         line["section"],
         "" if pd.isna(line["margin"]) else f"{line['margin']:g}",
         f"{line['hold']} of {line['comparisons']}" if compared else "",

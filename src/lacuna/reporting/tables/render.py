@@ -7,6 +7,7 @@ from jinja2 import Environment
 
 from lacuna.files.escapes import for_latex, for_markdown
 from lacuna.language.codes import PERCENT, is_own
+from lacuna.language.symbols import with_symbols
 from lacuna.numbers.metrics import DISTANCE
 from lacuna.reporting.tables import flagged
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
@@ -120,16 +121,21 @@ def table_markdown(
     said = [*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)]
     return _MARKDOWN.render(
         **{key: for_markdown(first[key]) for key in ("exhibit", "scale", "dataset")},
-        title=for_markdown(title),
+        title=_named(title),
         paper=for_markdown(paper),
         unit=_units(cells),
         cell="Each cell: paper | ours | difference," if printed.any() else "Each cell: ours,",
         theirs="the printed numbers" if printed.any() else "its results",
         comparable=comparable if printed.any() else first["scale"] == "paper",
-        head=[*map(for_markdown, frame.columns)],
-        rows=[[*map(for_markdown, row[:2]), *row[2:]] for row in frame.to_numpy().tolist()],
-        notes=[*flag_sentences(flags), *map(for_markdown, said)],
+        head=[*map(_named, frame.columns)],
+        rows=[[*map(_named, row[:2]), *row[2:]] for row in frame.to_numpy().tolist()],
+        notes=[*flag_sentences(flags), *map(_named, said)],
     )
+
+
+def _named(text: object) -> str:
+    """A text for Markdown with the papers' symbols."""
+    return for_markdown(with_symbols(str(text)))
 
 
 def _marked(texts: pd.Series, cells: pd.DataFrame, flags: Mapping[str, str], form: str) -> pd.Series:

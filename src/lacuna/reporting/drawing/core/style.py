@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedFormatter
 from matplotlib.transforms import Bbox
 
 from lacuna.files.escapes import for_xml
+from lacuna.language.symbols import with_symbols
 
 FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
@@ -113,10 +114,12 @@ def lay_out(figure: Figure, title: str, note: str) -> Figure:
 
 
 def as_written(figure: Figure) -> None:
-    """Shows every text letter by letter: a dollar begins no formula, and what SVG cannot hold is replaced by a sign."""
+    """Shows every text letter by letter, but for words that are symbols: a dollar begins no formula, and what SVG cannot
+    hold is replaced by a sign.
+    """
     for text in _texts(figure):
         text.set_parse_math(False)
-        text.set_text(for_xml(text.get_text()))
+        text.set_text(with_symbols(for_xml(text.get_text())))
 
 
 def _texts(artist: Artist) -> Iterator[Text]:
