@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import audited
 import links
 import reference
 from mkdocs.config.defaults import MkDocsConfig
@@ -11,6 +12,12 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 
+AUDIT = "results/demo/audit.html"
+# Links that lead somewhere in a checkout, and where they lead in the site, which has more.
+IN_THE_SITE = {"../README.md#what-you-can-ask-for": "reference/exhibits.md"}
+# A cell of a table that is a number, or several: it stays on one line.
+NUMBERS = re.compile(r"<td>(?=[-+\d.,| ]*\d[-+\d.,| %]*</td>)")
+NAME = re.compile(r"(?<=<code>)[^<\s]{20,}(?=</code>)")
 PICTURE = re.compile(r"(?<!!)\[([^]]*)\]\(([\w./-]+\.png)\)")
 
 
@@ -25,9 +32,15 @@ def results_below(docs: Path, folder: Path) -> list[object]:
     entries: list[object] = []
     for below in sorted(path for path in folder.iterdir() if path.is_dir()):
         pages = sorted(below.glob("*.md"), key=lambda path: (path.stem != "README", *natural(path.stem)))
-        own: list[object] = [path.relative_to(docs).as_posix() for path in pages]
+        own: list[object] = [entry(path.relative_to(docs)) for path in pages]
+        own += [{"The audit": AUDIT}] * (below == docs / Path(AUDIT).parent)
         entries.append({below.name: own + results_below(docs, below)})
     return entries
+
+
+def entry(path: Path) -> object:
+    """A page of results as an entry: by its own title, but a table by its name, which is shorter."""
+    return path.as_posix() if path.stem == "README" else {path.stem: path.as_posix()}
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -36,10 +49,10 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages of the reference, and CONTRIBUTING.md from the top of the checkout."""
+    """Adds the pages of the reference, the audit's page, and CONTRIBUTING.md from the top of the checkout."""
     root = Path(config.config_file_path).parent
     contributing = (root / "CONTRIBUTING.md").read_text().replace("](docs/", "](")
-    for name, content in {"contributing.md": contributing, **reference.pages(root)}.items():
+    for name, content in {"contributing.md": contributing, **reference.pages(root), AUDIT: audited.page(root)}.items():
         files.append(File.generated(config, name, content=content))
     return files
 
@@ -49,7 +62,7 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> None:
     for link in links_in(nav.items):
         path, _, anchor = link.url.partition("#")
         if file := files.get_file_from_path(path):
-            link.url = f"{file.url}#{anchor}"
+            link.url = f"{file.url}#{anchor}" if anchor else file.url
 
 
 def links_in(items: Iterable[object]) -> list[Link]:
@@ -59,10 +72,21 @@ def links_in(items: Iterable[object]) -> list[Link]:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """A block that names its file gets the name as a title; a picture that a table links to is shown there."""
+    """A block that names its file gets the name as a title; a picture that a table links to is shown there.
+
+    Links that lead out of docs/ lead to the page of the site in their place.
+    """
+    for link, place in IN_THE_SITE.items():
+        markdown = markdown.replace(f"]({link})", f"]({place})")
     titled = re.sub(r"^```(\w+) (\S+)$", r'```\1 title="\2"', markdown, flags=re.M)
     lines = titled.splitlines()
     return "\n".join(PICTURE.sub(r"[![\1](\2)](\2)<br>\1", line) if line.startswith("|") else line for line in lines)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Numbers in a table stay on one line; a long name may break after a dot, a slash or an underscore."""
+    html = NUMBERS.sub('<td class="number">', html)
+    return NAME.sub(lambda found: re.sub(r"(?<=[\w\]])([./_])(?=[\w<&*])", r"\1<wbr>", found[0]), html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

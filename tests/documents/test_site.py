@@ -71,7 +71,7 @@ def test_every_document_has_its_page_and_nothing_else_does(site: Path, root: Pat
     made = {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")}
     assert expected <= made
     added = {path for path in made - expected if path.parent != Path("reference")}
-    assert added == {Path("contributing"), Path("404")}
+    assert added == {Path("contributing"), Path("404"), Path("results/demo/audit")}
 
 
 def test_every_page_is_reached_from_the_first_by_links(site: Path) -> None:
@@ -122,6 +122,17 @@ def test_no_markdown_is_left_as_text(site: Path) -> None:
         assert re.findall(r"\n[*-] .*|\n\d\. .*|\| ?---.*|```.*|\]\(.*", text) == [], path
 
 
+def test_a_link_to_the_readmes_list_leads_to_the_longer_list_of_the_site(site: Path, root: Path) -> None:
+    assert "](../README.md#what-you-can-ask-for)" in (root / "docs/index.md").read_text()
+    assert re.search(r'href="?reference/exhibits\.html', (site / "index.html").read_text())
+    assert "README.md" not in re.findall(r'href="?([^" >]+)', (site / "index.html").read_text())
+
+
+def test_numbers_of_a_table_stay_on_one_line_and_long_names_break_at_their_parts(site: Path) -> None:
+    assert '<td class="number">5.98 | 43.04 | -</td>' in (site / "results/demo/defective/table3.html").read_text()
+    assert "notes[].<wbr>needs.<wbr>training" in (site / "reference/keys-paper.html").read_text()
+
+
 def test_there_is_a_light_and_a_dark_palette(site: Path) -> None:
     text = (site / "index.html").read_text()
     assert {"default", "slate"} <= set(re.findall(r"data-md-color-scheme=\"?(\w+)", text))
@@ -163,7 +174,7 @@ def test_every_attack_stands_with_its_parameters(site: Path) -> None:
 def test_every_architecture_stands_with_its_number_of_parameters(site: Path) -> None:
     text = (site / "reference/architectures.html").read_text()
     for name, architecture in ARCHITECTURES.items():
-        assert re.search(rf"<code>{name}</code></td>\s*<td>{architecture.parameters:,}</td>", text), name
+        assert re.search(rf'<code>{name}</code></td>\s*<td class="number">{architecture.parameters:,}</td>', text), name
 
 
 def test_every_metric_and_every_column_stands(site: Path) -> None:

@@ -45,11 +45,6 @@ class Existing:
         here = {path.name for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")}
         return here | {"results", "tables", "figures", "reports", "logs"}
 
-    @cached_property
-    def generated(self) -> set[str]:
-        """Pages of the documentation that only its build makes, as pages of docs/ link to them."""
-        return set(re.findall(r"\breference/[\w-]+\.md", (self.root / "mkdocs.yml").read_text()))
-
     # Code -------------------------------------------------------------------------------------------------------
 
     @cached_property

@@ -24,7 +24,7 @@ SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the sa
 def report_table(plan: Plan, name: str, files: FileFindings, published: PublishedFindings) -> dict[str, Any]:
     """A table of the plan. It has no cells where it was not built, or where their bytes are not those recorded."""
     path = plan.published.table(name)[-1]
-    entry = _entry(plan, name, "table", f"tables/{name}.csv", published)
+    entry = unbuilt_entry(plan, name, "table", f"tables/{name}.csv", published)
     if not files.here(path):
         return entry
     behind = [artefact.path for artefact in plan.inventory.artefacts(name)]
@@ -38,7 +38,7 @@ def report_table(plan: Plan, name: str, files: FileFindings, published: Publishe
 def _shown(plan: Plan, entry: dict[str, Any], frame: pd.DataFrame, files: FileFindings) -> dict[str, Any]:
     """The entry of a table with its cells, and the problems of these."""
     name = entry["id"]
-    cells = [_cell(line, f"{name}-{i}", files) for i, line in enumerate(frame.to_dict("records"), start=1)]
+    cells = [cell_entry(line, f"{name}-{i}", files) for i, line in enumerate(frame.to_dict("records"), start=1)]
     lost = _lost(plan.published.table(name)[-1], cells)
     problems = [*entry["problems"], *lost, *_rendered(plan, name, frame)]
     shown = frame[frame["printed"].notna() & frame["value"].notna()]
@@ -52,7 +52,7 @@ def report_figure(plan: Plan, name: str, files: FileFindings, published: Publish
     A figure has no record, but the files behind it have, and the note of its publication has its sha256.
     """
     svg, png = plan.published.figure(name)
-    entry = _entry(plan, name, "figure", f"figures/{name}.svg", published)
+    entry = unbuilt_entry(plan, name, "figure", f"figures/{name}.svg", published)
     if not Path(svg).is_file():
         return entry
     behind = [artefact.path for artefact in figure_artefacts(plan, name)]
@@ -75,7 +75,7 @@ def _unvouched(path: str, name: str, published: PublishedFindings) -> list[Probl
     return [problem("missing", path, f"{why} draws and publishes it")]
 
 
-def _entry(plan: Plan, name: str, kind: Kind, target: str, published: PublishedFindings) -> dict[str, Any]:
+def unbuilt_entry(plan: Plan, name: str, kind: Kind, target: str, published: PublishedFindings) -> dict[str, Any]:
     """What is said of an exhibit that was not built, or of which only published files are here."""
     problems = published.problems(plan.published.note(kind, name))
     paper, body = (plan.lookup.tables if kind == "table" else plan.lookup.figures)[name]
@@ -92,7 +92,7 @@ def _entry(plan: Plan, name: str, kind: Kind, target: str, published: PublishedF
     }
 
 
-def _cell(line: Mapping[Any, Any], place: str, files: FileFindings) -> dict[str, Any]:
+def cell_entry(line: Mapping[Any, Any], place: str, files: FileFindings) -> dict[str, Any]:
     """One cell: its columns, with None where they are empty, an id, and the files that its provenance leads to."""
     cell: dict[str, Any] = json_value({key: value for key, value in line.items() if key not in SHARED})
     cell["keep_prob"] = None if cell["keep_prob"] is None else key_text(cell["keep_prob"])

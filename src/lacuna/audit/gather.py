@@ -42,8 +42,8 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
         "format": FORMAT,
         "scale": plan.config.scale,
         "seed": plan.config.seed,
-        "made": _made(),
-        "summary": _summary(exhibits, papers, described, problems) | _published(published, plan.config.scale),
+        "made": made_now(),
+        "summary": summarise(exhibits, papers, described, problems) | _published(published, plan.config.scale),
         "problems": problems,
         "exhibits": exhibits,
         "papers": papers,
@@ -53,7 +53,7 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
     }
 
 
-def _made() -> dict[str, Any]:
+def made_now() -> dict[str, Any]:
     now = Record("audit", "{}")
     time = datetime.datetime.fromtimestamp(now.started, datetime.UTC).isoformat(timespec="seconds")
     return {"time": time, "version": now.versions["lacuna"], **{key: now.volatile[key] for key in ("commit", "dirty")}}
@@ -69,7 +69,7 @@ def _problems(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found.values(), key=lambda problem: STATES.index(problem["state"]))
 
 
-def _summary(
+def summarise(
     exhibits: Sequence[Mapping[str, Any]],
     papers: Sequence[Mapping[str, Any]],
     files: Sequence[Mapping[str, Any]],

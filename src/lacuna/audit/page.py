@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from lacuna.audit.gather import VERDICTS, claims_line, summary_line
 from lacuna.jobs.progress import clock
 from lacuna.language.codes import PERCENT
+from lacuna.language.symbols import with_symbols
 from lacuna.reporting.tables.render import UNIT_WORDS, format_number
 from lacuna.trace import shorten_settings
 
@@ -22,14 +23,17 @@ SHOWN = {  # the columns that the page has a place for; further columns of cells
 }
 
 
-def render_page(report: Mapping[str, Any]) -> str:
-    """The page of a report (`lacuna.audit.gather.gather`). Figures are read from the working directory."""
+def render_page(report: Mapping[str, Any], intro: str = "") -> str:
+    """The page of a report (`lacuna.audit.gather.gather`). Figures are read from the working directory.
+
+    ``intro`` takes the place of the first lines, where the report is not of a run that lies here.
+    """
     places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
     built = [exhibit for exhibit in report["exhibits"] if exhibit["cells"]]
     tables = [{**one, "rows": _rows(one["cells"]), "companions": _companions(one["cells"])} for one in built]
     lines = {"line": summary_line(report), "claims": claims_line(report["summary"])}
     shown = {"tables": tables, "places": places, "verdicts": VERDICTS, **lines}
-    return _PAGES.get_template("audit.html.j2").render(report=report, **shown)
+    return _PAGES.get_template("audit.html.j2").render(report=report, intro=intro, **shown)
 
 
 def _companions(cells: list[dict[str, Any]]) -> list[str]:
@@ -97,4 +101,5 @@ _PAGES.filters |= {
     "size": _size,
     "unit": _unit,
     "clock": clock,
+    "symbols": with_symbols,
 }

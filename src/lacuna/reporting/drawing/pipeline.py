@@ -1,6 +1,7 @@
 """How AdvDrop makes an image: blocks, their DCT, a table per block, and back (AdvDrop's overview figure)."""
 
 from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm

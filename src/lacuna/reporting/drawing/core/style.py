@@ -114,8 +114,9 @@ def lay_out(figure: Figure, title: str, note: str) -> Figure:
 
 
 def as_written(figure: Figure) -> None:
-    """Shows every text letter by letter, but for words that are symbols: a dollar begins no formula, and what SVG cannot
-    hold is replaced by a sign.
+    """Shows every text letter by letter: a dollar begins no formula.
+
+    Symbols that are spelt out become symbols, and what SVG cannot hold is replaced by a sign.
     """
     for text in _texts(figure):
         text.set_parse_math(False)
