@@ -143,6 +143,23 @@ def test_it_can_be_read_without_eyes_or_mouse(report: dict[str, Any]) -> None:
         assert re.search(rf'<label>[^<]+<(select|input)[^>]* id="{control["id"]}"', html)
 
 
+def test_a_report_without_verdicts_says_so_and_has_no_bar(report: dict[str, Any]) -> None:
+    nothing = dict.fromkeys(report["summary"]["claims"], 0)
+    unjudged = report | {"summary": report["summary"] | {"claims": nothing | {"not run": 7, "not applicable": 2}}}
+    assert "Not judged yet." in render_page(unjudged)
+    assert 'class="bar"' not in render_page(unjudged)
+    judged = report | {"summary": report["summary"] | {"claims": nothing | {"inconclusive": 1}}}
+    assert "Not judged yet." not in render_page(judged)
+    assert 'class="bar"' in render_page(judged)
+
+
+def test_an_introduction_takes_the_place_of_the_lines_about_a_run(report: dict[str, Any]) -> None:
+    page = render_page(report, "What <this> is.")
+    assert "<p>What &lt;this&gt; is.</p>" in page
+    assert "audit of scale" not in page.replace("Lacuna audit: scale", "")
+    assert "Made " not in page
+
+
 def test_colours_are_told_apart_by_everyone() -> None:
     """WCAG AA: 4.5 to 1 for text, on badges, shades of the heat map, links and quiet text, by day and by night."""
     css = (Path(page_module.__file__).parent / "audit.css").read_text()

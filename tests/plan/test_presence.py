@@ -35,6 +35,9 @@ def plan(root: Path) -> Plan:
         ("tables/table3", " (did you mean tables/table3.csv?);"),
         ("tables/Table3.csv", " (did you mean tables/table3.csv?);"),
         ("./tables/table3.csv", " (did you mean tables/table3.csv?);"),
+        ("tabels/table3.csv", " (did you mean tables/table3.csv?);"),
+        ("table/table3.csv", " (did you mean tables/table3.csv?);"),
+        ("figure/defective-figure5.png", " (did you mean figures/defective-figure5.png?);"),
         ("tables/", " (did you mean tables?);"),
         ("figures/", " (did you mean figures?);"),
         (
@@ -58,6 +61,7 @@ def test_whatever_is_published_and_what_is_no_exhibit_passes(plan: Plan, tmp_pat
     ]
     refuse_unknown(plan, [*tables, *figures, *claims])
     refuse_unknown(plan, ["audit", "tables", "figures", "evaluate", "results/demo/x/cells/y.csv"])
+    refuse_unknown(plan, ["reports/audit.html", "results/tables/table3.csv", "my-results/table3.csv"])
     refuse_unknown(plan, ["table", "figure", "train_resnet18", "publish_table", "code_table", "report.html", "all"])
 
 

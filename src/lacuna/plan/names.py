@@ -13,6 +13,8 @@ from lacuna.plan.plan import Plan
 CLOSE = 0.78  # so that the folder and the ending alone are not close
 CLOSE_NAME = 0.8  # of a name without folder, which may be a rule's
 FOLDERS = ("tables/", "figures/")
+FOLDER_NAMES = [folder[:-1] for folder in FOLDERS]
+CLOSE_FOLDER = 0.75  # results and reports are not close to tables
 COLLECTIONS = {"all", "tables", "figures", "data", "models", "adversarial"}  # targets that stand for every exhibit
 ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
 OF_CLAIMS = (".csv", ".md", ".comparisons.csv")
@@ -91,10 +93,13 @@ def _normal(argument: str) -> str:
 def _means_exhibit(plan: Plan, argument: str, made: list[str]) -> bool:
     """Whether an argument that is no file of an exhibit names one all the same."""
     text = _normal(argument)
-    if text != argument and text in {*made, *(folder[:-1] for folder in FOLDERS)}:
+    if text != argument and text in {*made, *FOLDER_NAMES}:
         return True  # written in another way, which Snakemake takes for another file
     if argument.startswith(FOLDERS):
         return not Path(argument).exists()
-    if "/" in text or argument in COLLECTIONS | plan.stages.keys() or RULES.fullmatch(argument):
+    folder, slash, _ = text.partition("/")
+    if slash and not Path(folder).exists():
+        return bool(get_close_matches(folder, FOLDER_NAMES, 1, CLOSE_FOLDER))
+    if slash or argument in COLLECTIONS | plan.stages.keys() or RULES.fullmatch(argument):
         return False
     return bool(meant(plan, argument)) and not Path(argument).is_file()
