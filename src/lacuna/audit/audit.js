@@ -61,7 +61,8 @@ function show(line) {
   $("dialog-title").textContent = `${article.id}: ${row}, ${column}`;
   const down = chain(files);
   if (down.length) down[0].open = true;
-  $("dialog-body").replaceChildren(facts(line), element("h3", "The way down to the data"), ...down);
+  const way = down.length ? [element("h3", "The way down to the data"), ...down] : [];
+  $("dialog-body").replaceChildren(facts(line), ...way);
   if (!$("dialog").open) $("dialog").showModal();
 }
 
