@@ -10,7 +10,7 @@ from lacuna.config.chosen import check_chosen
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
 from lacuna.jobs import command_line
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import KNOWN_NETWORKS
 from lacuna.plan.paths import WILDCARDS
 from lacuna.plan.plan import Plan
 from lacuna.plan.references import refuse_missing_code

@@ -1,10 +1,10 @@
 """train: one network from its name, one rule per architecture, so that the longest start first; adopt: a user's own."""
 
-for ARCH in ARCHITECTURES:
+for ARCH in KNOWN_NETWORKS:
 
     rule:
         name:
-            f"train_{ARCH}"
+            f"train_{ARCH.replace('-', '_')}"
         input:
             unpack(inputs("train")),
         output:

@@ -81,7 +81,7 @@ def cost_of(plan: Plan, artefacts: Iterable[Artefact], whole: bool = False, agai
 
 def work_of(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Work:
     """A job of the workflow by its name, with the seconds that the plan expects of it."""
-    stage = plan.stages.get(rule) or plan.stages.get(rule.partition("_")[0])  # train_<architecture>
+    stage = plan.stage_of(rule)
     named = " ".join([stage.name if stage else rule, *(value for key, value in wildcards.items() if key != "dataset")])
     return Work(named, stage.seconds(**wildcards), not stage.unforetold(**wildcards)) if stage else Work(named, 0)
 

@@ -27,7 +27,7 @@ from refusing import (
 
 from lacuna.config.schema import whole_schema
 from lacuna.config.tables import MISSING
-from lacuna.language.models import ARCHITECTURES, GRAMMAR
+from lacuna.language.models import KNOWN_NETWORKS, GRAMMAR
 
 if TYPE_CHECKING:
     from projects import Project
@@ -127,7 +127,7 @@ def test_an_impossible_choice_is_refused(project: Project, chosen: dict[str, Any
 
 ROW = f"{TABLE}.rows[1].model"
 MODELS = [
-    ("resnet19-standard-s1", f"unknown architecture 'resnet19'; allowed: {', '.join(ARCHITECTURES)}"),
+    ("resnet19-standard-s1", f"unknown architecture 'resnet19'; allowed: {', '.join(KNOWN_NETWORKS)}"),
     ("resnet18-nosuch-s1", "unknown training 'nosuch'; allowed: standard"),
     ("resnet18-bottom0-standard-s1m1", "'0' must be a decimal in (0, 1]"),
     ("resnet18-bottom0.0-standard-s1m1", "'0.0' must be a decimal in (0, 1]"),
@@ -194,7 +194,7 @@ VALUES: list[tuple[str, Change, str, str]] = [
     (DEFECTIVE, sibling(TABLE, "Table 3"), "tables", "lower-case letters, digits and -"),
     (DEMO, put("datasets.cifar10", "nosuch"), "datasets.cifar10", "fashion-mnist-subset"),
     (DEMO, sibling(RECIPE, "nosuch"), "recipes", "fashion-mnist-subset"),
-    (DEMO, put(f"{RECIPE}.epochs_of.resnet81", 2), f"{RECIPE}.epochs_of", ", ".join(sorted(ARCHITECTURES))),
+    (DEMO, put(f"{RECIPE}.epochs_of.resnet81", 2), f"{RECIPE}.epochs_of", ", ".join(KNOWN_NETWORKS)),
     (DATASETS, put("mnist.source.kind", "nosuch"), "mnist.source", "embedded"),
     # which networks meet
     (DEFECTIVE, put(f"{TABLE}.rows[12].model", "vgg19-standard-s0"), f"{TABLE}.columns[4].source", "another network"),

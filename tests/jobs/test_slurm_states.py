@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from yte import process_yaml
 
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import KNOWN_NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = ["-X", "--parsable2", "--clusters", "all", "--noheader", "--format=JobIdRaw,State"]
@@ -153,5 +153,5 @@ def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path, monkeypatch: pyte
     asking = {rule.partition("_")[0] for rule, asked in profile.items() if asked.get("needs_gpu") == 1}
     scripts = (root / "workflow/scripts").glob("*.py")
     assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
-    assert {f"train_{arch}" for arch in ARCHITECTURES} <= profile.keys()
-    assert {profile[f"train_{arch}"]["mem_mb"] for arch in ARCHITECTURES} == {"attempt * 12000"}
+    assert {"train_" + arch.replace("-", "_") for arch in KNOWN_NETWORKS} <= profile.keys()
+    assert {profile["train_" + arch.replace("-", "_")]["mem_mb"] for arch in KNOWN_NETWORKS} == {"attempt * 12000"}

@@ -11,7 +11,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD, method_of
 from lacuna.language.declared import Declaration, path_of, read_declarations, resolve
 from lacuna.language.methods import Method, Signature
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import ARCHITECTURES, KNOWN_NETWORKS, PACKAGED
 
 NUMBERS = count()  # each package has a name of its own, since Python keeps what it has imported
 DECLARED = """
@@ -51,7 +51,7 @@ def test_a_reference_to_nothing_is_refused_in_one_sentence(reference: str) -> No
 
 def test_every_declaration_names_a_function_that_exists() -> None:
     trained = [method.training for method in METHODS.values() if method.training]
-    for declaration in (*METHODS.values(), OWN_METHOD, *trained, *ARCHITECTURES.values()):
+    for declaration in (*METHODS.values(), OWN_METHOD, *trained, *ARCHITECTURES.values(), *PACKAGED.values()):
         assert callable(resolve(declaration.function))
         assert path_of(declaration.function.partition(":")[0]).split("/")[0] in ("attacks", "models")
 
@@ -103,4 +103,4 @@ def test_a_schema_takes_what_is_declared_and_keeps_its_own() -> None:
     nested = complete({"properties": {"attack": {"declared": "training"}}})["properties"]["attack"]["properties"]
     assert nested["method"]["enum"] == [name for name, method in METHODS.items() if method.training]
     assert nested["weight"] == {"const": 0, "description": "0: the paper trains without the salience term"}
-    assert complete({"declared": "architectures"})["properties"].keys() == ARCHITECTURES.keys()
+    assert complete({"declared": "architectures"})["properties"].keys() == set(KNOWN_NETWORKS)

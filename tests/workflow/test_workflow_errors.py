@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import KNOWN_NETWORKS
 
 if TYPE_CHECKING:
     from conftest import Tree
@@ -87,7 +87,7 @@ def test_a_bad_model_name_names_file_place_and_the_allowed_architectures(small: 
     small.replace("config/papers/defective.yaml", f"model: {NETWORK}", "model: vgg91-standard-s1")
     said = before_any_job(small)
     assert said.startswith("config/papers/defective.yaml, key tables.table3.rows[2].model: model 'vgg91-standard-s1'")
-    assert f"allowed: {', '.join(ARCHITECTURES)}" in said
+    assert f"allowed: {', '.join(KNOWN_NETWORKS)}" in said
 
 
 @pytest.mark.parametrize("name", ["a checkout", "{x}", "a}b"])

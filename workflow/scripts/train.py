@@ -10,7 +10,7 @@ from lacuna.files.contents import read_dataset, read_foreground
 from lacuna.files.digests import planned_code
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
-from lacuna.language.models import FLOAT32, PUBLISHED_NETWORKS, parse_model
+from lacuna.language.models import FLOAT32, STARTED_NETWORKS, parse_model
 from lacuna.models.build import mask_report, parameter_count
 from lacuna.models.networks import new_network
 from lacuna.models.pretrained import load_start
@@ -35,8 +35,8 @@ with job(snakemake) as say:
     mean, std = normalisation(settings["normalisation"], data["images"])
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
-    if (arch := parse_model(settings["model"]).arch) in PUBLISHED_NETWORKS:
-        record.facts["start"] = load_start(network[1], arch, settings.get("training", {}))
+    if (arch := parse_model(settings["model"]).arch) in STARTED_NETWORKS:
+        record.facts |= load_start(network[1], arch, settings.get("training", {}), settings.get("indices"))
         say(f"{settings['model']}: {record.facts['start']}")
     network = network.to(device)
     checkpoint = Path(snakemake.output.checkpoint)

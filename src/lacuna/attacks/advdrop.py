@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.core.dct import block_dct, inverse_block_dct
 from lacuna.attacks.core.draws import AttackResult, Draws
-from lacuna.attacks.core.victim import freeze, logits_with_gradient
+from lacuna.attacks.core.victim import classes_of_8_bit, freeze, logits_with_gradient
 from lacuna.attacks.methods.advdrop import SMALLEST
 from lacuna.errors import LacunaError
 
@@ -28,8 +28,10 @@ def advdrop(
     steps: int,
     table_step: float = 1,
     targeted: bool = False,
+    aim: str = "random",
     rounding: str = "soft",
     success: str = "relaxed",
+    tables: str = "learned",
     draws: Draws,
 ) -> AttackResult:
     """Rounds the block DCT coefficients of images as coarsely as needed, where it matters to the network.
@@ -39,23 +41,28 @@ def advdrop(
     at 1 in the box [1, 1 + ``bound``]; with released_code it starts at ``bound`` in [5, ``bound``]. A step replaces the
     coefficients c by q times c / q rounded (``rounding`` soft, or hard for the ablation) and asks the network. It then
     moves q by ``table_step`` along the sign of the gradient: up the cross-entropy of the label, or with ``targeted``
-    down that of a random wrong class. Channels stay as they are, without YCbCr (released code).
+    down that of another class. ``aim`` says which: a random one, the same for every attack of a run, or the
+    least_likely one of the clean image. Channels stay as they are, without YCbCr (released code).
 
     An image stops at the first step that succeeds, else at the last of ``steps``; the tables after the gradient of that
     step are never tried. ``success`` says which image is judged: the relaxed one, neither clipped nor 8 bit (released
-    code), or the eight_bit one, which is ours. In the released code a batch stops when all of it succeeds, so that the
-    result for an image depends on its batch. The result is the image of the last step, clipped to [0, 1]. All images
-    are valid, whether they succeed or not. Extras are int64 (B,):
+    code), or the eight_bit one, which is ours; with never (ours) every image goes to the last step. In the released
+    code a batch stops when all of it succeeds, so that the result for an image depends on its batch. The result is the
+    image of the last step, clipped to [0, 1].
+
+    ``tables`` other than the learned ones are controls of ours, each with hard rounding: uniform ones of ``bound``,
+    without a search; uniform ones of the mean of the tables that the search learns for the image; or the learned ones
+    permuted among the image's blocks. All images are valid, whether they succeed or not. Extras are int64 (B,):
 
     * ``wanted`` is the class that the attack wants, -1 if untargeted.
-    * ``relaxed`` is the network's class for the relaxed image.
+    * ``relaxed`` is the network's class for the relaxed image, -1 for controls.
     * ``hard`` is its class for the image of the same tables with hard rounding, clipped to [0, 1].
 
     Raises `LacunaError` for a model in training mode or without gradient at its pixels, and for a ``bound`` without a
     box.
     """
     with freeze(model), torch.no_grad():
-        wanted = _wrong_classes(model, x, labels, draws) if targeted else None
+        wanted = _wrong_classes(model, x, labels, aim, draws) if targeted else None
         how: dict[str, Any] = {
             "variant": variant,
             "bound": bound,
@@ -64,10 +71,31 @@ def advdrop(
             "rounding": rounding,
             "success": success,
         }
-        found = learn_tables(model, x, labels, wanted, **how)
-        hard = model(quantise_hard(coefficients(x), found.tables, size_of(x))).argmax(1)
-    extras = {"wanted": torch.full_like(labels, -1) if wanted is None else wanted, "relaxed": found.said, "hard": hard}
-    return AttackResult(found.images.clamp_(0, 1), torch.ones_like(labels, dtype=torch.bool), extras)
+        found = _uniform(x, labels, bound) if tables == "uniform" else learn_tables(model, x, labels, wanted, **how)
+        chosen = _controlled(found.tables, tables, draws)
+        hard_images = quantise_hard(coefficients(x), chosen, size_of(x))
+        hard = model(hard_images).argmax(1)
+    learned, none = tables == "learned", torch.full_like(labels, -1)
+    extras = {"wanted": none if wanted is None else wanted, "relaxed": found.said if learned else none, "hard": hard}
+    images = found.images.clamp_(0, 1) if learned else hard_images
+    return AttackResult(images, torch.ones_like(labels, dtype=torch.bool), extras)
+
+
+def _uniform(x: Tensor, labels: Tensor, bound: float) -> "Found":
+    """Tables of ``bound`` everywhere."""
+    return Found(torch.full_like(coefficients(x), bound), x, labels)
+
+
+def _controlled(tables: Tensor, control: str, draws: Draws) -> Tensor:
+    """The tables (B, C, rows, columns, 8, 8), or what a control makes of them."""
+    if control == "mean":
+        return tables.mean(dim=(1, 2, 3, 4, 5), keepdim=True).expand_as(tables)
+    if control != "permuted":
+        return tables
+    blocks = tables.flatten(2, 3)  # all channels of a block move together
+    orders = [torch.randperm(blocks.shape[2], generator=g) for g in draws.generators("blocks")]
+    moved = [each[:, order.to(each.device)] for each, order in zip(blocks, orders, strict=True)]
+    return torch.stack(moved).view_as(tables)
 
 
 @torch.enable_grad()
@@ -89,7 +117,7 @@ def learn_tables(
     c = coefficients(x)
     goal, places = labels if wanted is None else wanted, torch.arange(len(x), device=x.device)
     sign = -1 if wanted is None else 1
-    search = _Search(c, torch.full_like(c, start), goal, places, sign, success == "eight_bit")
+    search = _Search(c, torch.full_like(c, start), goal, places, sign, success)
     found = Found(search.q.clone(), x.detach().clone(), labels.clone())
     for step in range(steps):
         alpha = ALPHA * (1 - step / steps) if rounding == "soft" else None
@@ -119,11 +147,14 @@ def _box(variant: str, bound: float) -> tuple[float, float, float]:
     return bound, SMALLEST, bound
 
 
-def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, draws: Draws) -> Tensor:
-    """A class for each image, drawn uniformly among those that are not its label."""
+def _wrong_classes(model: nn.Module, x: Tensor, labels: Tensor, aim: str, draws: Draws) -> Tensor:
+    """A class for each image that is not its label: drawn uniformly among all of them, or the least likely one."""
+    if aim == "least_likely":
+        return model(x).scatter(1, labels[:, None], math.inf).argmin(1)
     with torch.no_grad():
         others = model(x[:1]).shape[1] - 1
-    drawn = torch.cat([torch.randint(others, (1,), generator=g) for g in draws.generators("target")]).to(labels.device)
+    generators = draws.alike().generators("target")
+    drawn = torch.cat([torch.randint(others, (1,), generator=g) for g in generators]).to(labels.device)
     return drawn + (drawn >= labels)
 
 
@@ -132,7 +163,7 @@ class _Search:
     """The images without success so far: coefficients and tables (B, C, rows, columns, 8, 8), and their ``places``.
 
     ``goal`` (B,) is the wanted class, or with ``sign`` -1 the label. The loss to descend is ``sign`` times the
-    cross-entropy of the goal. Judged are ``eight_bit`` images, or relaxed ones.
+    cross-entropy of the goal. ``success`` is that of `advdrop`.
     """
 
     c: Tensor
@@ -140,10 +171,13 @@ class _Search:
     goal: Tensor
     places: Tensor
     sign: int
-    eight_bit: bool
+    success: str
 
-    def failures(self, said: Tensor) -> Tensor:
-        """Says for which images the network does not give the wanted class yet, or still gives the label."""
+    def failures(self, model: nn.Module, images: Tensor, said: Tensor) -> Tensor:
+        """Says which images go on: the network, which ``said`` something of them, does not answer as it should."""
+        if self.success == "never":
+            return torch.ones_like(said, dtype=torch.bool)
+        said = classes_of_8_bit(model, images) if self.success == "eight_bit" else said
         return said != self.goal if self.sign > 0 else said == self.goal
 
     def keep(self, kept: Tensor) -> None:
@@ -175,7 +209,7 @@ def _step(
     images = as_images(quantised, size).requires_grad_()
     logits = logits_with_gradient(model, images)
     said = logits.detach().argmax(1)
-    failing = search.failures(_said_of_8_bit(model, images) if search.eight_bit else said) & (not last)
+    failing = search.failures(model, images, said) & (not last)
     going = failing.nonzero().flatten()
     if len(going) < len(failing):
         stopped = (~failing).nonzero().flatten()
@@ -188,12 +222,6 @@ def _step(
         search.q.sub_(direction, alpha=table_step).clamp_(*box)
     if len(going) < len(failing):
         search.keep(going)
-
-
-@torch.no_grad()
-def _said_of_8_bit(model: nn.Module, images: Tensor) -> Tensor:
-    """The network's classes for the images as 8 bit, as a file would keep them."""
-    return model(images.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)).argmax(1)
 
 
 def quantise(c: Tensor, tables: Tensor, alpha: float | None) -> tuple[Tensor, Tensor]:

@@ -117,6 +117,9 @@ def _check_classes(where: str, dataset: Entry) -> None:
     source, classes = dataset["source"], dataset["classes"]
     if source["kind"] == "partitions" and isinstance(classes, int):
         raise LacunaError(f"{where}.classes: {classes} is not allowed; allowed: the names that stand in the CSV file")
+    if "indices" in dataset and len(dataset["indices"]) != class_count(dataset):
+        given = f"{len(dataset['indices'])} for {class_count(dataset)} classes are not allowed"
+        raise LacunaError(f"{where}.indices: {given}; allowed: one index for each class")
     if "folders" in source and (isinstance(classes, int) or len(classes) != len(source["folders"])):
         raise LacunaError(f"{where}.source.folders does not go with its classes; allowed: one folder per named class")
 

@@ -9,15 +9,15 @@ from lacuna.config.datasets import check_normalisation, images_of
 from lacuna.config.defenses import ready_made
 from lacuna.config.parts import LEVELS, Paper
 from lacuna.config.uses import uses
+from lacuna.data.classes import IMAGENET_CLASSES
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD, method_of
 from lacuna.language.exhibits import Exhibits
 from lacuna.language.methods import Images
-from lacuna.language.models import OWN, ModelSpec, parse_model
+from lacuna.language.models import OWN, PACKAGED, ModelSpec, parse_model
 
 Body = Mapping[str, Any]
 SMALLEST_SIDE = {"densenet121": 8}  # halves its images three times; the others round up, or stop at one pixel
-IMAGENET_CLASSES = 1000  # of published weights
 
 
 def check_fits(papers: Mapping[str, Paper]) -> None:
@@ -27,11 +27,9 @@ def check_fits(papers: Mapping[str, Paper]) -> None:
     for paper in papers.values():
         for use in uses(paper.content, Exhibits(paper.parts)):
             dataset = paper.settings["datasets"][use.role]
-            images = images_of(paper.datasets[dataset])
-            where = f"{paper.file}, key {use.key}"
+            where, width = f"{paper.file}, key {use.key}", Fraction(paper.settings["width"])
             for model in sorted(use.models):
-                on = f"{where}: {model} on {dataset}"
-                _check_model(on, model, images, Fraction(paper.settings["width"]), trainings, own)
+                _check_model(f"{where}: {model} on {dataset}", model, paper.datasets[dataset], width, trainings, own)
             for attack, source in sorted(use.sets):
                 _check_source(paper, where, attack, source, trainings)
             for defense in sorted(use.defenses):
@@ -41,23 +39,28 @@ def check_fits(papers: Mapping[str, Paper]) -> None:
 def _check_model(
     where: str,
     model: str,
-    images: Images,
+    dataset: Body,
     width: Fraction,
     trainings: Mapping[str, Body],
     own: Mapping[str, tuple[str, Body]],
 ) -> None:
-    spec = parse_model(model)
+    spec, images = parse_model(model), images_of(dataset)
     if spec.training == OWN:
         file, body = own[model]
         return check_normalisation(f"{file}, key networks.{model}", body, sorted({1, images.channels}))
     training = trainings.get(spec.training, {})
-    for problem in (*_network_problems(spec, images, width), *_training_problems(training, images, width)):
+    for problem in (
+        *_network_problems(spec, images, width),
+        *_start_problems(spec, training, dataset, width),
+        *_training_problems(training, images),
+    ):
         raise LacunaError(f"{where}: {problem}")
     return None
 
 
 def _network_problems(spec: ModelSpec, images: Images, width: Fraction) -> Iterator[str]:
-    if images.side < (smallest := SMALLEST_SIDE.get(spec.arch, 1)):
+    smallest = PACKAGED[spec.arch].smallest if spec.arch in PACKAGED else SMALLEST_SIDE.get(spec.arch, 1)
+    if images.side < smallest:
         yield f"{spec.arch} takes no images of {images.side} x {images.side}; allowed: at least {smallest} x {smallest}"
     for place, keep in spec.keep:
         neurons = fewest_neurons(place, images.side, width * (1 + spec.wide))
@@ -78,12 +81,18 @@ def fewest_neurons(place: str, side: int, width: Fraction) -> int:
     return max(16, round(channels * width)) * ceil(side / halved) ** 2
 
 
-def _training_problems(training: Body, images: Images, width: Fraction) -> Iterator[str]:
-    if "pretrained" in training and (images.channels != 3 or width != 1):
-        here = f"not {images.channels} and {width}"
+def _start_problems(spec: ModelSpec, training: Body, dataset: Body, width: Fraction) -> Iterator[str]:
+    """What published weights, and the published last layer, do not fit."""
+    images, only = images_of(dataset), 1 if spec.arch in PACKAGED else width
+    if "pretrained" in training and (images.channels != 3 or only != 1):
+        here = f"not {images.channels} and {only}"
         yield f"trained weights fit 3 channels and width 1, {here}; allowed: pretrained: null in the scale's trainings"
-    if "head" in training and images.classes != IMAGENET_CLASSES:
-        yield f"the published last layer has {IMAGENET_CLASSES} classes, not {images.classes}; allowed: no key head"
+    if "head" in training and images.classes != IMAGENET_CLASSES and "indices" not in dataset:
+        allowed = "no key head, or the dataset's key indices, the place of each class among ImageNet's"
+        yield f"the published last layer has {IMAGENET_CLASSES} classes, not {images.classes}; allowed: {allowed}"
+
+
+def _training_problems(training: Body, images: Images) -> Iterator[str]:
     if (smoothing := training.get("label_smoothing", 0)) >= (limit := 1 - 1 / images.classes):
         yield f"label_smoothing {smoothing} leaves the true class no more than others; allowed: below {limit:.4g}"
     if (size := training.get("drop_block", {}).get("size", 1)) > images.side:

@@ -12,7 +12,17 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
-from lacuna.language.models import DROPOUT_NETWORKS, ENSEMBLE, OWN, PUBLISHED_NETWORKS, SELF, STANDARD, parse_model
+from lacuna.language.models import (
+    DROPOUT_NETWORKS,
+    ENSEMBLE,
+    OWN,
+    PACKAGED,
+    PUBLISHED_NETWORKS,
+    SELF,
+    STANDARD,
+    parse_model,
+)
+from lacuna.language.packages import PACKAGE
 
 OWN_NAME = f"{OWN}-"
 # What may stand for a model besides a network of this project, as a sentence calls it.
@@ -146,8 +156,9 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
     if spec.arch not in DROPOUT_NETWORKS and {"spatial_dropout", "drop_block"} & defined.keys():
         allowed = ", ".join(DROPOUT_NETWORKS)
         raise LacunaError(f"{where}: training '{spec.training}' has no place in {spec.arch}; allowed: {allowed}")
-    if "pretrained" in defined and (spec.arch not in PUBLISHED_NETWORKS or spec.keep or spec.wide):
-        allowed = f"{', '.join(PUBLISHED_NETWORKS)} without masks"
+    started = PACKAGED if defined.get("pretrained") == PACKAGE else PUBLISHED_NETWORKS
+    if "pretrained" in defined and (spec.arch not in started or spec.keep or spec.wide):
+        allowed = f"{', '.join(started)} without masks"
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lacuna.config.joined import Parts, known
 from lacuna.errors import LacunaError
-from lacuna.language.models import ARCHITECTURES
+from lacuna.language.models import KNOWN_NETWORKS
 from lacuna.language.roles import ROLES
 
 # Every layer has at least 4 channels, the widest of the paper's 512: narrower networks are all the same. The largest
@@ -42,7 +42,7 @@ def check_scale(file: str, settings: Mapping[str, Any], datasets: Mapping[str, A
     for dataset, recipe in settings["recipes"].items():
         known(file, "recipes", dataset, datasets)
         for arch in recipe.get("epochs_of", {}):
-            known(file, f"recipes.{dataset}.epochs_of", arch, ARCHITECTURES)
+            known(file, f"recipes.{dataset}.epochs_of", arch, KNOWN_NETWORKS)
         for key, value, allowed in _impossible(recipe, datasets[dataset]):
             raise LacunaError(f"{file}, key recipes.{dataset}.{key}: {value} is not allowed; allowed: {allowed}")
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+IMAGENET_CLASSES = 1000  # of networks with ImageNet's weights and their published last layer
+
 
 def class_count(dataset: Mapping[str, Any]) -> int:
     """How many classes a dataset has. Its entry names the classes, or says how many class folders there are."""

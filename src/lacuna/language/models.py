@@ -8,11 +8,16 @@ from functools import cache
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import Architecture
 from lacuna.language.declared import read_declarations
+from lacuna.language.packages import Package
 
 ARCHITECTURES = read_declarations("lacuna.models.architectures", "ARCHITECTURE", Architecture)
+_PACKAGES = read_declarations("lacuna.models.packages", "NETWORK", Package)
+PACKAGED = {name.replace("_", "-"): package for name, package in _PACKAGES.items()}  # networks that are installed
+KNOWN_NETWORKS = tuple(sorted((*ARCHITECTURES, *PACKAGED)))
 # Those with places for spatial dropout and DropBlock, and those of which torchvision publishes weights.
 DROPOUT_NETWORKS = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.dropout)
 PUBLISHED_NETWORKS = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.published)
+STARTED_NETWORKS = (*PUBLISHED_NETWORKS, *PACKAGED)  # whose training may start from published weights
 FLOAT32 = "float32"  # the precision that is the reference
 STANDARD = "standard"  # training on clean images with plain cross-entropy; others are defined in a paper's file
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
@@ -22,7 +27,7 @@ LONGEST = 120  # characters of a model's name: file names with it and an attack'
 GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 
 _MODEL = re.compile(
-    r"(?P<arch>[a-z]+[0-9]+)(?P<wide>x2)?"
+    r"(?P<arch>(?:[a-z]+-)?[a-z]+[0-9]+)(?P<wide>x2)?"
     r"(?P<parts>(?:-(?:bottom|nostem|top|dc|sm)[0-9.]+)*)"
     r"-(?P<training>[a-z][a-z0-9]*)-s(?P<seed>[0-9]+)(?:m(?P<mask_seed>[0-9]+))?"
 )
@@ -105,8 +110,10 @@ def _parse(name: str, trainings: tuple[str, ...] | None) -> ModelSpec:
 def _check(name: str, spec: ModelSpec, trainings: tuple[str, ...] | None) -> None:
     places = [place for place, _ in spec.keep]
     problem = None
-    if spec.arch not in ARCHITECTURES:
-        problem = f"unknown architecture '{spec.arch}'; allowed: {', '.join(ARCHITECTURES)}"
+    if spec.arch not in KNOWN_NETWORKS:
+        problem = f"unknown architecture '{spec.arch}'; allowed: {', '.join(KNOWN_NETWORKS)}"
+    elif spec.arch in PACKAGED and (spec.keep or spec.wide):
+        problem = f"{spec.arch} comes as a package, which has no place for masks and one width; allowed: no parts"
     elif spec.training == OWN:
         problem = f"training '{OWN}' is that of networks named own-<name>; allowed: any other word"
     elif trainings is not None and spec.training not in trainings:
@@ -117,7 +124,7 @@ def _check(name: str, spec: ModelSpec, trainings: tuple[str, ...] | None) -> Non
         problem = (
             f"places '{'+'.join(places)}' cannot be combined; allowed: bottom, top, bottom with top, nostem, dc, sm"
         )
-    elif not ARCHITECTURES[spec.arch].widths and (spec.wide or "dc" in places):
+    elif spec.arch in ARCHITECTURES and not ARCHITECTURES[spec.arch].widths and (spec.wide or "dc" in places):
         varied = [name for name, architecture in ARCHITECTURES.items() if architecture.widths]
         problem = f"x2 and dc exist for {', '.join(varied)} only"
     elif spec.wide and places not in ([], ["bottom"]):

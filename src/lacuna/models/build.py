@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import WHOLE
 from lacuna.language.declared import resolve
-from lacuna.language.models import ARCHITECTURES, ModelSpec
+from lacuna.language.models import ARCHITECTURES, PACKAGED, ModelSpec
 from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
 from lacuna.models.pretrained import torchvision_network
@@ -43,7 +43,7 @@ def build_model(
     ``training`` is the definition of the training in the name. Its ``spatial_dropout`` and ``drop_block`` put layers
     into the network. Its ``thermometer``, a number of levels, is the first layer in place of the normalisation. With
     ``pretrained`` the network is torchvision's form of the architecture, without weights
-    (`lacuna.models.pretrained`). ``stem`` is one of `lacuna.language.architectures.STEMS`: after a whole stem the first
+    (`lacuna.models.pretrained`). A network that comes as a package has one form and one width. ``stem`` is one of `lacuna.language.architectures.STEMS`: after a whole stem the first
     block sees the image's side, after a quarter stem (released code, ImageNet) a quarter of it. Raises `LacunaError`
     for dropout in an architecture that has no place for it.
     """
@@ -54,7 +54,9 @@ def build_model(
         first, image = Thermometer(levels), (image[0] * levels, *image[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "init", str(spec)))
-        if "pretrained" in training:
+        if spec.arch in PACKAGED:
+            network = resolve(PACKAGED[spec.arch].function)(Blueprint(spec, site, image, classes, Fraction(1)))
+        elif "pretrained" in training:
             network = torchvision_network(spec, image, classes, width)
         else:
             network = resolve(ARCHITECTURES[spec.arch].function)(Blueprint(spec, site, image, classes, width, stem))
@@ -70,7 +72,8 @@ def mask_sites(spec: ModelSpec, mask_place: str, seed: int) -> Site:
     """
     keep = {place: Fraction(p) for place, p in spec.keep}
     masks = "+".join(f"{place}{p}" for place, p in spec.keep)
-    kinds, bottom = ARCHITECTURES[spec.arch].masks[mask_place], ARCHITECTURES[spec.arch].bottom
+    known = ARCHITECTURES.get(spec.arch)
+    kinds, bottom = (known.masks[mask_place], known.bottom) if known else ((), ())
     drawn = 0
 
     def site(block: int, kind: str, shape: Shape) -> nn.Module:

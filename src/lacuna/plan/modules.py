@@ -1,6 +1,6 @@
 """Modules that decide numbers together, for stages to name: an edit of one reruns every stage that names its group."""
 
-MODEL_NAMES = ("language/architectures", "language/declared", "language/models")
+MODEL_NAMES = ("language/architectures", "language/declared", "language/models", "language/packages")
 ATTACK_NAMES = ("language/attacks", "language/methods")
 NETWORKS = (  # to build a network, and to read its checkpoint
     *MODEL_NAMES,

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lacuna.data.classes import class_count
+from lacuna.data.classes import IMAGENET_CLASSES, class_count
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import QUARTER, QUARTER_STRIDE
-from lacuna.language.models import ARCHITECTURES, OWN, STANDARD, parse_model
+from lacuna.language.models import ARCHITECTURES, OWN, PACKAGED, STANDARD, parse_model
+from lacuna.language.packages import PACKAGE
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.paths import Paths
 
@@ -23,9 +24,9 @@ class Networks:
         """What is needed to build a network, or each member of an ensemble, before checkpoints are loaded."""
         members = self.lookup.exhibits.members(model)
         if members != [model]:
-            return {"model": model, "members": self.several(dataset, members)}
+            return {"model": model, "members": self._alike(model, self.several(dataset, members))}
         data = self.lookup.config.datasets[dataset]
-        shared = {"model": model, "image": data["image"], "classes": class_count(data)}
+        shared = {"model": model, "image": data["image"], **self._answers(data, model)}
         if parse_model(model).training == OWN:
             body = self.lookup.named("networks", model)
             rest = {"arguments": body.get("arguments", {}), "mean": body.get("mean", [0]), "std": body.get("std", [1])}
@@ -36,11 +37,31 @@ class Networks:
             **shared,
             **defined,
             **({"stem": QUARTER} if self.reduces(dataset, model) else {}),
-            "normalisation": data["normalisation"],
-            "width": self.lookup.config.settings["width"],
+            "normalisation": self._normalisation(data, model),
+            "width": "1" if parse_model(model).arch in PACKAGED else self.lookup.config.settings["width"],
             "mask_place": self.lookup.config.mask_place,
             "seed": self.lookup.seeds[dataset].seed,
         }
+
+    def _alike(self, ensemble: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The settings of an ensemble's members, whose logits are averaged: they must answer with the same classes."""
+        if len({(one["classes"], *one.get("indices", ())) for one in members}) > 1:
+            counts = ", ".join(f"{one['model']} with {one['classes']}" for one in members)
+            raise LacunaError(f"{ensemble}: its networks answer with different classes ({counts}); allowed: the same")
+        return members
+
+    def _answers(self, data: Mapping[str, Any], model: str) -> dict[str, Any]:
+        """How many classes a network tells apart; with the published last layer, where the dataset's are among them."""
+        if "head" not in self.training_of(model):
+            return {"classes": class_count(data)}
+        return {"classes": IMAGENET_CLASSES, **({"indices": data["indices"]} if "indices" in data else {})}
+
+    def _normalisation(self, data: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+        """The dataset's normalisation, or that with which the weights of a package were trained."""
+        if self.training_of(model).get("pretrained") != PACKAGE:
+            return data["normalisation"]  # type: ignore[no-any-return]
+        package = PACKAGED[parse_model(model).arch]
+        return {"kind": "channel", "mean": [package.mean] * 3, "std": [package.std] * 3}
 
     def several(self, dataset: str, models: list[str]) -> list[dict[str, Any]]:
         """`settings` of several models, in order."""
@@ -93,14 +114,15 @@ class Networks:
         if spec.training == OWN:
             return 0
         area = height * width / MEASURED_SIDE**2 * (2 if spec.wide else 1)
-        if self.training_of(model).get("pretrained") or self.reduces(dataset, model):
+        if self.training_of(model).get("pretrained") or spec.arch in PACKAGED or self.reduces(dataset, model):
             area /= QUARTER_STRIDE**2
         return area / self._throughput(spec.arch)
 
     def reduces(self, dataset: str, model: str) -> bool:
         """Whether a network of this project's form reduces the images before its first block: the dataset's stem."""
-        asked = self.lookup.config.datasets[dataset].get("stem") == QUARTER
-        return asked and ARCHITECTURES[parse_model(model).arch].stem and "pretrained" not in self.training_of(model)
+        arch = parse_model(model).arch
+        asked = self.lookup.config.datasets[dataset].get("stem") == QUARTER and arch not in PACKAGED
+        return asked and ARCHITECTURES[arch].stem and "pretrained" not in self.training_of(model)
 
     def _throughput(self, arch: str) -> float:
         """Images that a training passes in a second; raises `LacunaError` where the scale does not say it."""

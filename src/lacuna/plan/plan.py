@@ -32,3 +32,7 @@ class Plan:
         self.code = parts(STAGES)
         self.inventory = Inventory(self.lookup, self.paths, self.stages)
         self.published = Published(self.lookup, self.paths)
+
+    def stage_of(self, rule: str) -> Stage | None:
+        """The stage that a rule belongs to: train of train_resnet18; None for rules that publish and collect."""
+        return self.stages.get(rule) or self.stages.get(rule.partition("_")[0])

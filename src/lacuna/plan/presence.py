@@ -52,9 +52,9 @@ def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) ->
     planned = sorted(jobs, key=lambda job: (job[0] != "dataset", job[0], sorted(job[1].items())))
     asked = sorted({wildcards["exhibit"] for _, wildcards in planned if "exhibit" in wildcards})
     brought = [
-        (plan.stages[rule], wildcards)
+        (stage, wildcards)
         for rule, wildcards in planned
-        if rule in plan.stages and wildcards.get("dataset") in plan.config.datasets
+        if (stage := plan.stage_of(rule)) and wildcards.get("dataset") in plan.config.datasets
     ]
     for stage, wildcards in brought:
         if path := stage.missing(**wildcards):

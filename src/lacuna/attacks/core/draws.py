@@ -28,11 +28,12 @@ class Draws:
     """Random numbers of an attack on some images, each a function of ``seed``, the image's id and the draw's name.
 
     So they depend neither on the batch an image is in nor on its place there. ``seed`` is that of the whole
-    adversarial set. Drawn on the CPU, then moved: devices draw alike.
+    adversarial set, ``shared`` one that all sets of a run have. Drawn on the CPU, then moved: devices draw alike.
     """
 
     seed: int
     images: tuple[int, ...]
+    shared: int = 0
 
     def part(self, place: slice) -> "Draws":
         """The draws of some of the images."""
@@ -49,6 +50,10 @@ class Draws:
     def generators(self, name: str) -> list[torch.Generator]:
         """One CPU generator per image, for draws called ``name``."""
         return [torch.Generator().manual_seed(seed) for seed in self.seeds(name)]
+
+    def alike(self) -> "Draws":
+        """Draws that are the same for every attack and source of a run."""
+        return replace(self, seed=self.shared)
 
     def uniform(self, name: str, like: Tensor) -> Tensor:
         """Uniform in [0, 1), of the shape, type and device of ``like``."""

@@ -89,7 +89,8 @@ def attack_grid(
     with unchanged(_brought(settings, what.get("files", ()))):
         for code, budget in settings["budgets"].items():
             attempt = Attempt(f"{code} on {source}", settings["method"], budget)
-            draws = Draws(derive(settings["seed"], "attack", code, source), tuple(originals.ids.tolist()))
+            seeds = derive(settings["seed"], "attack", code, source), derive(settings["seed"], "attacks")
+            draws = Draws(seeds[0], tuple(originals.ids.tolist()), seeds[1])
             state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest, say)
             supplies = Supplies(draws, like=like, **what)
             made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)

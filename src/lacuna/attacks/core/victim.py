@@ -49,3 +49,9 @@ def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
     loss = F.cross_entropy(logits_with_gradient(model, x), labels, reduction="sum")
     (gradient,) = torch.autograd.grad(loss, x)
     return gradient
+
+
+@torch.no_grad()
+def classes_of_8_bit(model: nn.Module, images: Tensor) -> Tensor:
+    """The model's classes (B,) for images (B, C, H, W), 1 for white, as a file of 8 bits would keep them."""
+    return model(images.mul(255).round_().clamp_(0, 255).div_(255)).argmax(1)

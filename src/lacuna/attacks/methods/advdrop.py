@@ -12,6 +12,10 @@ def _refuse(budget: Budget) -> Refusal:
     width = budget["bound"] - (SMALLEST if budget["variant"] == "released_code" else 0)
     if budget.get("table_step", 0) > width:
         return "table_step", f"at most {width:g}, the width of the box that bound {budget['bound']:g} gives tables"
+    if budget.get("tables") == "uniform" and (budget["steps"] > 1 or budget.get("targeted")):
+        return "tables", "uniform with steps: 1, untargeted, since such tables are not searched for"
+    if budget.get("aim", "random") != "random" and not budget.get("targeted"):
+        return "aim", "random, or targeted: true"
     return None
 
 
@@ -32,8 +36,10 @@ METHOD = Method(
     optional=(
         Parameter("table_step", POSITIVE, "a"),
         Parameter("rounding", Value.choice("soft", "hard"), ""),
-        Parameter("success", Value.choice("relaxed", "eight_bit"), ""),
+        Parameter("success", Value.choice("relaxed", "eight_bit", "never"), ""),
+        Parameter("tables", Value.choice("learned", "uniform", "mean", "permuted"), ""),
         Parameter("targeted", FLAG, "targeted"),
+        Parameter("aim", Value.choice("random", "least_likely"), ""),
     ),
     refuse=_refuse,
     draws=True,

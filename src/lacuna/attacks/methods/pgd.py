@@ -1,12 +1,14 @@
 """PGD in the l-infinity ball (Madry et al. 2018; Defective CNN, appendix E)."""
 
 from lacuna.attacks.core.parameters import EPSILON, RANDOM_START, RESTARTS, STEP, STEPS, refuse_steps
-from lacuna.language.methods import Budget, Method, Refusal, Signature, first_of, refuse_invisible
+from lacuna.language.methods import FLAG, Budget, Method, Parameter, Refusal, Signature, first_of, refuse_invisible
 
 
 def _refuse_restarts(budget: Budget) -> Refusal:
     if budget.get("restarts", 1) > 1 and not budget.get("random_start"):
         return "random_start", "true; without it all restarts are the same"
+    if budget.get("restarts", 1) > 1 and budget.get("until_fooled"):
+        return "restarts", "1 with until_fooled; restarts keep the highest loss, and an image that stops has little"
     return None
 
 
@@ -20,7 +22,7 @@ METHOD = Method(
         "numerics/seeding",
     ),
     required=(EPSILON, STEP, STEPS),
-    optional=(RANDOM_START, RESTARTS),
+    optional=(RANDOM_START, RESTARTS, Parameter("until_fooled", FLAG, "stop")),
     refuse=first_of(_refuse_restarts, refuse_steps, refuse_invisible("epsilon")),
     draws=True,
     training=Signature(

@@ -5,7 +5,8 @@ from functools import cached_property
 from typing import Any
 
 from lacuna.language.attacks import METHODS
-from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, parse_model
+from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, PACKAGED, parse_model
+from lacuna.language.packages import PACKAGE
 from lacuna.plan.figures import files_of
 from lacuna.plan.modules import ATTACK_NAMES, NETWORKS
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
@@ -76,14 +77,20 @@ class Train(Stage):
         methods = [method_part(attack["method"])] if attack else []
         return [self.name, *map(architecture_part, self.networks.architectures(model)), *methods]
 
+    def refuse_misfit(self, dataset: str, model: str) -> None:
+        """Weights that a package is asked for must be installed."""
+        if self.networks.training_of(model).get("pretrained") == PACKAGE:
+            PACKAGED[parse_model(model).arch].path()
+
     def seconds(self, dataset: str, model: str) -> float:
         """By the scale's throughput."""
         return self.networks.seconds(dataset, model)
 
     def size(self, output: str, dataset: str, model: str) -> float:
         """The checkpoint's parameters, four bytes each; a width w multiplies them by about its square."""
-        width = float(Fraction(self.lookup.config.settings["width"]))
-        return 4 * ARCHITECTURES[parse_model(model).arch].parameters * width**2 if output == "checkpoint" else 0
+        arch = parse_model(model).arch
+        width = 1 if arch in PACKAGED else float(Fraction(self.lookup.config.settings["width"]))
+        return 4 * {**ARCHITECTURES, **PACKAGED}[arch].parameters * width**2 if output == "checkpoint" else 0
 
     def memory(self, dataset: str, model: str) -> float:
         """That of any training."""

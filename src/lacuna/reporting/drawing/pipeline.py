@@ -75,7 +75,7 @@ def draw(settings: Settings, files: Files) -> Figure:
     x, labels = as_pixels(data["images"][chosen]), data["labels"][chosen]
     wanted = tensors[f"{row['attack']}.wanted"][place] if settings["budget"].get("targeted") else None
     budget = Attempt(row["attack"], "advdrop", settings["budget"]).arguments()
-    how = {key: value for key, value in budget.items() if key != "targeted"}
+    how = {key: value for key, value in budget.items() if key not in ("targeted", "aim", "tables")}
     made, truth = tensors[f"{row['attack']}.images"][place], int(labels[0])
     with networks_of([settings["network"]], files["checkpoints"]) as (network,), freeze(network):
         found = advdrop.learn_tables(network, x, labels, wanted, **how)
