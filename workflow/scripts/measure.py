@@ -16,6 +16,7 @@ from lacuna.foreground.score import foreground_scores
 from lacuna.foreign.parts import watched
 from lacuna.foreign.probes import doubts_in, doubts_of
 from lacuna.jobs.job import job
+from lacuna.language.attacks import MARGIN
 from lacuna.numerics.device import prepare_torch
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ with job(snakemake) as say:
     data, tensors = whole["images"], read_adversarial(snakemake.input.adversarial, whole)
     foregrounds = [read_foreground(path, whole)["mask"] for path in snakemake.input.foreground]  # one, or none
     models = {name: saliency_model(how).to(device) for name, how in settings["saliency"].items()}
-    seen = [name for name in settings["measures"] if name not in models]
+    seen = [name for name in settings["measures"] if name not in (*models, MARGIN)]
     without = {name: missing_reason(name, (data.shape[-2], data.shape[-1]), device) for name in seen}
     for why in filter(None, without.values()):
         say(f"measure {snakemake.wildcards.attack}: {why}; its column stays empty")
@@ -47,6 +48,8 @@ with job(snakemake) as say:
             with watched(model):
                 scores = foreground_scores(model, adversarial, foregrounds[0][ids].to(device), BATCH)
             columns[name] = scores.double().numpy()
+        if MARGIN in settings["measures"]:
+            columns[MARGIN] = tensors[f"{code}.{MARGIN}"][valid].double().numpy()
         frames.append(pd.DataFrame({"attack": code, "source": source, "image": ids.numpy(), **columns}))
         say(f"measure {code} on {source}: {len(ids)} images")
     record.facts = {"without": {name: why for name, why in without.items() if why}}

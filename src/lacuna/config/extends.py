@@ -10,8 +10,9 @@ from lacuna.config.yaml_files import name_of, read_yaml
 from lacuna.errors import LacunaError
 
 Settings = dict[str, Any]
-SECTIONS = ("datasets", "images", "attacks", "trainings", "defenses", "foreground", "recipes", "throughput", "victims")
-SCALED = ("attacks", "trainings", "defenses")  # parts of papers of which a scale may change keys; null has a meaning
+SCALED = ("attacks", "trainings", "defenses")  # parts of papers of which a scale may change keys
+SECTIONS = ("datasets", "images", *SCALED, "foreground", "recipes", "throughput", "victims", "tables")
+WITH_NULL = (*SCALED, "tables")  # sections in which null takes something from a paper
 # Keys whose value is a whole: half of one with half of another is neither.
 WHOLE = ("schedule", "augmentation", "masks", "saliency", "unseen")
 
@@ -39,7 +40,7 @@ def read_scale(scales: Mapping[str, Path], name: str, root: Path, below: tuple[s
 def _over(base: Settings, own: Settings) -> Settings:
     """The scale's own word over that of the scale it extends, section by section."""
     both = {key: own[key] for key in own if key not in SECTIONS or not isinstance(own[key], dict)}
-    merged = {key: _merge(base[key], own[key], key in SCALED) for key in base.keys() & own.keys() - both.keys()}
+    merged = {key: _merge(base[key], own[key], key in WITH_NULL) for key in base.keys() & own.keys() - both.keys()}
     return {**base, **own, **both, **merged, **_joined_notes(base, own)}
 
 

@@ -9,7 +9,7 @@ from lacuna.config.joined import Parts, known, refuse_twice
 from lacuna.config.shared import SIDES, lines
 from lacuna.config.victims import VICTIM
 from lacuna.errors import LacunaError
-from lacuna.language.attacks import METHODS, attack_code, method_of
+from lacuna.language.attacks import MARGIN, METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
 from lacuna.language.models import (
@@ -191,6 +191,9 @@ def _check_attacks(paper: Paper) -> None:
         if made_without(attack["method"]) and selections[attack["selection"]]["rule"] == "right_on_source":
             where = f"{paper.file}, key {key}.selection: '{attack['selection']}'"
             raise LacunaError(f"{where} asks the source, which {attack['method']} has none of; allowed: another rule")
+        if MARGIN in attack.get("measures", []) and made_without(attack["method"]):
+            where = f"{paper.file}, key {key}.measures: '{MARGIN}'"
+            raise LacunaError(f"{where} is the source's, which {attack['method']} has none of; allowed: other measures")
         _check_like(paper, name, attack)
         for i, budget in enumerate(attack["budgets"]):
             where, method = f"{key}.budgets[{i}]", attack["method"]

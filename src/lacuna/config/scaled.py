@@ -9,9 +9,11 @@ from lacuna.config.joined import known, refuse_twice
 from lacuna.config.schema import check_schema
 from lacuna.config.shared import written_out
 from lacuna.config.sources import Source
+from lacuna.errors import LacunaError
 from lacuna.language.attacks import method_of
 
 Body = Mapping[str, Any]
+LINES = {"columns": "column", "rows": "row"}  # the lines of a table, and the key of a line's name
 
 
 def scale_papers(
@@ -26,10 +28,14 @@ def scale_papers(
     for kind in SCALED:
         for name in settings[kind]:
             known(scale_file, kind, name, [name for content in papers.values() for name in content[kind]])
+    tables = [table for content in papers.values() for table in content["tables"]]
+    for table in settings["tables"]:
+        known(scale_file, "tables", table, tables)
     scaled = {
         paper: _named(_scaled(content, settings, f"{sources[paper].file} with attacks of {scale_file}", root))
         for paper, content in papers.items()
     }
+    scaled = {paper: _with_lines(content, settings["tables"], scale_file) for paper, content in scaled.items()}
     names = {name: body.get("names", []) for content in scaled.values() for name, body in content["attacks"].items()}
     return {paper: _placed(content, sources[paper].file, names) for paper, content in scaled.items()}
 
@@ -61,6 +67,25 @@ def _with_names(budgets: Sequence[Any], before: Sequence[Body]) -> list[Any]:
     names = [{key: budget[key] for key in ("name",) if key in budget} for budget in before[: len(budgets)]]
     names += [{}] * (len(budgets) - len(names))
     return [name | budget if isinstance(budget, dict) else budget for name, budget in zip(names, budgets, strict=True)]
+
+
+def _with_lines(content: Body, changes: Body, scale_file: str) -> dict[str, Any]:
+    """A paper's file without the rows and columns of tables that the scale leaves out, others as it calls them."""
+    tables = {name: _renamed(name, body, changes.get(name, {}), scale_file) for name, body in content["tables"].items()}
+    return {**content, "tables": tables}
+
+
+def _renamed(name: str, table: Body, changes: Body, scale_file: str) -> dict[str, Any]:
+    kept = dict(table)
+    stated = {line[kind] for side, kind in LINES.items() for line in table[side]}
+    for line in changes:
+        known(scale_file, f"tables.{name}", line, sorted(stated))
+    for side, kind in LINES.items():
+        called = [{**line, kind: changes.get(line[kind], line[kind])} for line in table[side]]
+        kept[side] = [line for line in called if line[kind] is not None]
+        if not kept[side]:
+            raise LacunaError(f"{scale_file}, key tables.{name} leaves no {side}; allowed: at least one")
+    return kept
 
 
 def _named(content: Body) -> dict[str, Any]:

@@ -45,11 +45,14 @@ def pixel_values(given: Mapping[str, Any], parameters: Mapping[str, Parameter]) 
     return {key: float(parse_pixels(value, key)) if key in pixels else value for key, value in given.items()}
 
 
-# Numbers of an adversarial image against its clean one, whatever a target says (lacuna.evaluation.quality).
+MARGIN = "margin"  # by how much the source's logit of the label is above its highest other one
+# Numbers of an adversarial image, whatever a target says: against its clean one (lacuna.evaluation.quality), and the
+# source's margin.
 MEASURES = (
     *("psnr", "ssim", "ms_ssim", "gmsd", "fsim", "vif", "lpips"),
     *("png_bytes", "jpeg_bytes", "png_ratio", "jpeg_ratio"),
     *("sheet_png_ratio", "sheet_jpeg_ratio", "colours", "colours_clean"),
+    MARGIN,
     *("foreground_score", "foreground_score_unseen"),
 )
 # What may be said of each image besides it: the source's prediction on the attack's float image, before the rounding to

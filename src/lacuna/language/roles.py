@@ -9,5 +9,5 @@ ROLES = {
     "imagenet10": "ten classes of ImageNet",
     "stl10": "STL-10",
     "segment6": "Segment-6",
-    "photographs": "photographs to look at",
+    "photographs": "ImageNet",
 }

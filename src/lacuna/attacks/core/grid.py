@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
+from lacuna.attacks.core.margins import answers
 from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images, seed_globally
 from lacuna.data.folder import find_images, unchanged
 from lacuna.data.own_files import file_names
@@ -22,7 +23,7 @@ from lacuna.files.contents import IMAGES, read_adversarial
 from lacuna.files.states import Resumable
 from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
-from lacuna.language.attacks import METHODS, method_of
+from lacuna.language.attacks import MARGIN, METHODS, method_of
 from lacuna.language.doubts import ATTACK_DRAWS, JPEG_BLOCKS
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
@@ -94,7 +95,9 @@ def attack_grid(
             state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest, say)
             supplies = Supplies(draws, like=like, **what)
             made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
-            after = predict(model, made.images, batch)
+            after = torch.full((len(images),), -1)
+            if model:
+                after, grid.tensors[f"{code}.{MARGIN}"] = answers(model, made.images, labels, batch, say)
             grid.add(code, made, after)
             grid.facts[code] = made.report(images)
             if model:
