@@ -30,6 +30,16 @@ def _efficientnet(name: str, blueprint: Blueprint) -> nn.Module:
 
     channels, side, _ = blueprint.image
     how = {"dropout_rate": 0.0, "drop_connect_rate": 0.0, "batch_norm_momentum": 0.9}
-    return EfficientNet.from_name(
+    network = EfficientNet.from_name(
         name, in_channels=channels, num_classes=blueprint.classes, image_size=side, **how
     )
+    return _foldable(network)
+
+
+def _foldable(network: nn.Module) -> nn.Module:
+    """Says which batch normalisation follows which convolution, for attacks that take both as one layer."""
+    network.FOLDABLE = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+    for block in network._blocks:
+        names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+        block.FOLDABLE = tuple(pair for pair in names if hasattr(block, pair[0]))
+    return network
