@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.methods import Signature
-from lacuna.language.models import KNOWN_NETWORKS
+from lacuna.language.models import KNOWN_NETWORKS, PACKAGED
 from lacuna.language.notes import note_schema
 from lacuna.language.roles import ROLES
 from lacuna.reporting.plots import plots
@@ -137,6 +137,7 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "note": note_schema,
     "architectures": lambda: {name: {"$ref": "#/$defs/throughput"} for name in KNOWN_NETWORKS},
+    "packages": lambda: {"enum": [*PACKAGED]},
 }
 
 

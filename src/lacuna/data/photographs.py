@@ -1,70 +1,74 @@
-"""Small crops of ten photographs that scikit-image has: the class of a crop is its photograph."""
+"""Crops of eight colour photographs that scikit-image and scikit-learn have. Nobody labelled them: a network does."""
 
-from itertools import product
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
+from lacuna.data.answers import answers
 from lacuna.errors import LacunaError
 
-# The names of scikit-image's functions; all are in its wheel, with a licence stated there (docs/datasets.md).
-PHOTOGRAPHS = (
-    *("astronaut", "camera", "chelsea", "clock", "coffee", "coins"),
-    *("hubble_deep_field", "immunohistochemistry", "retina", "rocket"),
-)
-SIDE = 300  # the square in the middle of each photograph is scaled to this; the smallest photograph is 300 high
-CROP, CELL = 64, 75  # sides in pixels
-OFFSETS = (0, 3, 5, 8, 11)  # where crops begin in a cell, down and across; 11 = 75 - 64
+Pixels = "np.ndarray[Any, Any]"
+# Who has each photograph: a function of skimage.data, or a file of scikit-learn. docs/datasets.md has their licences.
+OF_SKIMAGE = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")
+OF_SKLEARN = ("china", "flower")
+PHOTOGRAPHS = (*OF_SKIMAGE, *OF_SKLEARN)
+SIDE, CROP = 320, 224  # pixels: of the square in the middle of a photograph, and of a crop
+CORNERS = ((0, 0), (0, SIDE - CROP), (SIDE - CROP, 0), (SIDE - CROP, SIDE - CROP))  # top and left of a square's crops
 Arrays = dict[str, tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]
 
 
-def read_photographs() -> Arrays:
-    """Images uint8 (N, 64, 64, 3) and labels of the splits train (3000) and test (1000), ordered by class.
+def read_photographs(network: str) -> Arrays:
+    """Images uint8 (N, 224, 224, 3) of the splits train (8) and test (32), each with the ``network``'s answers.
 
-    The square in the middle of each photograph is scaled to 300 x 300 and cut into 4 x 4 cells. Twelve cells are for
-    training; four, one in each row and column, are for the test. Every cell gives 25 crops, which are much alike.
-    Greyscale photographs have three equal channels.
+    The square in the middle of each photograph is scaled to 320 x 320. Its four crops of 224 x 224, one from each
+    corner, follow each other in the test; all have the middle of the photograph. Training images, which nothing is
+    trained on, are the squares scaled to 224 x 224. The labels are those of `lacuna.data.answers.answers`.
     """
-    squares = [_square(name) for name in PHOTOGRAPHS]
-    splits = {}
-    for split in ("train", "test"):
-        crops = [
-            (square[top : top + CROP, left : left + CROP], label)
-            for label, square in enumerate(squares)
-            for top, left in crop_corners(split)
-        ]
-        splits[split] = (np.stack([crop for crop, _ in crops]), np.array([label for _, label in crops]))
-    return splits
+    squares = [_square(name, SIDE) for name in PHOTOGRAPHS]
+    splits = {
+        "train": np.stack([_square(name, CROP) for name in PHOTOGRAPHS]),
+        "test": np.stack([crop for square in squares for crop in _crops(square)]),
+    }
+    return {split: (images, answers(network, _as_tensor(images)).numpy()) for split, images in splits.items()}
 
 
-def crop_corners(split: str) -> list[tuple[int, int]]:
-    """Top and left of a split's crops, in pixels of a photograph's 300 x 300 square."""
-    cells = [cell for cell in product(range(SIDE // CELL), repeat=2) if _is_test(*cell) == (split == "test")]
-    return [(CELL * i + down, CELL * j + across) for i, j in cells for down, across in product(OFFSETS, repeat=2)]
+def _crops(square: "np.ndarray[Any, Any]") -> Iterator["np.ndarray[Any, Any]"]:
+    return (square[top : top + CROP, left : left + CROP] for top, left in CORNERS)
 
 
-def _is_test(row: int, column: int) -> bool:
-    """Whether a cell is for the test; every row and every column has one such cell."""
-    return column == (1, 3, 0, 2)[row]
+def _as_tensor(images: "np.ndarray[Any, Any]") -> torch.Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
-def _square(name: str) -> "np.ndarray[Any, Any]":
-    """The middle of a photograph, uint8 (300, 300, 3)."""
+def _square(name: str, side: int) -> "np.ndarray[Any, Any]":
+    """The middle of a photograph, uint8 (side, side, 3)."""
     from PIL import Image, ImageOps
+
+    whole = Image.fromarray(_pixels(name)).convert("RGB")
+    return np.asarray(ImageOps.fit(whole, (side, side), Image.Resampling.LANCZOS))
+
+
+def _pixels(name: str) -> "np.ndarray[Any, Any]":
+    """A photograph as its library gives it, uint8 (H, W, 3); of a stereo pair the left one."""
     from skimage import data
+    from sklearn.datasets import load_sample_image
 
     try:
-        pixels = getattr(data, name)()
-    except (OSError, ValueError, ImportError) as error:
+        if name in OF_SKLEARN:
+            return load_sample_image(f"{name}.jpg")
+        found = getattr(data, name)()
+    except (OSError, ValueError, ImportError, AttributeError) as error:
+        library = "scikit-learn" if name in OF_SKLEARN else "scikit-image"
         raise LacunaError(
-            f"photograph '{name}' of scikit-image cannot be read ({type(error).__name__}); reinstall it"
+            f"photograph '{name}' of {library} cannot be read ({type(error).__name__}); reinstall it"
         ) from None
-    whole = Image.fromarray(pixels).convert("RGB")
-    return np.asarray(ImageOps.fit(whole, (SIDE, SIDE), Image.Resampling.LANCZOS))
+    return found[0] if isinstance(found, tuple) else found
 
 
 def photograph_digests() -> dict[str, str]:
     """sha256 of the pixels of each photograph's square, by name."""
     import hashlib
 
-    return {name: hashlib.sha256(_square(name).tobytes()).hexdigest() for name in PHOTOGRAPHS}
+    return {name: hashlib.sha256(_square(name, SIDE).tobytes()).hexdigest() for name in PHOTOGRAPHS}

@@ -84,7 +84,7 @@ def _arrays(source: dict[str, Any]) -> Arrays:
     if source["kind"] == "torchvision":
         return read_arrays(source["name"])
     if source["kind"] == "photographs":
-        return read_photographs()
+        return read_photographs(source["labels"])
     return _embedded(source)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from torch import nn
+
 from lacuna.language.architectures import WHOLE
 from lacuna.language.models import ModelSpec
 from lacuna.models.layers import Shape, Site
@@ -24,6 +26,11 @@ class Blueprint:
     classes: int
     width: Fraction
     stem: str = WHOLE
+
+    @classmethod
+    def plain(cls, spec: ModelSpec, image: Shape, classes: int) -> "Blueprint":
+        """A network of full width without masks."""
+        return cls(spec, lambda block, kind, shape: nn.Identity(), image, classes, Fraction(1))
 
     def channels(self, *counts: int | Fraction) -> list[int]:
         """Channel counts of this width, at least `MINIMUM_WIDTH`."""

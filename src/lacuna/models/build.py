@@ -13,6 +13,7 @@ from lacuna.language.declared import resolve
 from lacuna.language.models import ARCHITECTURES, PACKAGED, ModelSpec
 from lacuna.models.blueprint import Blueprint
 from lacuna.models.layers import Defect, Normalise, Shape, Site, draw_mask
+from lacuna.models.packaged import packaged_network
 from lacuna.models.pretrained import torchvision_network
 from lacuna.models.regularisers import add_regularisers
 from lacuna.models.thermometer import Thermometer
@@ -55,7 +56,7 @@ def build_model(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "init", str(spec)))
         if spec.arch in PACKAGED:
-            network = resolve(PACKAGED[spec.arch].function)(Blueprint(spec, site, image, classes, Fraction(1)))
+            network = packaged_network(spec, image, classes)
         elif "pretrained" in training:
             network = torchvision_network(spec, image, classes, width)
         else:

@@ -1,9 +1,7 @@
 """Networks that start from weights for ImageNet: torchvision's, with its stem, and those that come as packages."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,9 +12,9 @@ from lacuna.files.artefacts import sha256
 from lacuna.language.models import ARCHITECTURES, PACKAGED, ModelSpec
 from lacuna.language.packages import PACKAGE
 from lacuna.models.layers import Shape
+from lacuna.models.packaged import packaged_weights
 
 LAST_LAYERS = ("fc", "_fc")  # names of the last layer: torchvision's ResNets, EfficientNet-Lite
-REGISTRY = Path("data/registry.csv")
 
 
 def torchvision_network(spec: ModelSpec, image: Shape, classes: int, width: Fraction) -> nn.Module:
@@ -61,7 +59,7 @@ def load_imagenet(
     the other classes follow in ImageNet's order. So an answer outside the dataset's classes is no label of it, and
     counts as wrong. Raises `LacunaError` where the weights cannot be had, are not the published ones or do not fit.
     """
-    tensors = _of_package(arch) if weights == PACKAGE else _of_torchvision(arch, weights)
+    tensors = packaged_weights(arch) if weights == PACKAGE else _of_torchvision(arch, weights)
     last = next(name for name in LAST_LAYERS if f"{name}.weight" in tensors)
     names = [f"{last}.weight", f"{last}.bias"]
     if head == "kept":
@@ -91,19 +89,6 @@ def _of_torchvision(arch: str, weights: str) -> dict[str, Tensor]:
             f"the weights {weights} of {arch} cannot be loaded ({type(error).__name__}); put {name} of torchvision in "
             f"{folder}, or leave out pretrained: then it is trained from scratch"
         ) from None
-
-
-def _of_package(arch: str) -> dict[str, Tensor]:
-    """The tensors of an installed file, which is checked first, and of which nothing but tensors is taken."""
-    path = PACKAGED[arch].path()
-    with REGISTRY.open(newline="", encoding="utf-8") as file:
-        published = next(line["sha256"] for line in csv.DictReader(file) if line["dataset"] == arch)
-    if sha256(path) != published:
-        raise LacunaError(
-            f"{path} is not the published file (its sha256 is not {published[:16]}...); "
-            f"reinstall {PACKAGED[arch].distribution}"
-        )
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _refuse_other_classes(

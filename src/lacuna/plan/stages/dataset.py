@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.data.own_paths import OWN_KINDS, find_missing
+from lacuna.language.models import PACKAGED
 from lacuna.plan.modules import FILES
-from lacuna.plan.stage import Inputs, Stage
+from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
 class Dataset(Stage):
@@ -16,9 +17,11 @@ class Dataset(Stage):
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
     modules = (
         *FILES,
+        "data/answers",
         "data/downloads",
         "data/photographs",
         "data/sources",
+        "models/packaged",
     )
 
     def inputs(self, dataset: str) -> Inputs:
@@ -30,7 +33,13 @@ class Dataset(Stage):
     def settings(self, dataset: str) -> dict[str, Any]:
         """The dataset's entry, without what changes no image: its foreground, the stem of networks, and notes."""
         entry = self.lookup.config.datasets[dataset]
-        return {key: value for key, value in entry.items() if key not in ("foreground", "stem", "notes")}
+        other = ("foreground", "stem", "notes", "scene_images", "indices")
+        return {key: value for key, value in entry.items() if key not in other}
+
+    def code(self, dataset: str) -> list[str]:
+        """With the network that labels its images, if one does."""
+        labels = self.lookup.config.datasets[dataset]["source"].get("labels")
+        return [self.name, *([architecture_part(labels)] if labels else [])]
 
     def size(self, output: str, dataset: str) -> float:
         """Images of one byte per value, and labels of eight."""
@@ -44,6 +53,8 @@ class Dataset(Stage):
     def refuse_misfit(self, dataset: str) -> None:
         """Counts the images that the user brings; what is in them the job sees."""
         entry = self.lookup.config.datasets[dataset]
+        if labels := entry["source"].get("labels"):
+            PACKAGED[labels].path()
         if entry["source"]["kind"] in OWN_KINDS:
             from lacuna.data.own_files import both_splits, refuse_counts  # numpy and Pillow, which few plans need
 
