@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lacuna.config.yaml_files import read_yaml
-from lacuna.data.classes import class_names
+from lacuna.data.classes import answer_names
 from lacuna.errors import LacunaError, without_controls
 from lacuna.files.artefacts import stable_part, write_text
 from lacuna.files.contents import read_adversarial
@@ -28,7 +28,7 @@ def make_page(standard: str, defective: str, attack: str, pairs: int, seed: int,
     if len(places) > 1:
         raise LacunaError(f"{standard} and {defective} are of two scales or datasets; allowed: both of one")
     scale, dataset = places.pop()
-    classes = class_names(read_yaml(root / "config/datasets.yaml", root)[dataset])
+    classes = answer_names(read_yaml(root / "config/datasets.yaml", root)[dataset])
     first, second = (Examples.read(read_adversarial(path), attack, Path(path).stem) for path in (standard, defective))
     dealt = deal(first, second, classes, pairs, seed)
     note = f"{note_of(scale, dataset, scale == 'paper')} Attack {attack}."

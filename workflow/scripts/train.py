@@ -52,7 +52,8 @@ with job(snakemake) as say:
         "state": state,
         "say": say,
     }
-    history = train(network, images, data["labels"].to(images.device), settings["recipe"], **how)
+    published = not settings["recipe"]["epochs"]  # and taken as it is
+    history = [] if published else train(network, images, data["labels"].to(images.device), settings["recipe"], **how)
     record.volatile["device"] = device
     write_tensors(str(checkpoint), network.state_dict(), record)
     write_text(snakemake.output.history, as_csv(history))

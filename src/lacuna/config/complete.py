@@ -97,8 +97,9 @@ class _Gaps:
 
     def of(self, use: Use) -> Gaps:
         """A dataset, a recipe on it, the speed of networks, numbers of images; by the keys that lack."""
-        trained = {spec.arch for spec in map(parse_model, sorted(use.models)) if spec.training != OWN}
-        slow = self._absent("throughput", trained)
+        built = [spec for spec in map(parse_model, sorted(use.models)) if spec.training != OWN]
+        trained = [spec for spec in built if "head" not in self.parts["trainings"].get(spec.training, {})]
+        slow = self._absent("throughput", {spec.arch for spec in built})
         speeds = {f"throughput.{arch}": "images a second that a training passes" for arch in slow}
         asked = self._absent("images", selections_of(use, self.parts))
         counts = {f"images.{name}": "how many test images it attacks" for name in asked}

@@ -11,7 +11,7 @@ from lacuna.errors import LacunaError
 
 Pixels = "np.ndarray[Any, Any]"
 # Who has each photograph: a function of skimage.data, or a file of scikit-learn. docs/datasets.md has their licences.
-OF_SKIMAGE = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket", "stereo_motorcycle")
+OF_SKIMAGE = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "retina", "rocket")
 OF_SKLEARN = ("china", "flower")
 PHOTOGRAPHS = (*OF_SKIMAGE, *OF_SKLEARN)
 SIDE, CROP = 320, 224  # pixels: of the square in the middle of a photograph, and of a crop
@@ -51,20 +51,19 @@ def _square(name: str, side: int) -> "np.ndarray[Any, Any]":
 
 
 def _pixels(name: str) -> "np.ndarray[Any, Any]":
-    """A photograph as its library gives it, uint8 (H, W, 3); of a stereo pair the left one."""
+    """A photograph as its library gives it, uint8 (H, W, 3)."""
     from skimage import data
     from sklearn.datasets import load_sample_image
 
     try:
         if name in OF_SKLEARN:
             return load_sample_image(f"{name}.jpg")
-        found = getattr(data, name)()
+        return getattr(data, name)()
     except (OSError, ValueError, ImportError, AttributeError) as error:
         library = "scikit-learn" if name in OF_SKLEARN else "scikit-image"
         raise LacunaError(
             f"photograph '{name}' of {library} cannot be read ({type(error).__name__}); reinstall it"
         ) from None
-    return found[0] if isinstance(found, tuple) else found
 
 
 def photograph_digests() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a cell counts: from outcomes to a metric's sample of images, and from samples to numbers with intervals."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
@@ -12,7 +13,7 @@ from lacuna.files.named import named_inputs
 from lacuna.foreign.metrics import ask_metric
 from lacuna.language.attacks import MEASURES, UNROUNDED
 from lacuna.language.codes import GRADIENT_METRICS, PERCENT, SCORE, Origin, is_own, metric_code, origin_of
-from lacuna.numbers.statistics import NOTHING, Array, Sample, Stated, mean_interval, median_interval, wilson
+from lacuna.numbers.statistics import NOTHING, Array, Sample, Stated, mean_interval, median_interval, scene_interval, wilson
 
 CellSettings = Mapping[str, Any]
 Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed
@@ -62,7 +63,7 @@ def sample(cell: CellSettings, outcomes: Outcomes) -> Sample:
     if is_own(cell["metric"]):
         return _own(cell, lines_of(cell, outcomes))
     count = _measure if origin_of(cell).measures else METRICS[cell["metric"]]
-    return count(lines_of(cell, outcomes), cell, outcomes)
+    return replace(count(lines_of(cell, outcomes), cell, outcomes), scene_images=cell.get("scene_images", 1))
 
 
 def fools_source(lines: pd.DataFrame) -> Array:
@@ -246,6 +247,7 @@ def summarise(counted: Sample) -> dict[str, Any]:
 
     Shares are percent with four decimals and a Wilson interval. Means and medians have six digits. The interval of a
     mean is a bootstrap interval; that of a median lies between two order statistics. Both are empty below six images.
+    Where several images show one scene, every interval is a bootstrap interval over scenes.
     What code of the user's own states stays as it is, rounded.
     """
     if isinstance(counted, Stated):
@@ -254,12 +256,21 @@ def summarise(counted: Sample) -> dict[str, Any]:
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
+    if counted.scene_images > 1 and counted.share:
+        low, high = (round(100 * x, 4) for x in scene_interval(counted))
+        return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
     if not counted.share:
-        interval = median_interval if counted.median else mean_interval
-        low, high = (None if np.isnan(x) else round_digits(x) for x in interval(counted.values))
+        low, high = (None if np.isnan(x) else round_digits(x) for x in _interval(counted))
         return {"value": round_digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
     low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
     return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
+
+
+def _interval(counted: Sample) -> tuple[float, float]:
+    """The interval of a mean or a median."""
+    if counted.scene_images > 1:
+        return scene_interval(counted)
+    return (median_interval if counted.median else mean_interval)(counted.values)
 
 
 def _in_unit(number: float, percent: bool) -> float | None:

@@ -22,12 +22,19 @@ class Sample:
     """The images that one number counts.
 
     ``images`` (n,) int64 are their ids, each once; ``values`` (n,) are booleans of a share, or the numbers whose mean
-    or, where ``median`` is set, median is taken.
+    or, where ``median`` is set, median is taken. So many ids in succession as ``scene_images`` show one scene, and are
+    resampled together.
     """
 
     images: Array
     values: Array
     median: bool = False
+    scene_images: int = 1
+
+    @property
+    def scenes(self) -> Array:
+        """The scene (n,) int64 of each image: what is resampled."""
+        return self.images // self.scene_images
 
     @property
     def share(self) -> bool:
@@ -91,6 +98,18 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(replicates([[Sample(np.arange(len(scores)), scores)]])[0], [LEVEL / 2, 1 - LEVEL / 2])
     return float(low), float(high)
+
+
+def scene_interval(sample: Sample) -> tuple[float, float]:
+    """95 % interval of a share, mean or median over scenes, by the replicates that judge differences.
+
+    Of a mean or median NaN below six scenes.
+    """
+    if not sample.share and len(np.unique(sample.scenes)) < FEWEST:
+        return float("nan"), float("nan")
+    low, high = np.quantile(replicates([[sample]])[0], [LEVEL / 2, 1 - LEVEL / 2])
+    estimate = sample.estimate()
+    return min(float(low), estimate), max(float(high), estimate)
 
 
 def same_images(first: Sample, second: Sample) -> tuple[int, float]:
@@ -195,13 +214,14 @@ def _shares(samples: Sequence[Sample], seed: int, resamples: int) -> Array:
     """Weighted shares (samples, resamples), by one matrix product per block of images."""
     right = np.random.default_rng([seed, 1]).gamma(0.5, size=(len(samples), resamples)).astype(np.float32)
     total = right + np.random.default_rng([seed, 2]).gamma(0.5, size=right.shape).astype(np.float32)
-    ids = [sample.images for sample in samples]
+    ids = [sample.scenes for sample in samples]
     for block in np.unique(np.concatenate([np.unique(i // BLOCK) for i in ids])) if ids else []:
         counted, hits = np.zeros((2, len(samples), BLOCK), dtype=np.float32)
         for row, sample in enumerate(samples):
-            inside = sample.images // BLOCK == block
-            places = sample.images[inside] % BLOCK
-            counted[row, places], hits[row, places] = 1, sample.values[inside]
+            inside = ids[row] // BLOCK == block
+            places, weight = ids[row][inside] % BLOCK, len(np.unique(ids[row])) / len(ids[row])
+            np.add.at(counted[row], places, weight)  # a scene counts once, however many images show it
+            np.add.at(hits[row], places, weight * sample.values[inside])
         weights = _weights(int(block), seed, resamples)
         right += hits @ weights
         total += counted @ weights
@@ -212,9 +232,9 @@ def _shares(samples: Sequence[Sample], seed: int, resamples: int) -> Array:
 def _means(sample: Sample, seed: int, resamples: int) -> Array:
     """Weighted means (resamples,) of scores."""
     total, weight = np.zeros((2, resamples))
-    for block in np.unique(sample.images // BLOCK):
-        inside = sample.images // BLOCK == block
-        weights = _weights(int(block), seed, resamples)[sample.images[inside] % BLOCK]
+    for block in np.unique(sample.scenes // BLOCK):
+        inside = sample.scenes // BLOCK == block
+        weights = _weights(int(block), seed, resamples)[sample.scenes[inside] % BLOCK]
         total += sample.values[inside] @ weights
         weight += weights.sum(axis=0)
     return total / weight if len(sample.images) else np.full(resamples, np.nan)
@@ -225,7 +245,7 @@ def _medians(sample: Sample, seed: int, resamples: int) -> Array:
     if not len(sample.images):
         return np.full(resamples, np.nan)
     order = np.argsort(sample.values)
-    ids, values = sample.images[order], sample.values[order]
+    ids, values = sample.scenes[order], sample.values[order]
     weights = np.empty((len(ids), resamples), dtype=np.float32)
     for block in np.unique(ids // BLOCK):
         inside = ids // BLOCK == block

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lacuna.data.classes import class_names
+from lacuna.data.classes import answer_names
 from lacuna.language.attacks import attack_code
 from lacuna.plan.stage import Known
 from lacuna.reporting.plots import plot_of, roles_of
@@ -79,7 +79,7 @@ class FigurePlan:
 
     def classes(self) -> list[str]:
         """The names of the dataset's classes."""
-        return class_names(self.known.lookup.config.datasets[self.dataset])
+        return answer_names(self.known.lookup.config.datasets[self.dataset])
 
     def columns(self) -> list[dict[str, Any]]:
         """The columns of the entry's table, as they are written."""

@@ -66,8 +66,13 @@ class Cells(Stage):
             **({"checks": checks} if (checks := exhibits.checks(body)) else {}),
             "ensembles": {name: exhibits.members(name) for name in named},
             "outcomes": self._outcomes(exhibit),
-            "cells": [cell.settings for cell in cells],
+            "cells": [cell.settings | self._scenes(played_by) for cell in cells],
         }
+
+    def _scenes(self, dataset: str) -> dict[str, int]:
+        """How many images in succession show one scene, where that is more than one."""
+        stated = self.lookup.config.datasets[dataset].get("scene_images", 1)
+        return {"scene_images": stated} if stated > 1 else {}
 
     def own_code(self, dataset: str, exhibit: str) -> list[str]:
         """The functions of metrics of the user's own."""

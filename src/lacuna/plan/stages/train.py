@@ -64,8 +64,8 @@ class Train(Stage):
 
     def settings(self, dataset: str, model: str) -> dict[str, Any]:
         """Network, data format, recipe, seed."""
-        config = self.lookup.config
-        recipe = dict(config.settings["recipes"][dataset]) | {"epochs": self.networks.epochs(dataset, model)}
+        config, epochs = self.lookup.config, {"epochs": self.networks.epochs(dataset, model)}
+        recipe = dict(config.settings["recipes"][dataset]) | epochs if epochs["epochs"] else epochs
         recipe.pop("epochs_of", None)
         history = {"history": True} if self._tests(dataset, model) else {}
         precision = {} if config.precision == FLOAT32 else {"precision": config.precision}
