@@ -1,4 +1,4 @@
-"""Crops of eight colour photographs that scikit-image and scikit-learn have. Nobody labelled them: a network does."""
+"""Crops of eight colour photographs that installed packages have. Nobody labelled them: a network does."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +9,12 @@ import torch
 from lacuna.data.answers import answers
 from lacuna.errors import LacunaError
 
-Pixels = "np.ndarray[Any, Any]"
-# Who has each photograph: a function of skimage.data, or a file of scikit-learn. docs/datasets.md has their licences.
-OF_SKIMAGE = ("astronaut", "chelsea", "coffee", "hubble_deep_field", "retina", "rocket")
-OF_SKLEARN = ("china", "flower")
-PHOTOGRAPHS = (*OF_SKIMAGE, *OF_SKLEARN)
+# Each photograph, with the package that has it. docs/datasets.md has their authors and licences.
+PHOTOGRAPHS = {
+    **dict.fromkeys(("astronaut", "chelsea", "coffee", "hubble_deep_field", "rocket"), "scikit-image"),
+    **dict.fromkeys(("china", "flower"), "scikit-learn"),
+    "grace_hopper": "matplotlib",
+}
 SIDE, CROP = 320, 224  # pixels: of the square in the middle of a photograph, and of a crop
 CORNERS = ((0, 0), (0, SIDE - CROP), (SIDE - CROP, 0), (SIDE - CROP, SIDE - CROP))  # top and left of a square's crops
 Arrays = dict[str, tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]]
@@ -51,19 +52,36 @@ def _square(name: str, side: int) -> "np.ndarray[Any, Any]":
 
 
 def _pixels(name: str) -> "np.ndarray[Any, Any]":
-    """A photograph as its library gives it, uint8 (H, W, 3)."""
+    """A photograph as its package gives it, uint8 (H, W, 3)."""
+    package = PHOTOGRAPHS[name]
+    try:
+        return READERS[package](name)
+    except (OSError, ValueError, ImportError, AttributeError) as error:
+        raise LacunaError(
+            f"photograph '{name}' of {package} cannot be read ({type(error).__name__}); reinstall it"
+        ) from None
+
+
+def _of_skimage(name: str) -> "np.ndarray[Any, Any]":
     from skimage import data
+
+    return getattr(data, name)()
+
+
+def _of_sklearn(name: str) -> "np.ndarray[Any, Any]":
     from sklearn.datasets import load_sample_image
 
-    try:
-        if name in OF_SKLEARN:
-            return load_sample_image(f"{name}.jpg")
-        return getattr(data, name)()
-    except (OSError, ValueError, ImportError, AttributeError) as error:
-        library = "scikit-learn" if name in OF_SKLEARN else "scikit-image"
-        raise LacunaError(
-            f"photograph '{name}' of {library} cannot be read ({type(error).__name__}); reinstall it"
-        ) from None
+    return load_sample_image(f"{name}.jpg")
+
+
+def _of_matplotlib(name: str) -> "np.ndarray[Any, Any]":
+    from matplotlib.cbook import get_sample_data
+    from PIL import Image
+
+    return np.asarray(Image.open(get_sample_data(f"{name}.jpg")))
+
+
+READERS = {"scikit-image": _of_skimage, "scikit-learn": _of_sklearn, "matplotlib": _of_matplotlib}
 
 
 def photograph_digests() -> dict[str, str]:

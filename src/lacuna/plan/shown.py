@@ -7,7 +7,7 @@ from typing import Literal
 from lacuna.language.attacks import METHODS
 from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE
 from lacuna.language.exhibits import Cell
-from lacuna.language.models import OWN, parse_model
+from lacuna.language.models import OWN, PACKAGED, parse_model
 from lacuna.language.notes import NEEDS, WIDTH, Body, Used
 from lacuna.plan.figures import files_of, settings_of
 from lacuna.plan.lookup import SCORES
@@ -112,7 +112,7 @@ def _of_networks(known: Known, shown: Shown) -> dict[str, Named]:
     return {
         "training": [(parse_model(model).training, known.networks.training_of(model)) for model in trained],
         "mask": [(f"{place}{keep}", {}) for spec in specs for place, keep in spec.keep if place != "dc"],
-        WIDTH: [(WIDTH, {WIDTH: width})] if trained else [],
+        WIDTH: [(WIDTH, {WIDTH: width})] if any(spec.arch not in PACKAGED for spec in specs) else [],
     }
 
 

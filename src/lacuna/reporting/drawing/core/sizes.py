@@ -11,7 +11,7 @@ from lacuna.evaluation.quality import measure_quality
 from lacuna.reporting.examples import Examples
 
 FORMATS = {"PNG": "png_bytes", "JPEG": "jpeg_bytes"}
-SIZES = "Sizes: whole files, with their headers, which make up most of a small JPEG file."
+SIZES = "Sizes: whole files with their headers."
 
 
 @dataclass(frozen=True)
