@@ -27,7 +27,7 @@ from refusing import (
 
 from lacuna.config.schema import whole_schema
 from lacuna.config.tables import MISSING
-from lacuna.language.models import KNOWN_NETWORKS, GRAMMAR
+from lacuna.language.models import GRAMMAR, KNOWN_NETWORKS
 
 if TYPE_CHECKING:
     from projects import Project

@@ -36,12 +36,14 @@ def test_a_scale_that_only_extends_another_is_that_scale(project: "Project") -> 
 
 
 def test_what_differs_is_said_key_by_key(project: "Project") -> None:
-    recipes = {"fashion-mnist-subset": {"epochs": 1, "epochs_of": None, "schedule": MULTISTEP}}
+    data = "fashion-mnist-subset"
+    recipes = {data: {"epochs": 1, "epochs_of": None, "schedule": MULTISTEP}}
     attacks = {"boundary": {"budget": {"steps": 7}}, "dual_cw": {"budgets": [{"kappa": 0, **CW}]}}
     scale(project, extends="demo", width="1/16", images={"transfer": 50}, recipes=recipes, attacks=attacks)
     mine, demo = project.load(scale="mine"), project.load()
-    recipe = mine.settings["recipes"]["fashion-mnist-subset"]
-    assert recipe == {**demo.settings["recipes"]["photographs"], "epochs": 1, "schedule": MULTISTEP} | AUGMENTATION
+    recipe = mine.settings["recipes"][data]
+    before = {key: value for key, value in demo.settings["recipes"][data].items() if key != "epochs_of"}
+    assert recipe == {**before, "epochs": 1, "schedule": MULTISTEP}
     assert mine.settings["images"] == {**demo.settings["images"], "transfer": 50}
     assert (mine.settings["width"], mine.settings["throughput"]) == ("1/16", demo.settings["throughput"])
     (boundary,) = mine.papers["defective"]["attacks"]["boundary"]["budgets"]
@@ -52,7 +54,6 @@ def test_what_differs_is_said_key_by_key(project: "Project") -> None:
 
 
 MULTISTEP = {"name": "multistep", "milestones": [], "factor": 0.1}
-AUGMENTATION = {"augmentation": {"pad": 0, "flip": False}}
 CW = {"steps": 2, "binary_search_steps": 1, "learning_rate": 0.1, "initial_const": 1}
 
 
@@ -65,7 +66,10 @@ CW = {"steps": 2, "binary_search_steps": 1, "learning_rate": 0.1, "initial_const
         ({"extends": "demo", "width": "2/0"}, "key width: "),
         ({"extends": "demo", "imagse": {}}, "key imagse is not known (did you mean 'images'?)"),
         ({"extends": "demo", "images": [3]}, "key images: "),
-        ({"extends": "demo", "recipes": {"photographs": {"batch_size": 1}}}, "key recipes.photographs.batch_size"),
+        (
+            {"extends": "demo", "recipes": {"fashion-mnist-subset": {"batch_size": 1}}},
+            "key recipes.fashion-mnist-subset.batch_size",
+        ),
         (
             {"extends": "demo", "datasets": {"mnits": "mnist"}},
             "datasets.mnits is not known (did you mean 'mnist'?)",
@@ -108,7 +112,7 @@ def test_what_a_scale_does_not_say_is_named_for_the_exhibits_that_need_it_and_on
     project.edit(file, drop(key))
     name = file.split("/")[-1].removesuffix(".yaml")
     assert f"{key} (" in lacking(project, asked, scale=name)
-    refuse_incomplete(Plan(project.load(scale=name)), ["figures/advdrop-figure1-photographs.svg"])
+    refuse_incomplete(Plan(project.load(scale=name)), ["figures/advdrop-figure1.svg"])
 
 
 def test_all_that_is_missing_is_named_at_once(project: "Project") -> None:

@@ -22,6 +22,7 @@ def recipe(place: str, **change: Any) -> Change:
 
 
 # The columns: file, what is changed, the key that the sentence names, what it says.
+COLUMNS = ("ResNet-18", "ResNet-50", "DenseNet-121", "SENet-18", "VGG-19", "Test Accuracy")
 SCALES: list[tuple[str, Change, str, str]] = [
     (DEMO, put("width", "16"), "width", "from 1/128 (4 channels everywhere) to 6"),
     (DEMO, put("width", "7"), "width", "to 6"),
@@ -41,7 +42,9 @@ SCALES: list[tuple[str, Change, str, str]] = [
     (PAPER, recipe("cifar10", nesterov=True, momentum=0), f"{SGD}.nesterov", "false, or a momentum above 0"),
     (PAPER, put(f"{SGD}.epochs_of", {"vgg19": 200}), f"{SGD}.schedule.milestones", "below epochs_of.vgg19 (200)"),
     (DEMO, recipe("fashion-mnist-subset", batch_size=10000, epochs=1), f"{RECIPE}.batch_size", "at most 5000, or more"),
-    (DEMO, recipe("photographs", batch_size=2999, epochs=1), "recipes.photographs.batch_size", "at most 1500"),
+    (DEMO, put("tables", {"table9": {"rows": {"VGG-19": "VGG"}}}), "tables", "table3"),
+    (DEMO, put("tables", {"table3": {"rows": {"VGG-18": "VGG"}}}), "tables.table3.rows", "did you mean 'VGG-19'?"),
+    (DEMO, put("tables", {"table3": {"columns": dict.fromkeys(COLUMNS)}}), "tables.table3.columns", "at least one"),
 ]
 DATA: list[tuple[str, Change, str, str]] = [
     (DATASETS, put(f"{IMAGENET}.mean", [123.675, 116.28, 103.53]), f"{IMAGENET}.mean", OF_BYTES),
@@ -52,7 +55,12 @@ DATA: list[tuple[str, Change, str, str]] = [
     (DATASETS, put("cifar10.image", [1, 32, 32]), "cifar10.image", "[3, 32, 32], as it is published"),
     (DATASETS, put("mnist.image", [1, 32, 32]), "mnist.image", "[1, 28, 28], as it is published"),
     (DATASETS, put("stl10.train", 105000), "stl10.train", "5000, as it is published"),
-    (DATASETS, put("photographs.test", 2000), "photographs.test", "1000, as it is published"),
+    (DATASETS, put("photographs.test", 2000), "photographs.test", "32, as it is published"),
+    (DATASETS, put("photographs.source.labels", "resnet18"), "photographs.source.labels", "efficientnet-lite0"),
+    (DATASETS, put("imagenet10.indices", list(range(9))), "imagenet10.indices", "one index for each class"),
+    (DATASETS, put("imagenet10.indices", [1, 1, *range(2, 10)]), "imagenet10.indices", "the index of each class"),
+    (DATASETS, put("imagenet10.indices", [1000, *range(9)]), "imagenet10.indices[0]", "0 to 999"),
+    (DATASETS, put("photographs.scene_images", 0), "photographs.scene_images", "at least 1"),
     (DATASETS, put("cifar10.classes", 100), "cifar10.classes", "10, as it is published"),
     (DATASETS, put("tiny-imagenet.image", [4, 64, 64]), "tiny-imagenet.image", "1 or 3, as files have"),
     (DATASETS, put("segment6.image", [2, 32, 32]), "segment6.image", "1 or 3"),

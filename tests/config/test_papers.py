@@ -160,12 +160,18 @@ def test_a_file_whose_name_no_paper_can_have_is_refused(project: "Project", tmp_
             project.load(papers=str(path))
 
 
+def _other_clothes(scale: Any) -> None:
+    scale["datasets"]["clothes"], recipes = "other", scale["recipes"]
+    recipes["other"] = recipes["fashion-mnist-subset"]
+
+
 def test_a_role_of_an_own_paper_is_played_by_its_dataset_or_by_the_scales(project: "Project", tmp_path: Path) -> None:
     table = {**TABLE, "dataset": "clothes"}
     path = own(tmp_path, datasets={"clothes": "fashion-mnist-subset"}, tables={"my-table": table})
     assert Plan(project.load(papers=path)).lookup.dataset_of("my-table") == "fashion-mnist-subset"
-    project.edit("config/scales/demo.yaml", lambda content: content["datasets"].update(clothes="photographs"))
-    assert Plan(project.load(papers=path)).lookup.dataset_of("my-table") == "photographs"
+    project.edit("config/datasets.yaml", lambda content: content.update(other=content["fashion-mnist-subset"]))
+    project.edit("config/scales/demo.yaml", _other_clothes)
+    assert Plan(project.load(papers=path)).lookup.dataset_of("my-table") == "other"
     assert "clothes is not known" in refusal(project), "without the paper nobody has the role"
 
 

@@ -1,4 +1,4 @@
-"""The set of photographs: disjoint parts for training and test, crops where they are said to be."""
+"""Photographs of installed packages: crops where they are said to be, labels that are a network's answers."""
 
 from pathlib import Path
 from typing import Any
@@ -7,73 +7,81 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
 
 from lacuna.data import photographs
-from lacuna.data.photographs import CROP, PHOTOGRAPHS, SIDE, crop_corners, read_photographs
-from lacuna.data.sources import load_splits, source_digests
+from lacuna.data.answers import answers
+from lacuna.data.classes import answer_names, class_names, imagenet_names
+from lacuna.data.photographs import CORNERS, CROP, PHOTOGRAPHS, SIDE, photograph_digests, read_photographs
+from lacuna.data.sources import load_splits
 from lacuna.errors import LacunaError
 
+torch.set_num_threads(1)
 ENTRY: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "config/datasets.yaml").read_text())["photographs"]
+NETWORK = ENTRY["source"]["labels"]
 
 
-def test_the_set_is_what_its_entry_says_and_the_same_each_time() -> None:
-    splits = load_splits("photographs", ENTRY)
-    for split, per_class in (("train", 300), ("test", 100)):
-        images, labels = splits[split]
-        assert images.shape == (10 * per_class, 3, 64, 64)
-        assert labels.bincount().tolist() == [per_class] * 10
-        assert torch.equal(images, load_splits("photographs", ENTRY)[split][0])
-        grey = (images[:, 0] == images[:, 1]).flatten(1).all(1) & (images[:, 1] == images[:, 2]).flatten(1).all(1)
-        assert set(labels[grey].tolist()) == {PHOTOGRAPHS.index(name) for name in ("camera", "clock", "coins")}
-    assert [name.replace("_", " ") for name in PHOTOGRAPHS] == ENTRY["classes"]
-    assert source_digests(ENTRY["source"]).keys() == set(PHOTOGRAPHS)
-    assert len(set(source_digests(ENTRY["source"]).values())) == 10
+@pytest.fixture(scope="module")
+def splits() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    return load_splits("photographs", ENTRY)
 
 
-def test_no_pixel_is_in_both_splits() -> None:
-    covered = {split: np.zeros((SIDE, SIDE), bool) for split in ("train", "test")}
-    for split, mask in covered.items():
-        for top, left in crop_corners(split):
-            assert min(top, left) >= 0
-            assert max(top, left) + CROP <= SIDE
-            mask[top : top + CROP, left : left + CROP] = True
-    assert not (covered["train"] & covered["test"]).any()
-    assert covered["train"].sum() == 3 * covered["test"].sum()
-    assert (covered["train"] | covered["test"]).all()
-    cells = {(top // 75, left // 75) for top, left in crop_corners("test")}
-    assert [sorted(cell[axis] for cell in cells) for axis in (0, 1)] == [[0, 1, 2, 3]] * 2
-    assert len(set(crop_corners("train"))) == 300
-    assert len(set(crop_corners("test"))) == 100
+def test_the_images_are_what_the_entry_says(splits: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
+    for split, (images, labels) in splits.items():
+        assert images.shape == (ENTRY[split], *ENTRY["image"])
+        assert images.dtype == torch.uint8
+        assert labels.shape == (ENTRY[split],)
+    assert ENTRY["test"] == ENTRY["scene_images"] * len(PHOTOGRAPHS)
 
 
-def test_pixels_of_training_crops_do_not_come_back_in_test_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = np.arange(SIDE * SIDE, dtype=np.uint32).reshape(SIDE, SIDE)
-    numbered = np.stack([place % 256, place // 256 % 256, place // 65536], -1).astype(np.uint8)
-    monkeypatch.setattr(photographs, "_square", lambda name: numbered)
-    seen = {split: set(map(bytes, images.reshape(-1, 3))) for split, (images, _) in read_photographs().items()}
-    assert not seen["train"] & seen["test"]
-    assert len(seen["train"] | seen["test"]) == SIDE * SIDE
+def test_they_are_photographs_in_colour(splits: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> None:
+    for images, _ in splits.values():
+        spread = images.double().std(dim=1).mean(dim=(1, 2))  # between the channels of a pixel
+        assert (spread > 1).all()
 
 
-def test_crops_are_of_the_middle_of_the_photograph() -> None:
-    from skimage import data
+def test_the_crops_of_a_photograph_follow_each_other_and_share_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = np.arange(SIDE * SIDE, dtype=np.int64)
+    square = np.stack([places % 251, places // 251 % 251, places % 7], axis=-1).reshape(SIDE, SIDE, 3).astype(np.uint8)
+    monkeypatch.setattr(photographs, "_square", lambda name, side: square[:side, :side])
+    monkeypatch.setattr(photographs, "answers", lambda network, images: torch.zeros(len(images), dtype=torch.int64))
+    images, _ = read_photographs(NETWORK)["test"]
+    for i, image in enumerate(images):
+        top, left = CORNERS[i % len(CORNERS)]
+        assert np.array_equal(image, square[top : top + CROP, left : left + CROP])
+        inside = slice(SIDE - CROP - top, CROP - top), slice(SIDE - CROP - left, CROP - left)
+        assert np.array_equal(image[inside], square[SIDE - CROP : CROP, SIDE - CROP : CROP])
 
-    images, labels = read_photographs()["train"]
-    coffee = Image.fromarray(data.coffee()).crop((100, 0, 500, 400)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    expected = np.asarray(coffee)
-    top, left = crop_corners("train")[77]
-    np.testing.assert_array_equal(
-        images[labels == PHOTOGRAPHS.index("coffee")][77], expected[top : top + CROP, left : left + CROP]
-    )
+
+def test_labels_are_the_networks_answers_whatever_else_is_asked(
+    splits: dict[str, tuple[torch.Tensor, torch.Tensor]],
+) -> None:
+    images, labels = splits["test"]
+    chosen = torch.randperm(len(images))[:5]
+    assert torch.equal(answers(NETWORK, images[chosen]), labels[chosen])
+    said = [imagenet_names()[label] for label in labels.tolist()]
+    assert said[8:12] == ["espresso"] * 4  # the cup of coffee
+    assert {"tabby", "tiger cat", "Egyptian cat"} >= set(said[4:8])  # the cat
 
 
-def test_a_photograph_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    from skimage import data
+def test_a_photograph_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(name: str) -> None:
+        raise OSError("gone")
 
-    def missing() -> None:
-        raise FileNotFoundError
+    monkeypatch.setitem(photographs.READERS, "scikit-learn", lost)
+    with pytest.raises(LacunaError, match=r"photograph 'china' of scikit-learn cannot be read \(OSError\); reinstall"):
+        read_photographs(NETWORK)
 
-    monkeypatch.setattr(data, "retina", missing)
-    with pytest.raises(LacunaError, match="photograph 'retina' of scikit-image cannot be read"):
-        read_photographs()
+
+def test_each_photograph_has_a_digest_of_its_own() -> None:
+    digests = photograph_digests()
+    assert list(digests) == list(PHOTOGRAPHS)
+    assert len(set(digests.values())) == len(PHOTOGRAPHS)
+
+
+def test_names_are_imagenets_and_of_some_classes_the_others_follow() -> None:
+    assert class_names(ENTRY) == answer_names(ENTRY) == imagenet_names()
+    some = {"classes": ["golf", "tench"], "indices": [574, 0], "source": {"kind": "folder"}}
+    assert class_names(some) == ["golf", "tench"]
+    names = answer_names(some)
+    assert len(names) == 1000
+    assert names[2:] == [name for i, name in enumerate(imagenet_names()) if i not in (0, 574)]

@@ -16,6 +16,8 @@ from lacuna.numbers.statistics import (
     joint_intervals,
     median_interval,
     replicates,
+    scene_interval,
+    wilson,
 )
 
 
@@ -246,3 +248,32 @@ def test_joint_intervals_widen_with_their_number_and_leave_out_what_has_no_sprea
     assert (low[0], high[0]) == (7, 7)
     assert np.isnan(low[1])
     assert (high[2:] - low[2:] > widths[1]).all()
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_scenes_whose_images_agree_count_as_one_image_each(size: int) -> None:
+    draw = np.random.default_rng(size)
+    scenes = draw.random(40) < 0.6
+    images, values = np.arange(40 * size), np.repeat(scenes, size)
+    whole, single = Sample(images, values, scene_images=size), Sample(np.arange(40), scenes)
+    assert np.allclose(replicates([[whole]]), replicates([[single]]), atol=1e-6)
+
+
+def test_an_interval_over_scenes_covers_where_one_over_images_does_not() -> None:
+    draw, inside = np.random.default_rng(1), np.zeros(2)
+    rounds, scenes, size, p = 300, 25, 4, 0.5
+    for _ in range(rounds):
+        values = np.repeat(draw.random(scenes) < p, size)
+        low, high = scene_interval(Sample(np.arange(scenes * size), values, scene_images=size))
+        plain = wilson(int(values.sum()), len(values))
+        inside += [low <= p <= high, plain[0] <= p <= plain[1]]
+    assert inside[0] / rounds > 0.92
+    assert inside[1] / rounds < 0.8
+
+
+def test_few_scenes_bound_no_mean_but_a_share() -> None:
+    images, scores = np.arange(20), np.linspace(0, 1, 20)
+    assert np.isnan(scene_interval(Sample(images, scores, scene_images=4))).all()
+    low, high = scene_interval(Sample(images, np.ones(20, dtype=bool), scene_images=4))
+    assert 0.4 < low < 0.95
+    assert high == 1

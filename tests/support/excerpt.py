@@ -28,8 +28,9 @@ def excerpt_scale(content: Any, paper: Any) -> None:
     _keep(content, "images", paper["selections"])
     if notes := [note for note in content.pop("notes", []) if note["needs"].keys() == {"width"}]:
         content["notes"] = notes
-    for kind in ("attacks", "trainings", "defenses"):
+    for kind in ("attacks", "trainings", "defenses", "tables"):
         _keep(content, kind, paper.get(kind, {}))
+    _keep(content, "victims", {paper["paper"]} if "victim" in paper else {})
 
 
 def _keep(content: Any, kind: str, wanted: Any) -> None:

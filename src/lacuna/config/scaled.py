@@ -77,14 +77,14 @@ def _with_lines(content: Body, changes: Body, scale_file: str) -> dict[str, Any]
 
 def _renamed(name: str, table: Body, changes: Body, scale_file: str) -> dict[str, Any]:
     kept = dict(table)
-    stated = {line[kind] for side, kind in LINES.items() for line in table[side]}
-    for line in changes:
-        known(scale_file, f"tables.{name}", line, sorted(stated))
-    for side, kind in LINES.items():
-        called = [{**line, kind: changes.get(line[kind], line[kind])} for line in table[side]]
+    for side, changed in changes.items():
+        kind, where = LINES[side], f"tables.{name}.{side}"
+        for line in changed:
+            known(scale_file, where, line, sorted({line[kind] for line in table[side]}))
+        called = [{**line, kind: changed.get(line[kind], line[kind])} for line in table[side]]
         kept[side] = [line for line in called if line[kind] is not None]
         if not kept[side]:
-            raise LacunaError(f"{scale_file}, key tables.{name} leaves no {side}; allowed: at least one")
+            raise LacunaError(f"{scale_file}, key {where} leaves none; allowed: at least one")
     return kept
 
 

@@ -126,6 +126,7 @@ def _training() -> dict[str, Any]:
     return {"method": {"enum": [*trained]}} | _parameters(trained.values())
 
 
+LABELS = "whose answer is the label of each image, since nobody labelled them"
 # What a schema's key ``declared`` may name: properties that modules of src/lacuna state, each beside what it is about.
 DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
     "methods": _methods,
@@ -137,7 +138,7 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "note": note_schema,
     "architectures": lambda: {name: {"$ref": "#/$defs/throughput"} for name in KNOWN_NETWORKS},
-    "packages": lambda: {"enum": [*PACKAGED]},
+    "labels": lambda: {"labels": {"enum": [*PACKAGED], "description": f"{LABELS}: {', '.join(PACKAGED)}"}},
 }
 
 

@@ -1,4 +1,4 @@
-"""What a network that comes as an installed package says of itself: its weights, its images, its size. No torch here."""
+"""What a network that comes as an installed package says of itself: its weights, its images. No torch here."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec

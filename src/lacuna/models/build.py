@@ -44,9 +44,10 @@ def build_model(
     ``training`` is the definition of the training in the name. Its ``spatial_dropout`` and ``drop_block`` put layers
     into the network. Its ``thermometer``, a number of levels, is the first layer in place of the normalisation. With
     ``pretrained`` the network is torchvision's form of the architecture, without weights
-    (`lacuna.models.pretrained`). A network that comes as a package has one form and one width. ``stem`` is one of `lacuna.language.architectures.STEMS`: after a whole stem the first
-    block sees the image's side, after a quarter stem (released code, ImageNet) a quarter of it. Raises `LacunaError`
-    for dropout in an architecture that has no place for it.
+    (`lacuna.models.pretrained`). A network that comes as a package has one form and one width. ``stem`` is one of
+    `lacuna.language.architectures.STEMS`: after a whole stem the first block sees the image's side, after a quarter
+    stem (released code, ImageNet) a quarter of it. Raises `LacunaError` for dropout in an architecture that has no
+    place for it.
     """
     training = training or {}
     site = add_regularisers(mask_sites(spec, mask_place, seed), spec.arch, training)

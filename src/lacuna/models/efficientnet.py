@@ -30,9 +30,7 @@ def _efficientnet(name: str, blueprint: Blueprint) -> nn.Module:
 
     channels, side, _ = blueprint.image
     how = {"dropout_rate": 0.0, "drop_connect_rate": 0.0, "batch_norm_momentum": 0.9}
-    network = EfficientNet.from_name(
-        name, in_channels=channels, num_classes=blueprint.classes, image_size=side, **how
-    )
+    network = EfficientNet.from_name(name, in_channels=channels, num_classes=blueprint.classes, image_size=side, **how)
     return _foldable(network)
 
 

@@ -13,7 +13,16 @@ from lacuna.files.named import named_inputs
 from lacuna.foreign.metrics import ask_metric
 from lacuna.language.attacks import MEASURES, UNROUNDED
 from lacuna.language.codes import GRADIENT_METRICS, PERCENT, SCORE, Origin, is_own, metric_code, origin_of
-from lacuna.numbers.statistics import NOTHING, Array, Sample, Stated, mean_interval, median_interval, scene_interval, wilson
+from lacuna.numbers.statistics import (
+    NOTHING,
+    Array,
+    Sample,
+    Stated,
+    mean_interval,
+    median_interval,
+    scene_interval,
+    wilson,
+)
 
 CellSettings = Mapping[str, Any]
 Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed

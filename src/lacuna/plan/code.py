@@ -49,5 +49,7 @@ def parts(stages: Mapping[str, type[Stage]]) -> dict[str, Part]:
     of_stages = [Part(name, stage.modules, name) for name, stage in stages.items()]
     methods = {**METHODS, OWN: OWN_METHOD}
     of_methods = [Part(method_part(name), method.modules) for name, method in methods.items()]
-    of_networks = [Part(architecture_part(name), known.modules) for name, known in {**ARCHITECTURES, **PACKAGED}.items()]
+    of_networks = [
+        Part(architecture_part(name), known.modules) for name, known in {**ARCHITECTURES, **PACKAGED}.items()
+    ]
     return {part.name: part for part in (*of_stages, *of_methods, *of_networks)}
