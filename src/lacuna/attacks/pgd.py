@@ -53,7 +53,7 @@ def _until_fooled(
     """As `signed_steps`, but an image whose 8-bit image fools the model moves no further."""
     made, going = start.clone(), torch.arange(len(start), device=start.device)
     for _ in range(steps):
-        inside = tuple(limit[going] for limit in limits)
+        inside = limits[0][going], limits[1][going]
         made[going] = signed_steps(partial(_sign, model, labels[going]), made[going], inside, step, 1)
         going = going[classes_of_8_bit(model, made[going]) == labels[going]]
         if not len(going):

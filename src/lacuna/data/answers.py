@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from lacuna.data.classes import IMAGENET_CLASSES
 from lacuna.language.models import PACKAGED, ModelSpec
 from lacuna.models.packaged import packaged_network, packaged_weights
 
@@ -15,7 +16,8 @@ def answers(arch: str, images: Tensor) -> Tensor:
     `LacunaError` where the package or its weights are not there.
     """
     package, weights = PACKAGED[arch], packaged_weights(arch)
-    network = packaged_network(ModelSpec(arch, "published", 0), tuple(images.shape[1:]), 1000)
+    _, channels, height, width = images.shape
+    network = packaged_network(ModelSpec(arch, "published", 0), (channels, height, width), IMAGENET_CLASSES)
     network.load_state_dict(weights)
     network.eval()
     normalised = ((image[None].float() / 255 - package.mean) / package.std for image in images)

@@ -75,10 +75,10 @@ def _of_sklearn(name: str) -> "np.ndarray[Any, Any]":
 
 
 def _of_matplotlib(name: str) -> "np.ndarray[Any, Any]":
-    from matplotlib.cbook import get_sample_data
+    from matplotlib import get_data_path
     from PIL import Image
 
-    return np.asarray(Image.open(get_sample_data(f"{name}.jpg")))
+    return np.asarray(Image.open(f"{get_data_path()}/sample_data/{name}.jpg"))
 
 
 READERS = {"scikit-image": _of_skimage, "scikit-learn": _of_sklearn, "matplotlib": _of_matplotlib}

@@ -36,8 +36,8 @@ def _efficientnet(name: str, blueprint: Blueprint) -> nn.Module:
 
 def _foldable(network: nn.Module) -> nn.Module:
     """Says which batch normalisation follows which convolution, for attacks that take both as one layer."""
-    network.FOLDABLE = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
-    for block in network._blocks:
-        names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
-        block.FOLDABLE = tuple(pair for pair in names if hasattr(block, pair[0]))
+    vars(network)["FOLDABLE"] = (("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+    names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+    for block in network.get_submodule("_blocks").children():
+        vars(block)["FOLDABLE"] = tuple(pair for pair in names if hasattr(block, pair[0]))
     return network

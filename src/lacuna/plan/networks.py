@@ -59,7 +59,7 @@ class Networks:
     def _normalisation(self, data: Mapping[str, Any], model: str) -> Mapping[str, Any]:
         """The dataset's normalisation, or that with which the weights of a package were trained."""
         if self.training_of(model).get("pretrained") != PACKAGE:
-            return data["normalisation"]  # type: ignore[no-any-return]
+            return data["normalisation"]
         package = PACKAGED[parse_model(model).arch]
         return {"kind": "channel", "mean": [package.mean] * 3, "std": [package.std] * 3}
 

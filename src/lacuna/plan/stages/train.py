@@ -89,8 +89,11 @@ class Train(Stage):
     def size(self, output: str, dataset: str, model: str) -> float:
         """The checkpoint's parameters, four bytes each; a width w multiplies them by about its square."""
         arch = parse_model(model).arch
-        width = 1 if arch in PACKAGED else float(Fraction(self.lookup.config.settings["width"]))
-        return 4 * {**ARCHITECTURES, **PACKAGED}[arch].parameters * width**2 if output == "checkpoint" else 0
+        if output != "checkpoint":
+            return 0
+        if arch in PACKAGED:
+            return 4 * PACKAGED[arch].parameters
+        return 4 * ARCHITECTURES[arch].parameters * float(Fraction(self.lookup.config.settings["width"])) ** 2
 
     def memory(self, dataset: str, model: str) -> float:
         """That of any training."""
