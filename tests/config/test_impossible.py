@@ -43,7 +43,7 @@ SCALES: list[tuple[str, Change, str, str]] = [
     (PAPER, put(f"{SGD}.epochs_of", {"vgg19": 200}), f"{SGD}.schedule.milestones", "below epochs_of.vgg19 (200)"),
     (DEMO, recipe("fashion-mnist-subset", batch_size=10000, epochs=1), f"{RECIPE}.batch_size", "at most 5000, or more"),
     (DEMO, put("tables", {"table9": {"rows": {"VGG-19": "VGG"}}}), "tables", "table3"),
-    (DEMO, put("tables", {"table3": {"rows": {"VGG-18": "VGG"}}}), "tables.table3.rows", "did you mean 'VGG-19'?"),
+    (DEMO, put("tables", {"table3": {"rows": {"VGG-18": "VGG"}}}), "tables.table3.rows", "ResNet-50, SENet-18, VGG-19"),
     (DEMO, put("tables", {"table3": {"columns": dict.fromkeys(COLUMNS)}}), "tables.table3.columns", "at least one"),
 ]
 DATA: list[tuple[str, Change, str, str]] = [
