@@ -136,8 +136,11 @@ def test_a_network_that_draws_is_refused(tmp_path: Path) -> None:
         found(network_of(tmp_path / "net.onnx", nodes=draws), pictures())
 
 
-def test_a_killed_job_goes_on_and_ends_with_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file, images = network_of(tmp_path / "net.onnx"), pictures(20)
+@pytest.mark.parametrize("fixed", ["n", 1])
+def test_a_killed_job_goes_on_and_ends_with_the_same_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed: int | str
+) -> None:
+    file, images = network_of(tmp_path / "net.onnx", (fixed, 3, SIDE, SIDE)), pictures(20)
     monkeypatch.setattr(Resumable, "due", lambda self: True)
     asked: list[int] = []
     answer = OnnxNetwork.probabilities

@@ -22,7 +22,7 @@ from lacuna.numerics.images import as_pixels
 
 Find = Callable[[Tensor, Tensor], Tensor]  # images uint8 and labels -> pixels of the foreground
 PROBE = 16  # images that a model is asked about again
-SLOW_PROBE = 2  # of a model that takes seconds for an image
+SLOW_PROBE = 2  # of a network that takes seconds for an image
 FLIPPED = 1e-3  # of their pixels: rounding may move so many over a threshold
 
 
@@ -31,13 +31,15 @@ class Finder:
     """What finds foregrounds a batch at a time, and its ``label``.
 
     ``find`` takes images uint8 (B, C, H, W) and labels int64 (B,), on one device, and gives pixels bool (B, H, W). It
-    must leave ``model`` as it is, and give the first ``probe`` images the same pixels when it is asked again.
+    must leave ``model`` as it is, and give the first ``probe`` images the same pixels when it is asked again. At most
+    ``at_most`` images are one step, so that a slow search is often saved.
     """
 
     label: str
     find: Find
     model: nn.Module | None = None
     probe: int = PROBE
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def _of_file(settings: Mapping[str, Any], network: Path | None) -> Finder:
     assert network, "the rule has the file among its inputs"
     found, threshold = OnnxNetwork(network, settings), settings["threshold"]
     label = f"ONNX network {settings['network']}, threshold {threshold:g}"
-    return Finder(label, lambda images, _: found.probabilities(images) > threshold, probe=SLOW_PROBE)
+    how: dict[str, Any] = {"probe": SLOW_PROBE, "at_most": found.batch}
+    return Finder(label, lambda images, _: found.probabilities(images) > threshold, **how)
 
 
 @torch.no_grad()
@@ -143,7 +146,7 @@ def _find_in_batches(
 
     done, kept = state.load() if state else (0, {})
     pieces, progress = [*kept.values()], Progress("foreground", "image", len(images), say, done)
-    for part, found in run_batches(len(images), batch, work, say, done=done):
+    for part, found in run_batches(len(images), min(batch, finder.at_most or batch), work, say, done=done):
         pieces.append(found)
         _report(part, progress)
         if state and part.stop < len(images) and state.due():
