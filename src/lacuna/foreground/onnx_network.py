@@ -116,8 +116,8 @@ def _session(file: Path) -> onnxruntime.InferenceSession:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error of onnxruntime's, without its code; at most 160 characters."""
-    return str(error).strip().partition("\n")[0].rpartition("[ONNXRuntimeError] : ")[2][:160]
+    """The first line of an error of onnxruntime's, without its code and kind; at most 160 characters."""
+    return str(error).strip().partition("\n")[0].rpartition(" : ")[2][:160]
 
 
 def _differ(found: int | str | None, wanted: int | None) -> bool:
