@@ -12,8 +12,9 @@ import torch
 import yaml
 from torch import nn
 
-from lacuna.config.datasets import PUBLISHED, SEGMENTED
+from lacuna.config.datasets import PUBLISHED
 from lacuna.config.fits import SMALLEST_SIDE, fewest_neurons
+from lacuna.config.masks import SEGMENTED
 from lacuna.config.scales import NARROWEST, WIDEST, check_scale
 from lacuna.errors import LacunaError
 from lacuna.language.models import ARCHITECTURES, parse_model

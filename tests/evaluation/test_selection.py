@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lacuna.errors import LacunaError
 from lacuna.evaluation.predictions import predict, predict_sure
-from lacuna.evaluation.selection import select_images
+from lacuna.evaluation.selection import outside_limits, select_images
 
 
 def guesses(seed: int, count: int = 400, networks: int = 4, classes: int = 10) -> tuple[Tensor, dict[str, Tensor]]:
@@ -81,6 +81,31 @@ def test_too_few_images_is_one_sentence_with_the_key_to_change(selection: str, k
     assert f"{qualified + 1} are asked" in message
     assert selection in message
     assert all(name in message for name in predictions)
+
+
+# Limits of the foreground ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limits", [{"at_least": 0.01, "at_most": 0.99}, {"at_least": 0.3}, {"at_most": 0.6}])
+def test_images_outside_the_limits_are_taken_for_no_network_and_the_order_of_others_stays(
+    limits: dict[str, float],
+) -> None:
+    labels, predictions = guesses(3)
+    share = torch.linspace(0, 1, len(labels))[torch.randperm(len(labels), generator=torch.Generator().manual_seed(1))]
+    left_out = outside_limits(share, limits)
+    low, high = limits.get("at_least", 0), limits.get("at_most", 1)
+    assert left_out.tolist() == [not low <= one <= high for one in share.tolist()]
+    for networks in ({}, predictions):
+        every = select_images(labels, networks, 400, "dual", 0, at_most=True)["image"].tolist()
+        inside = select_images(labels, networks, 400, "dual", 0, at_most=True, left_out=left_out)["image"].tolist()
+        assert inside == [image for image in every if not left_out[image]]
+    with pytest.raises(LacunaError, match="0 of 400 test images have a foreground within its limits, 5 are asked"):
+        select_images(labels, {}, 5, "dual", 0, at_most=True, left_out=torch.ones_like(left_out))
+
+
+def test_shares_at_the_limits_are_inside() -> None:
+    share = torch.tensor([0, 0.01, 0.5, 0.99, 1])
+    assert outside_limits(share, {"at_least": 0.01, "at_most": 0.99}).tolist() == [True, False, False, False, True]
 
 
 # Where networks must be sure ------------------------------------------------------------------------------------

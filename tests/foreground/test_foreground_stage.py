@@ -39,7 +39,7 @@ def test_the_script_writes_foregrounds_shares_and_counts(tmp_path: Path, root: P
         threads=1,
         resources=SimpleNamespace(batch=2),
         params=SimpleNamespace(settings=json.dumps(settings)),
-        input=SimpleNamespace(images=read, code=[]),
+        input=SimpleNamespace(images=read, network=[], code=[]),
         rule="foreground",
         output=Outputs({"foreground": str(made)}),
         wildcards=SimpleNamespace(split="test"),

@@ -21,6 +21,7 @@ from lacuna.foreground.segmentation import Segmentation
 from lacuna.foreign.parts import watched
 from lacuna.foreign.probes import doubts_of
 from lacuna.language.doubts import SALIENCY_DRAWS
+from lacuna.numerics.images import as_pixels
 
 torch.set_num_threads(1)
 SIDE = 16
@@ -119,7 +120,8 @@ def segmented(how: str) -> Tensor:
     images = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=generator)
     images[:16] //= 2
     labels = torch.zeros(40, dtype=torch.int64)
-    return find._find_in_batches(model.foreground, model, images, labels, "cpu", 40, lambda line: None)
+    finder = find.Finder("my network", lambda part, of: model.foreground(as_pixels(part), of), model)
+    return find._find_in_batches(finder, images, labels, "cpu", 40, lambda line: None, None)
 
 
 @pytest.mark.parametrize(

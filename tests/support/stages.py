@@ -65,7 +65,9 @@ class Stages:
             resources=Inputs(batch=self.batch, needs_gpu=self.needs_gpu),
             params=SimpleNamespace(settings=json.dumps(settings, sort_keys=True)),
             wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16", split="test"),
-            input=Inputs(**{"code": [], "own": [], "like": [], "foreground": [], **inputs}),
+            input=Inputs(
+                **{"code": [], "own": [], "like": [], "foreground": [], "network": [], "selections": [], **inputs}
+            ),
             output=Outputs(outputs),
             log=[f"logs/{rule}.log"],
         )

@@ -8,6 +8,7 @@ from lacuna.jobs.job import job
 from lacuna.reporting.drawing import figure
 from lacuna.reporting.drawing.core.own import origin
 from lacuna.reporting.drawing.core.style import save
+from lacuna.reporting.left_out import left_out_sentences
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -18,6 +19,8 @@ with job(snakemake):
     named = snakemake.input.items()
     files = {name: [value] if isinstance(value, str) else list(value) for name, value in named}
     settings = json.loads(snakemake.params.settings)
+    if counted := left_out_sentences(files.pop("selections", [])):
+        settings["notes"] = [*settings.get("notes", []), *counted]
     drawn, source = figure(settings, files), origin(settings, files)
     for path in (snakemake.output.svg, snakemake.output.png):
         with atomic_path(path) as temporary:

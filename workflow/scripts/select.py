@@ -5,9 +5,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lacuna.evaluation.predictions import predict, predict_sure
-from lacuna.evaluation.selection import select_images
+from lacuna.evaluation.selection import outside_limits, select_images
 from lacuna.files.artefacts import Record, write_frame
-from lacuna.files.contents import read_dataset
+from lacuna.files.contents import read_dataset, read_foreground
 from lacuna.files.digests import planned_code
 from lacuna.foreign.parts import watched
 from lacuna.jobs.job import job
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 with job(snakemake) as say:
     device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
-    inputs = [snakemake.input.images, *snakemake.input.checkpoints]
+    inputs = [snakemake.input.images, *snakemake.input.checkpoints, *snakemake.input.foreground]
     record = Record("select", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, next(iter(settings["networks"]), None))
     images, predictions, least = place_images(data["images"], device), {}, settings.get("confidence")
@@ -38,7 +38,12 @@ with job(snakemake) as say:
         accuracy = answers.eq(data["labels"]).double().mean().item()
         say(f"select {settings['selection']}: {network['model']} is right on {accuracy:.2%} of the test images")
         record.facts[network["model"]] = {"test_accuracy": round(accuracy, 6)}
+    left_out = None
+    for path in snakemake.input.foreground:  # one where its share decides, else none
+        left_out = outside_limits(read_foreground(path, data)["fraction"], settings["foreground"])
+        record.facts["foreground"] = {"left_out": int(left_out.sum()), "images": len(left_out)}
+    fewer = least is not None or left_out is not None
     asked = settings["images"], settings["selection"], settings["seed"]
-    chosen = select_images(data["labels"], predictions, *asked, at_most=least is not None)
+    chosen = select_images(data["labels"], predictions, *asked, at_most=fewer, left_out=left_out)
     record.volatile["device"] = device
     write_frame(snakemake.output.selection, chosen, record)

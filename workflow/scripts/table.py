@@ -7,6 +7,7 @@ from lacuna.files.artefacts import write_text
 from lacuna.files.contents import read_cells
 from lacuna.files.escapes import csv_text
 from lacuna.jobs.job import job
+from lacuna.reporting.left_out import left_out_sentences
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 if TYPE_CHECKING:
@@ -19,5 +20,6 @@ with job(snakemake):
     cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, csv_text(wide_table(cells)))
     around = {key: value for key, value in settings.items() if key != "exhibit"}
+    around["notes"] = [*around["notes"], *left_out_sentences(snakemake.input.selections)]
     write_text(snakemake.output.markdown, table_markdown(cells, **around))
     write_text(snakemake.output.latex, table_latex(cells, **around))

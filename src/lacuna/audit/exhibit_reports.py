@@ -16,6 +16,7 @@ from lacuna.files.escapes import csv_text
 from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.shown import Kind
+from lacuna.reporting.left_out import left_out_sentences
 from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
@@ -43,7 +44,9 @@ def _shown(plan: Plan, entry: dict[str, Any], frame: pd.DataFrame, files: FileFi
     problems = [*entry["problems"], *lost, *_rendered(plan, name, frame)]
     shown = frame[frame["printed"].notna() & frame["value"].notna()]
     compared = bool(len(shown)) and bool(shown["difference"].notna().all())
-    return entry | {"problems": problems, "state": worst_state(problems), "cells": cells, "comparable": compared}
+    notes = [*entry["notes"], *_left_out(plan, name)]
+    found = {"problems": problems, "state": worst_state(problems), "cells": cells, "comparable": compared}
+    return entry | found | {"notes": notes}
 
 
 def report_figure(plan: Plan, name: str, files: FileFindings, published: PublishedFindings) -> dict[str, Any]:
@@ -111,10 +114,16 @@ def _lost(path: str, cells: list[dict[str, Any]]) -> list[Problem]:
     return [problem("stale", path, why)]
 
 
+def _left_out(plan: Plan, table: str) -> list[str]:
+    """Sentences on the images that the table's selections leave out."""
+    return left_out_sentences(plan.stages["table"].inputs(**plan.lookup.wildcards_of(table))["selections"])
+
+
 def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[Problem]:
     """Problems of a table's renderings."""
     csv, md, tex, _ = plan.published.table(name)
     settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
     titles = {key: value for key, value in settings.items() if key != "exhibit"}
+    titles["notes"] = [*titles["notes"], *_left_out(plan, name)]
     texts = {csv: csv_text(wide_table(cells))}
     return rendering_problems(texts | {md: table_markdown(cells, **titles), tex: table_latex(cells, **titles)})

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lacuna.config.joined import known
-from lacuna.data.classes import class_count, class_names
+from lacuna.config.masks import COLOURS, check_masks
+from lacuna.data.classes import class_count
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import QUARTER
@@ -36,11 +36,6 @@ FIRST = "first "  # before a number of images, where a dataset has more
 SMALLEST_QUARTERED = 32  # pixels of a side: a quarter stem and three strides of 2 leave one of 32
 FILES = (1, 3)  # channels that image files are read with: grey, or red, green and blue
 SHARPEST, FLATTEST = 0.001, 1  # standard deviations: pixels in [0, 1] that differ have more than a quarter of a level
-# Classes that torchvision's segmentation networks tell apart (COCO images, labels of PASCAL VOC).
-SEGMENTED = (
-    *("__background__", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
-    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
-)
 
 
 def with_limits(datasets: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -76,7 +71,8 @@ def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:
         _check_classes(where, dataset)
         _check_places(where, dataset)
         _check_counts(where, dataset)
-        _check_segmentation(file, name, dataset)
+        check_masks(file, name, dataset)
+        _check_network_input(where, dataset)
 
 
 def _check_published(where: str, dataset: Entry) -> None:
@@ -151,9 +147,8 @@ def _check_counts(where: str, dataset: Entry) -> None:
             raise LacunaError(f"{where}.{key}: {dataset[key]} is not allowed; {allowed}")
 
 
-def _check_segmentation(file: str, name: str, dataset: Entry) -> None:
-    """The classes that a segmentation is told apart by: this dataset's, each with one of the network's."""
-    masks, key = dataset.get("foreground", {}).get("masks", {}), f"{name}.foreground.masks.class_of"
-    for ours, theirs in masks.get("class_of", {}).items():
-        known(file, key, ours, class_names(dataset))
-        known(file, f"{key}.{ours}", theirs, SEGMENTED)
+def _check_network_input(where: str, dataset: Entry) -> None:
+    """What a network that finds the foreground subtracts and divides by, where the entry states it."""
+    masks = dataset.get("foreground", {}).get("masks", {})
+    if "mean" in masks:
+        check_normalisation(f"{where}.foreground.masks", masks, (COLOURS,))

@@ -24,6 +24,10 @@ def check_set(paper: Paper, attack: str, role: str) -> None:
         limit = f"at most {dataset['test']}, the test images of {name}"
         where = f"{paper.scale_file}, key images.{body['selection']}"
         raise LacunaError(f"{where}: {asked} is not allowed; allowed: {limit}")
+    if "foreground" in paper.parts["selections"][body["selection"]] and "foreground" not in dataset:
+        where = f"{paper.joined.homes['selections', body['selection']]}, key selections.{body['selection']}.foreground"
+        allowed = "without it, or a dataset with the key foreground in config/datasets.yaml"
+        raise LacunaError(f"{where}: {name} has no foreground; allowed: {allowed}")
     method = method_of(body["method"])
     if method.files and dataset["source"]["kind"] not in OWN_KINDS:
         where = f"{paper.origin(attack)}, key attacks.{attack}.method"

@@ -82,6 +82,7 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
             raise LacunaError(f"{where}: its file would be that of the claims; allowed: another name")
         _check_victim(name, paper, models)
         _check_trainings(paper)
+        _check_selections(paper)
         for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
             models.check(paper, key, model, kinds)
         _check_attacks(paper)
@@ -177,6 +178,16 @@ def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterato
     for name, body in tables.items():
         named = [line for side in SIDES for line in lines(body, side) if "model" in line.body]
         yield from ((f"tables.{name}.{line.where('model')}", line.body["model"], tested) for line in named)
+
+
+def _check_selections(paper: Paper) -> None:
+    """Some image can have a foreground within the limits."""
+    for name, body in paper.content["selections"].items():
+        limits = body.get("foreground", {})
+        if limits.get("at_least", 0) > limits.get("at_most", 1):
+            where = f"{paper.file}, key selections.{name}.foreground.at_least"
+            allowed = f"at most {limits['at_most']}, its at_most"
+            raise LacunaError(f"{where}: {limits['at_least']} is not allowed; allowed: {allowed}")
 
 
 def _listed(key: str, models: list[str], kinds: tuple[str, ...]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -1,8 +1,7 @@
-"""Finds the foreground of images: pixels above zero, a saliency model, a segmentation network, or files."""
+"""Finds the foreground of images: pixels above zero, a model or network of any kind, GrabCut, or files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,34 @@ from lacuna.data.folder import find_images, image_files, read_image, unchanged
 from lacuna.data.own_files import own_files
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
+from lacuna.files.states import Resumable
 from lacuna.foreground.saliency import saliency_model
 from lacuna.foreground.segmentation import Segmentation
 from lacuna.foreign.states import Snapshot
-from lacuna.jobs.progress import Progress, Say, report_pieces
+from lacuna.jobs.progress import Progress, Say
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 
-Find = Callable[[Tensor, Tensor], Tensor]  # images in [0, 1] and labels -> pixels of the foreground
+Find = Callable[[Tensor, Tensor], Tensor]  # images uint8 and labels -> pixels of the foreground
 PROBE = 16  # images that a model is asked about again
+SLOW_PROBE = 2  # of a network that takes seconds for an image
 FLIPPED = 1e-3  # of their pixels: rounding may move so many over a threshold
+
+
+@dataclass(frozen=True)
+class Finder:
+    """What finds foregrounds a batch at a time, and its ``label``.
+
+    ``find`` takes images uint8 (B, C, H, W) and labels int64 (B,), on one device, and gives pixels bool (B, H, W). It
+    must leave ``model`` as it is, and give the first ``probe`` images the same pixels when it is asked again. At most
+    ``at_most`` images are one step, so that a slow search is often saved.
+    """
+
+    label: str
+    find: Find
+    model: nn.Module | None = None
+    probe: int = PROBE
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,8 @@ def find_foreground(
     device: str,
     batch: int,
     say: Say,
+    network: Path | None = None,
+    state: Resumable | None = None,
 ) -> FoundPixels:
     """The foreground of images uint8 (N, C, H, W) with labels int64 (N,).
 
@@ -71,51 +90,83 @@ def find_foreground(
 
     * nonzero: pixels above zero in any channel;
     * saliency: ``model`` as in `saliency_model`, ``threshold`` as in `above_midrange`;
+    * grabcut: as in `lacuna.foreground.grabcut`;
+    * onnx: the ``network`` file, with settings as `lacuna.foreground.published.network_settings` completes them;
     * segmentation: ``network`` of torchvision, ``class_of`` maps classes of the dataset to classes of the network;
     * folder: ``path`` holds one file per image.
 
-    ``classes`` are the dataset's class names; ``source`` says where the dataset's images come from. Raises
-    `LacunaError` where weights or files are missing or do not fit.
+    ``classes`` are the dataset's class names; ``source`` says where the dataset's images come from. Models and networks
+    go on from ``state`` after a kill, and end with the same bytes; the caller finishes the state. Raises `LacunaError`
+    where weights or files are missing or do not fit.
     """
     if settings["kind"] == "nonzero":
         return FoundPixels((images > 0).any(1).cpu(), "pixels above zero")
     if settings["kind"] == "folder":
         pixels = _folder_foreground(Path(settings["path"]), images, labels, classes, source, split)
         return FoundPixels(pixels, f"masks in {settings['path']}")
+    finder = _finder(settings, classes, network, device)
+    return FoundPixels(_find_in_batches(finder, images, labels, device, batch, say, state), finder.label)
+
+
+def _finder(settings: Mapping[str, Any], classes: Sequence[str], network: Path | None, device: str) -> Finder:
+    """What finds foregrounds of the other kinds. Libraries that only one kind needs are imported for it."""
+    if settings["kind"] == "grabcut":
+        from lacuna.foreground.grabcut import LABEL, cut_objects
+
+        return Finder(LABEL, lambda images, _: cut_objects(images))
+    if settings["kind"] == "onnx":
+        return _of_file(settings, network)
     if settings["kind"] == "segmentation":
-        network = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
-        find: Find = network.foreground
-        return FoundPixels(_find_in_batches(find, network, images, labels, device, batch, say), network.label)
+        parts = Segmentation.pretrained(settings["network"], settings["class_of"], classes).to(device)
+        return Finder(parts.label, lambda images, labels: parts.foreground(as_pixels(images), labels), parts)
     model, threshold = saliency_model(settings["model"]).to(device), settings["threshold"]
     label = f"{threshold.replace('_', ' ')} above its midrange; {model.label}"
-    find = partial(_above, model, threshold)
-    pixels = _find_in_batches(find, model, images, labels, device, batch, say)
-    return FoundPixels(pixels, label)
+    return Finder(label, lambda images, _: above_midrange(model(as_pixels(images)), threshold), model)
 
 
-def _above(model: nn.Module, threshold: str, x: Tensor, labels: Tensor) -> Tensor:
-    return above_midrange(model(x), threshold)
+def _of_file(settings: Mapping[str, Any], network: Path | None) -> Finder:
+    from lacuna.foreground.onnx_network import OnnxNetwork
+
+    assert network, "the rule has the file among its inputs"
+    found, threshold = OnnxNetwork(network, settings), settings["threshold"]
+    label = f"ONNX network {settings['network']}, threshold {threshold:g}"
+    how: dict[str, Any] = {"probe": SLOW_PROBE, "at_most": found.batch}
+    return Finder(label, lambda images, _: found.probabilities(images) > threshold, **how)
 
 
 @torch.no_grad()
 def _find_in_batches(
-    find: Find, model: nn.Module, images: Tensor, labels: Tensor, device: str, batch: int, say: Say
+    finder: Finder, images: Tensor, labels: Tensor, device: str, batch: int, say: Say, state: Resumable | None
 ) -> Tensor:
-    """What a model finds. Raises `LacunaError` where it changes, or finds other pixels when it is asked again."""
-    before, label = Snapshot(model), str(model.label)
+    """What is found. Raises `LacunaError` where a model changes, or finds other pixels when it is asked again."""
+    before = Snapshot(finder.model) if finder.model else None
 
     def work(part: slice) -> Tensor:
-        return find(as_pixels(images[part].to(device)), labels[part].to(device)).cpu()
+        return finder.find(images[part].to(device), labels[part].to(device)).cpu()
 
-    parts = (found for _, found in run_batches(len(images), batch, work, say))
-    found = torch.cat(list(report_pieces(parts, Progress("foreground", "image", len(images), say))))
-    other = work(slice(0, PROBE)).ne(found[:PROBE]).double().mean().item()
+    done, kept = state.load() if state else (0, {})
+    pieces, progress = [*kept.values()], Progress("foreground", "image", len(images), say, done)
+    for part, found in run_batches(len(images), min(batch, finder.at_most or batch), work, say, done=done):
+        pieces.append(found)
+        _report(part, progress)
+        if state and part.stop < len(images) and state.due():
+            state.save(part.stop, {"mask": torch.cat(pieces)})
+    whole = torch.cat(pieces)
+    other = work(slice(0, finder.probe)).ne(whole[: finder.probe]).double().mean().item()
     if other > FLIPPED:
         raise LacunaError(
-            f"{label} found {other:.1%} other pixels when it was asked again; allowed: one answer per image"
+            f"{finder.label} found {other:.1%} other pixels when it was asked again; allowed: one answer per image"
         )
-    before.refuse_change(label, model, "itself")
-    return found
+    if before and finder.model:
+        before.refuse_change(finder.label, finder.model, "itself")
+    return whole
+
+
+def _report(part: slice, progress: Progress) -> None:
+    """Says how far it is after each twentieth of the images; a single batch has no report."""
+    steps = [20 * place // progress.total for place in (part.start, part.stop)]
+    if steps[0] < steps[1] and (part.start, part.stop) != (0, progress.total):
+        progress.step(part.stop)
 
 
 def above_midrange(density: Tensor, threshold: str) -> Tensor:

@@ -4,7 +4,7 @@ from lacuna.config.notes import Declared, Place, placed_notes
 from lacuna.errors import LacunaError
 from lacuna.language.notes import Note, Used
 from lacuna.plan.lookup import Lookup
-from lacuna.plan.shown import Kind, used_by
+from lacuna.plan.shown import Kind, foreground_sentences, used_by
 from lacuna.plan.stage import Known
 
 FIXED = ("role", "attack", "defense")  # kinds of which no scale changes what an exhibit uses
@@ -12,10 +12,13 @@ OF_NETWORKS = ("training", "mask")  # nor of these, unless it has another victim
 
 
 def notes_of(known: Known, kind: Kind, name: str) -> list[str]:
-    """The sentences below a table or figure: the table's own, its paper's, the scale's, those of its datasets."""
+    """The sentences below a table or figure: the table's own, its paper's, the scale's, those of its datasets.
+
+    Last stands how the foreground is found, where the exhibit looks at one.
+    """
     used = used_by(known, kind, name)
     stand = (note for place, note in _reaching(known.lookup, kind, name) if _about(place, used) and note.stands(used))
-    return list(dict.fromkeys(note.sentence for note in stand))
+    return list(dict.fromkeys([*(note.sentence for note in stand), *foreground_sentences(known, kind, name)]))
 
 
 def refuse_dead_notes(known: Known) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lacuna.foreground.words import foreground_sentence
 from lacuna.language.attacks import METHODS
 from lacuna.language.codes import GRADIENT_METRICS, NO_SOURCE
 from lacuna.language.exhibits import Cell
@@ -26,6 +27,7 @@ class Shown:
     roles: list[str] = field(default_factory=list)
     models: set[str] = field(default_factory=set)  # those of ensembles too
     attacks: set[str] = field(default_factory=set)
+    sets: set[tuple[str, str]] = field(default_factory=set)  # attack and source of each adversarial set
     defenses: set[str] = field(default_factory=set)
     foreground: bool = False
     saliency: list[Body] = field(default_factory=list)  # settings of saliency models
@@ -33,7 +35,7 @@ class Shown:
 
 def used_by(known: Known, kind: Kind, name: str) -> Used:
     """What a table or a figure uses, by the kinds of `lacuna.language.notes.NEEDS`."""
-    shown = _of_table(known, name) if kind == "table" else _of_figure(known, name)
+    shown = _shown(known, kind, name)
     found: dict[str, Named] = {
         "role": [(role, {}) for role in shown.roles],
         "dataset": [(known.lookup.role(role), {}) for role in shown.roles],
@@ -43,6 +45,29 @@ def used_by(known: Known, kind: Kind, name: str) -> Used:
         **_of_foreground(known, shown),
     }
     return {need: _by_name(found[need]) for need in NEEDS}
+
+
+def foreground_sentences(known: Known, kind: Kind, name: str) -> list[str]:
+    """How the foreground that an exhibit looks at is found, with the model of the salience term; one per dataset."""
+    shown = _shown(known, kind, name)
+    if not _looks_at_foreground(known, shown):
+        return []
+    salient = _ascends_salience(known, shown)
+    entries = _foregrounds(known, shown)
+    said = (foreground_sentence(entry["masks"], entry["saliency"] if salient else None) for entry in entries)
+    return list(dict.fromkeys(said))
+
+
+def limited_selections(known: Known, kind: Kind, name: str) -> list[str]:
+    """The files of selections with limits of the foreground that the sets an exhibit shows are made on."""
+    lookup, sets = known.lookup, _shown(known, kind, name).sets
+    chosen = {lookup.selection_of(attack, source) for attack, source in sets}
+    limited = [one for one in sorted(chosen) if "foreground" in lookup.named("selections", one.partition("-")[0])]
+    return [known.paths.of("select", "selection", dataset=lookup.dataset_of(name), selection=one) for one in limited]
+
+
+def _shown(known: Known, kind: Kind, name: str) -> Shown:
+    return _of_table(known, name) if kind == "table" else _of_figure(known, name)
 
 
 def _by_name(pairs: Named) -> dict[str, list[Body]]:
@@ -64,7 +89,10 @@ def _of_cells(known: Known, table: str, cells: Iterable[Cell]) -> Shown:
     lookup, shown = known.lookup, Shown(roles=[known.lookup.tables[table][1]["dataset"]])
     for cell in cells:
         shown.models |= {one for name in (cell.model, cell.source) if name for one in lookup.exhibits.members(name)}
-        shown.attacks |= {lookup.exhibits.codes(cell.suite)[cell.attack]} if cell.attack != "none" else set()
+        if cell.attack != "none":
+            attack = lookup.exhibits.codes(cell.suite)[cell.attack]
+            shown.attacks.add(attack)
+            shown.sets.add((attack, cell.source))
         shown.defenses |= {cell.defense} if cell.defense else set()
         shown.foreground |= cell.metric in (*GRADIENT_METRICS, *SCORES)
         if cell.metric in SCORES:
@@ -95,6 +123,7 @@ def _drawn(known: Known, figure: str, body: Body) -> Shown:
         of = place.wildcards
         named += [of[key].partition("--")[0] for key in ("model", "source", "target") if key in of]
         shown.attacks |= {of["attack"]} if "attack" in of else set()
+        shown.sets |= {(of["attack"], of["source"])} if {"attack", "source"} <= of.keys() else set()
         shown.foreground |= place.stage == "foreground"
     shown.models = {member for name in named if name != NO_SOURCE for member in members(name)}
     shown.saliency += [settings["saliency"]] if "saliency" in settings else []
@@ -130,8 +159,7 @@ def _budgets(known: Known, attack: str) -> Iterator[Body]:
 
 def _of_foreground(known: Known, shown: Shown) -> dict[str, Named]:
     """How the foreground is found, where one is looked at, and every saliency model: for it, in attacks, in scores."""
-    entries = [known.lookup.config.datasets[known.lookup.role(role)].get("foreground") for role in shown.roles]
-    foregrounds = [entry for entry in entries if entry]
+    foregrounds = _foregrounds(known, shown)
     masks = [entry["masks"] for entry in foregrounds] if _looks_at_foreground(known, shown) else []
     ascended = [entry["saliency"] for entry in foregrounds] if _ascends_salience(known, shown) else []
     models = [*shown.saliency, *ascended, *(one["model"] for one in masks if "model" in one)]
@@ -139,6 +167,12 @@ def _of_foreground(known: Known, shown: Shown) -> dict[str, Named]:
         "foreground": [(one["kind"], one) for one in masks],
         "saliency": [(one["kind"], one) for one in models],
     }
+
+
+def _foregrounds(known: Known, shown: Shown) -> list[Body]:
+    """The foregrounds of the datasets that have one."""
+    entries = [known.lookup.config.datasets[known.lookup.role(role)].get("foreground") for role in shown.roles]
+    return [entry for entry in entries if entry]
 
 
 def _looks_at_foreground(known: Known, shown: Shown) -> bool:

@@ -6,15 +6,18 @@ from lacuna.plan.figures import files_of, settings_of
 from lacuna.plan.modules import ATTACK_NAMES, NETWORKS, SALIENCY
 from lacuna.plan.notes import notes_of
 from lacuna.plan.own import own_code
+from lacuna.plan.shown import limited_selections
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 from lacuna.reporting.plots import plot_of
+
+SELECTIONS = "selections"  # which no plot is drawn from
 
 
 class Figure(Stage):
     """The renderings of one figure."""
 
     name = "figure"
-    after = ("dataset", "foreground", "train", "adopt", "attack", "evaluate", "cells")
+    after = ("dataset", "foreground", "train", "adopt", "select", "attack", "evaluate", "cells")
     renderings = {"svg": "figure/{exhibit}.svg", "png": "figure/{exhibit}.png"}
     modules = (
         *NETWORKS,
@@ -37,13 +40,16 @@ class Figure(Stage):
         "purify",
         "reporting/drawing",
         "reporting/examples",
+        "reporting/left_out",
         "reporting/structure",
         "reporting/tables/marks",
     )
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:
-        """The files that the figure is drawn from, by what they are."""
-        return files_of(self.known, self.lookup.figures[exhibit][1], self.lookup.dataset_of(exhibit))
+        """The files that the figure is drawn from, and selections whose left-out images are counted below it."""
+        files = files_of(self.known, self.lookup.figures[exhibit][1], self.lookup.dataset_of(exhibit))
+        selections = limited_selections(self.known, "figure", exhibit)
+        return {**files, **({SELECTIONS: selections} if selections else {})}
 
     def code(self, dataset: str, exhibit: str) -> list[str]:
         """With the architectures of the networks that its plot builds, and the methods that it runs."""

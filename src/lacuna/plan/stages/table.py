@@ -4,6 +4,7 @@ from typing import Any
 
 from lacuna.plan.modules import ATTACK_NAMES, MODEL_NAMES
 from lacuna.plan.notes import notes_of
+from lacuna.plan.shown import limited_selections
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -11,7 +12,7 @@ class Table(Stage):
     """The renderings of one table."""
 
     name = "table"
-    after = ("cells",)
+    after = ("select", "cells")
     renderings = {
         "csv": "table/{exhibit}.csv",
         "markdown": "table/{exhibit}.md",
@@ -26,6 +27,7 @@ class Table(Stage):
         "numbers/flags",
         "numbers/metrics",
         "numbers/statistics",
+        "reporting/left_out",
         "reporting/tables/flagged",
         "reporting/tables/marks",
         "reporting/tables/meanings",
@@ -34,8 +36,11 @@ class Table(Stage):
     )
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:
-        """The cells."""
-        return {"cells": self.paths.of("cells", "cells", dataset=dataset, exhibit=exhibit)}
+        """The cells, and selections whose left-out images are counted below the table."""
+        return {
+            "cells": self.paths.of("cells", "cells", dataset=dataset, exhibit=exhibit),
+            "selections": limited_selections(self.known, "table", exhibit),
+        }
 
     def settings(self, dataset: str, exhibit: str) -> dict[str, Any]:
         """Titles, notes, and where cells are checked their panels; the numbers come from the cells."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lacuna.files.artefacts import read_tensors, stable_part
+from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
 from lacuna.reporting.drawing.core.style import (
     BLUE,
@@ -29,9 +29,9 @@ RULE = f"Columns: of the first {CLASSES} classes the first {EACH} test images; o
 
 
 def draw(settings: Settings, files: Files) -> Figure:
-    """Settings: classes. Files: images (the test set), foreground (its masks, whose provenance says how they came)."""
+    """Settings: classes. Files: images (the test set), foreground (its masks)."""
     data, masks = read_tensors(files["images"][0]), read_tensors(files["foreground"][0])["mask"].numpy()
-    note = f"Masks: {stable_part(files['foreground'][0])['facts']['masks']}.\n{note_for(settings)}"
+    note = note_for(settings)
     images, labels = data["images"].numpy(), data["labels"].numpy()
     return foregrounds(images, labels, masks, settings["classes"], settings["title"], note)
 
