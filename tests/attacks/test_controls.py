@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from victims import CLASSES, draws, labelled, small
 
 from lacuna.attacks.advdrop import advdrop, as_images, coefficients
-from lacuna.attacks.core.margins import answers, margins
+from lacuna.attacks.core.grid import answers
+from lacuna.attacks.core.margins import margins
 from lacuna.attacks.pgd import pgd
 from lacuna.numerics.images import to_bytes
 

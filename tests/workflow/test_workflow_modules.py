@@ -10,7 +10,7 @@ import pytest
 from lacuna.config.load import load
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.declared import Declaration, path_of, resolve
-from lacuna.language.models import ARCHITECTURES, OWN, parse_model
+from lacuna.language.models import ARCHITECTURES, OWN, PACKAGED, parse_model
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Stage
 from lacuna.plan.stages import STAGES
@@ -191,7 +191,12 @@ def test_each_plot_names_the_methods_whose_modules_its_drawing_imports(plot: str
 
 
 # What a job is decided by besides its stage's own modules, by the module that imports it as a declaration says.
-PARTS = {"attacks/core/run": "method-", "training/adversarial": "method-", "models/build": "architecture-"}
+PARTS = {
+    "attacks/core/run": "method-",
+    "training/adversarial": "method-",
+    "models/build": "architecture-",
+    "models/packaged": "architecture-",
+}
 
 
 @pytest.mark.parametrize("scale", ["demo", "paper"])
@@ -228,8 +233,9 @@ def test_a_stage_that_runs_methods_or_builds_networks_says_which(stage: str) -> 
 DECLARED = [
     ("attacks/methods", METHODS, "language/attacks"),
     ("models/architectures", ARCHITECTURES, "language/models"),
+    ("models/packages", PACKAGED, "language/models"),
 ]
-EACH = [(f"{room}/{name}", found[name], reader) for room, found, reader in DECLARED for name in found]
+EACH = [(f"{room}/{name.replace('-', '_')}", found[name], reader) for room, found, reader in DECLARED for name in found]
 EACH += [("language/attacks", OWN_METHOD, "language/attacks")]
 
 

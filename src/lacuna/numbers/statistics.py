@@ -219,6 +219,8 @@ def _shares(samples: Sequence[Sample], seed: int, resamples: int) -> Array:
         counted, hits = np.zeros((2, len(samples), BLOCK), dtype=np.float32)
         for row, sample in enumerate(samples):
             inside = ids[row] // BLOCK == block
+            if not inside.any():
+                continue
             places, weight = ids[row][inside] % BLOCK, len(np.unique(ids[row])) / len(ids[row])
             np.add.at(counted[row], places, weight)  # a scene counts once, however many images show it
             np.add.at(hits[row], places, weight * sample.values[inside])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
-from lacuna.attacks.core.margins import answers
+from lacuna.attacks.core.margins import margins_of
 from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images, seed_globally
 from lacuna.data.folder import find_images, unchanged
 from lacuna.data.own_files import file_names
@@ -25,6 +25,7 @@ from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
 from lacuna.language.attacks import MARGIN, METHODS, method_of
 from lacuna.language.doubts import ATTACK_DRAWS, JPEG_BLOCKS
+from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 
@@ -106,6 +107,21 @@ def attack_grid(
                 say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
             grid.states.append(state)
     return grid
+
+
+@torch.no_grad()
+def answers(model: nn.Module, images: Tensor, labels: Tensor, batch: int, say: Say) -> tuple[Tensor, Tensor]:
+    """Classes int64 (N,), and margins float32 (N,) of the logits, of images uint8 (N, C, H, W) on the model's device.
+
+    Both are on the CPU. Where a GPU runs out of memory the batch is halved.
+    """
+
+    def work(part: slice) -> tuple[Tensor, Tensor]:
+        logits = model(as_pixels(images[part]))
+        return logits.argmax(1).cpu(), margins_of(logits, labels[part]).float().cpu()
+
+    classes, margins = zip(*(found for _, found in run_batches(len(images), batch, work, say)), strict=True)
+    return torch.cat(classes), torch.cat(margins)
 
 
 def _brought(settings: Mapping[str, Any], files: Sequence[str]) -> list[Path]:

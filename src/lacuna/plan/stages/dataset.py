@@ -6,7 +6,7 @@ from typing import Any
 
 from lacuna.data.own_paths import OWN_KINDS, find_missing
 from lacuna.language.models import PACKAGED
-from lacuna.plan.modules import FILES
+from lacuna.plan.modules import FILES, MODEL_NAMES
 from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
@@ -17,10 +17,13 @@ class Dataset(Stage):
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
     modules = (
         *FILES,
+        *MODEL_NAMES,
         "data/answers",
         "data/downloads",
         "data/photographs",
         "data/sources",
+        "models/blueprint",
+        "models/layers",
         "models/packaged",
     )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from lacuna.errors import LacunaError
 from lacuna.plan.lookup import SCORES
-from lacuna.plan.modules import DOUBTS, MODEL_NAMES, SALIENCY
+from lacuna.plan.modules import ATTACK_NAMES, DOUBTS, MODEL_NAMES, SALIENCY
 from lacuna.plan.stage import Inputs, Stage
 
 
@@ -21,7 +21,7 @@ class Measure(Stage):
         "evaluation/doubts",
         "evaluation/quality",
         "foreground/score",
-        "language/methods",
+        *ATTACK_NAMES,
         "numerics/device",
         "numerics/images",
         "purify",
