@@ -17,7 +17,7 @@ from lacuna.language.architectures import Architecture
 from lacuna.language.attacks import MEASURES, METHODS, OWN_METHOD
 from lacuna.language.codes import GRADIENT_METRICS
 from lacuna.language.methods import Method, Parameter
-from lacuna.language.models import ARCHITECTURES, GRAMMAR
+from lacuna.language.models import ARCHITECTURES, GRAMMAR, PACKAGED
 from lacuna.numbers.metrics import METRICS, unit_of
 from lacuna.plan.plan import Plan
 
@@ -173,6 +173,18 @@ def architectures() -> str:
     ]
     for name, one in ARCHITECTURES.items():
         text += [f"## {name}", _about(f"lacuna.models.architectures.{name}"), _architecture(one)]
+    text += [
+        "## Networks that come as packages",
+        "[Their weights](../extend.md#a-network-that-comes-as-a-package) are ImageNet's. They have no masks and one "
+        "width. The number of parameters is that for ten classes.",
+        table(
+            ("name", "parameters", "images of the weights", "package"),
+            [
+                (f"`{name}`", f"{one.parameters:,}", f"3 x {one.side} x {one.side}", one.distribution)
+                for name, one in PACKAGED.items()
+            ],
+        ),
+    ]
     return "\n\n".join(text)
 
 
