@@ -11,6 +11,7 @@ from lacuna.config.load import load
 from lacuna.language.attacks import METHODS, OWN_METHOD
 from lacuna.language.declared import Declaration, path_of, resolve
 from lacuna.language.models import ARCHITECTURES, OWN, PACKAGED, parse_model
+from lacuna.plan.modules import MODEL_NAMES
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Stage
 from lacuna.plan.stages import STAGES
@@ -166,7 +167,9 @@ def test_each_module_that_a_stage_imports_is_declared(stage: str) -> None:
     names = reached(ROOT / f"workflow/scripts/{stage}.py")
     assert names >= {"jobs/job", "jobs/progress", "errors"}
     drawn = {module for plot in plots().values() for method in plot.methods for module in METHODS[method].modules}
-    elsewhere = drawn if stage == "figure" else set()  # a plot names the methods whose modules its drawing imports
+    labelling = {module for package in PACKAGED.values() for module in package.modules} | {*MODEL_NAMES}
+    # A plot names the methods whose modules its drawing imports, a dataset the network that labels it.
+    elsewhere = {"figure": drawn, "dataset": labelling}.get(stage, set())
     assert not {name for name in deciding(names) - elsewhere if not covered(name, declared().get(stage, []))}
 
 

@@ -216,7 +216,9 @@ def test_table3_takes_20_trainings_5_attacks_and_15_evaluations_on_cifar10(prist
 @pytest.mark.parametrize("table", ["table2", "table9", "table12", "dual-figure4", "advdrop-table2"])
 def test_a_table_takes_the_trainings_that_its_page_states(pristine: "Tree", table: str) -> None:
     counted = pristine.counted(pristine.run("-n", f"tables/{table}.csv"))
-    stated = re.search(rf"`{table}` \| (\d+)", (pristine / "docs/trainings.md").read_text())
+    page = (pristine / "docs/trainings.md").read_text()
+    in_demo = re.search(rf"`{table}` \((\d+) in the\s+demo\)", page)
+    stated = in_demo or re.search(rf"`{table}` \| (\d+)", page)
     assert stated
     assert sum(count for rule, count in counted.items() if rule.startswith("train")) == int(stated[1])
 
@@ -228,19 +230,20 @@ def test_the_demo_of_table3_uses_the_embedded_data_only(pristine: "Tree") -> Non
     assert "fashion-mnist-subset in place of cifar10" in said
 
 
-def test_the_whole_demo_takes_99_trainings_and_makes_nothing_twice(pristine: "Tree") -> None:
+def test_the_whole_demo_takes_98_trainings_and_makes_nothing_twice(pristine: "Tree") -> None:
     said = pristine.run("-n", "tables", "figures")
     counted = pristine.counted(said)
-    trainings = {"resnet18": 60, "resnet34": 10, "resnet50": 6, "densenet121": 5, "senet18": 5, "vgg19": 5, "wrn32": 8}
-    assert sum(trainings.values()) == 99
+    trainings = {"resnet18": 59, "resnet34": 10, "resnet50": 5, "densenet121": 5, "senet18": 5, "vgg19": 5, "wrn32": 8}
+    trainings |= {"efficientnet_lite0": 1}  # a job that takes the published network as it is
+    assert sum(trainings.values()) == 98
     assert {rule: count for rule, count in counted.items() if rule.startswith("train")} == {
         f"train_{arch}": count for arch, count in trainings.items()
     }
-    assert (counted["dataset"], counted["cells"], counted["figure"]) == (2, 41, 33)
+    assert (counted["dataset"], counted["cells"], counted["figure"]) == (2, 42, 34)
     outputs = [name for line in re.findall(r"^    output: (.+)$", said, re.M) for name in line.split(", ")]
-    assert len(outputs) == len(set(outputs)) > 2 * 99
+    assert len(outputs) == len(set(outputs)) > 2 * 98
     checkpoints = {name for name in outputs if "/train/" in name and name.endswith(".safetensors")}
-    assert len(checkpoints) == 99
+    assert len(checkpoints) == 98
 
 
 def again(tree: "Tree", *arguments: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lacuna.data.own_paths import OWN_KINDS, find_missing
 from lacuna.language.models import PACKAGED
-from lacuna.plan.modules import FILES, MODEL_NAMES
+from lacuna.plan.modules import FILES
 from lacuna.plan.stage import Inputs, Stage, architecture_part
 
 
@@ -17,13 +17,10 @@ class Dataset(Stage):
     outputs = {split: f"dataset/{split}.safetensors" for split in ("train", "test")}
     modules = (
         *FILES,
-        *MODEL_NAMES,
         "data/answers",
         "data/downloads",
         "data/photographs",
         "data/sources",
-        "models/blueprint",
-        "models/layers",
         "models/packaged",
     )
 
@@ -40,7 +37,7 @@ class Dataset(Stage):
         return {key: value for key, value in entry.items() if key not in other}
 
     def code(self, dataset: str) -> list[str]:
-        """With the network that labels its images, if one does."""
+        """With the network that labels its images, if one does; no other dataset is made again for an edit of it."""
         labels = self.lookup.config.datasets[dataset]["source"].get("labels")
         return [self.name, *([architecture_part(labels)] if labels else [])]
 
