@@ -86,7 +86,7 @@ def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
     budgets = [PGD, PGD | {"random_start": True}]
     tensors, facts = described(attack(inputs, root, "pgd", budgets, network(NAMES[0]), checkpoints))
     assert tensors["image"].tolist() == inputs.ids.tolist()
-    parts = {f"{code}.{part}" for code in facts for part in PARTS}
+    parts = {f"{code}.{part}" for code in facts for part in (*PARTS, "margin")}
     assert set(facts) == {"pgd_e16_a4_t3", "pgd_e16_a4_t3_rs"}
     assert tensors.keys() == parts | {"image", "label", "source_clean", "source_flat"}
     assert (tensors["source_flat"] == 0).all()
@@ -95,6 +95,7 @@ def test_a_grid_on_one_network(inputs: SimpleNamespace, root: Path) -> None:
         assert fact["valid_share"] == 1
         assert fact["median_distance"] == pytest.approx(tensors[f"{code}.distance"].median().item())
         fooled = tensors[f"{code}.source_adversarial"].ne(tensors["label"]).double().mean().item()
+        assert torch.equal(tensors[f"{code}.margin"] < 0, tensors[f"{code}.source_adversarial"].ne(tensors["label"]))
         assert fact["fooled_source_share"] == pytest.approx(fooled, abs=1e-6)
     assert not torch.equal(tensors["pgd_e16_a4_t3.images"], tensors["pgd_e16_a4_t3_rs.images"])
 
