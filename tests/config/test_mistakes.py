@@ -78,8 +78,8 @@ REFUSED: list[tuple[Change, str, str]] = [
     (put("trainings.at.attack.method", "fgsm"), "trainings.at.attack.method", "lspga, pgd"),
     (put("trainings.sd", []), "trainings.sd", "allowed: how a training differs"),
     # selections
-    (put("selections.white_box.sources", ["x"]), "selections.white_box", "right_on_source or all alone"),
-    (put("selections.all_images.sources", ["x"]), "selections.all_images", "right_on_source or all alone"),
+    (put("selections.white_box.sources", ["x"]), "selections.white_box", "right_on_source or all without them"),
+    (put("selections.all_images.sources", ["x"]), "selections.all_images", "right_on_source or all without them"),
     (drop("selections.noise.sources"), "selections.noise", "right_on_all_sources with sources"),
     (put("attacks.noise.selection", "white_box"), "attacks.noise.selection", "gaussian has none of"),
     # suites

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from refusing import DATASETS, DEFECTIVE, DEMO, put, refusal
+from refusing import DATASETS, DEFECTIVE, DEMO, PAPER, put, refusal
 
 from lacuna.errors import LacunaError
 from lacuna.plan.notes import refuse_dead_notes
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLACES = {
     DEMO: ("notes", "notes[0]"),
+    PAPER: ("notes", "notes[0]"),
     DEFECTIVE: ("notes", "notes[0]"),
     f"{DEFECTIVE} table": ("tables.table3.notes", "tables.table3.notes[0]"),
     DATASETS: ("cifar10.notes", "cifar10.notes[0]"),
@@ -59,7 +60,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (
         {"foreground": ["black"]},
         ".foreground",
-        "'black' is not known; allowed: folder, nonzero, saliency, segmentation",
+        "'black' is not known; allowed: folder, grabcut, nonzero, onnx, saliency",
     ),
     ({"saliency": ["deepgase"]}, ".saliency", "'deepgase' is not known; allowed: centre_surround, deepgaze, spectral"),
     ({"width": "an eighth"}, ".width", "allowed: the scale's width, such as 1/8, or {below: 1}"),
@@ -128,9 +129,9 @@ def dead(project: Project, **chosen: Any) -> str:
 @pytest.mark.parametrize(
     ("place", "needs", "below"),
     [
-        (DEMO, {"mask": ["bottom0.45"]}, ""),
-        (DEMO, {"mask": ["dc0.5"]}, ""),  # a thin network has no masks
-        (DEMO, {"attack": ["cw40"], "training": ["atdual"]}, ""),
+        (PAPER, {"mask": ["bottom0.45"]}, ""),  # a scale with its own victims could have another network
+        (PAPER, {"mask": ["dc0.5"]}, ""),  # a thin network has no masks
+        (PAPER, {"attack": ["cw40"], "training": ["atdual"]}, ""),
         (DEFECTIVE, {"attack": ["dual_plain"]}, "of defective "),
         (f"{DEFECTIVE} table", {"attack": ["cw40"]}, "of table3 "),
         (f"{DEFECTIVE} table", {"role": ["mnist"]}, "of table3 "),
@@ -141,7 +142,7 @@ def dead(project: Project, **chosen: Any) -> str:
 def test_a_note_that_no_exhibit_can_show_is_named(project: Project, place: str, needs: Any, below: str) -> None:
     where = noted(project, place, {"note": SENTENCE, "needs": needs})
     expected = f"{where}: no table or figure {below}uses all that the note needs; allowed: what one of them uses"
-    assert dead(project) == expected
+    assert dead(project, scale="paper" if place == PAPER else "demo") == expected
 
 
 @pytest.mark.parametrize(

@@ -146,5 +146,6 @@ def test_a_gradient_has_no_defense_and_needs_a_foreground(project: "Project") ->
         content["tables"]["dual-figure6"]["dataset"] = "photographs"
 
     project.edit(DUAL, elsewhere)
+    project.edit("config/datasets.yaml", lambda content: content["photographs"].pop("foreground"))
     with pytest.raises(LacunaError, match=r"tables.dual-figure6.dataset: photographs has no foreground"):
         project.load()

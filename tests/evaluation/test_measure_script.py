@@ -16,6 +16,7 @@ from lacuna.errors import LacunaError
 from lacuna.evaluation.quality import QUALITY_MEASURES, measure_quality
 from lacuna.files.artefacts import Record, read_frame, stable_part, write_tensors
 from lacuna.foreground.deepgaze import DeepGaze, read_centre_bias
+from lacuna.language.attacks import MARGIN
 from lacuna.language.attacks import MEASURES as NAMED
 from lacuna.language.doubts import COLUMN, SALIENCY_DRAWS
 from lacuna.plan.lookup import SCORES
@@ -152,5 +153,5 @@ def test_what_is_measured_stands_with_the_attack(table3: "Project", root: Path) 
     with pytest.raises(LacunaError, match=r"attacks.pgd16.measures\[0\].*allowed: psnr, ssim"):
         table3.load()
     schema = yaml.safe_load((root / "workflow/schemas/paper.schema.yaml").read_text())["$defs"]
-    assert [name for name in schema["measure"]["enum"] if name not in SCORES] == list(QUALITY_MEASURES)
+    assert [name for name in schema["measure"]["enum"] if name not in (*SCORES, MARGIN)] == list(QUALITY_MEASURES)
     assert schema["measure"]["enum"] == list(NAMED)

@@ -106,6 +106,7 @@ def test_a_foreground_changes_no_settings_of_the_dataset(project: "Project") -> 
         (project.root / f"config/{kind}/dual.yaml").unlink()  # its figures need a foreground
     for part in ("images", "attacks", "trainings", "defenses"):
         project.edit(DEMO, lambda content, part=part: without_dual(content[part]))
+    project.edit(DEMO, lambda content: content["victims"].pop("dual"))
     before = Plan(project.load()).stages["dataset"].canonical(SUBSET)
     project.edit(DATASETS, lambda content: content[SUBSET].pop("foreground"))
     assert Plan(project.load()).stages["dataset"].canonical(SUBSET) == before

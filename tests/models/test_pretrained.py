@@ -67,7 +67,7 @@ def test_a_network_with_its_last_layer_kept_is_the_published_one(monkeypatch: py
     monkeypatch.setattr(models, "get_weight", lambda _: Published(theirs.state_dict()))
     ours = network(name=f"{arch}-v1-s0")
     said = load_start(ours[1], arch, START | {"head": "kept"})
-    assert said == "IMAGENET1K_V1 of torchvision, as published"
+    assert said == {"start": "IMAGENET1K_V1 of torchvision, as published"}
     x = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     torch.testing.assert_close(ours.double().eval()(x), theirs.double()((x - ours[0].mean) / ours[0].std))
 

@@ -19,7 +19,7 @@ with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, csv_text(wide_table(cells)))
-    around = {key: value for key, value in settings.items() if key != "exhibit"}
+    around = {key: value for key, value in settings.items() if key not in ("exhibit", "scenes")}
     around["notes"] = [*around["notes"], *left_out_sentences(snakemake.input.selections)]
-    write_text(snakemake.output.markdown, table_markdown(cells, **around))
+    write_text(snakemake.output.markdown, table_markdown(cells, **around, scenes=settings.get("scenes", False)))
     write_text(snakemake.output.latex, table_latex(cells, **around))

@@ -49,4 +49,6 @@ class Table(Stage):
         checked = {"panels": panels} if self.lookup.exhibits.checks(body) else {}
         title = self.lookup.config.papers[paper]["title"]
         named = {"exhibit": exhibit, "title": body["title"], "paper": title}
-        return {**named, "notes": notes_of(self.known, "table", exhibit), **checked}
+        several = self.lookup.config.datasets[dataset].get("scene_images", 1) > 1
+        scenes = {"scenes": True} if several else {}
+        return {**named, "notes": notes_of(self.known, "table", exhibit), **checked, **scenes}

@@ -105,10 +105,16 @@ def _each_once(targets: "pd.Series[str]") -> str:
 
 
 def table_markdown(
-    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+    cells: pd.DataFrame,
+    title: str,
+    paper: str,
+    notes: Sequence[str] = (),
+    panels: Mapping[str, str] | None = None,
+    scenes: bool = False,
 ) -> str:
     """The table for people: paper | ours | difference, with notes and sentences on its pattern below.
 
+    ``scenes`` says that several images show one scene, so that the intervals are over scenes.
     A table with flags has its columns in ``panels`` (`flagged_markdown`).
     """
     if panels:
@@ -118,7 +124,7 @@ def table_markdown(
     texts = _marked(_three(cells) if printed.any() else _texts(cells, "value"), cells, flags, " **{}**")
     frame = _pivot(cells, texts, missing="-")
     comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
-    said = [*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells)]
+    said = [*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells, scenes)]
     return _MARKDOWN.render(
         **{key: for_markdown(first[key]) for key in ("exhibit", "scale", "dataset")},
         title=_named(title),
@@ -158,17 +164,18 @@ def _empty(cells: pd.DataFrame) -> list[str]:
     return [f"No number could be had for {', '.join(without)}; the record of its measures or outcomes says why."]
 
 
-def _counts(cells: pd.DataFrame) -> str:
+def _counts(cells: pd.DataFrame, scenes: bool) -> str:
     """A sentence on the numbers of images and trainings, and on what the file of cells has."""
     attacked = cells[cells["metric"] != "test_accuracy"]
     n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural_metric(metric) for metric in attacked["metric"]))
     counts = f"{kinds[:1].upper()}{kinds[1:]} are over {count_range(n)} images each; " if len(n) else ""
     seeds = cells["seeds"].max()
     shares = set(cells["unit"]) == {PERCENT} and not cells["metric"].map(is_own).any()
-    wilson = "Wilson " if shares and not seeds > 1 else ""
+    wilson = "Wilson " if shares and not seeds > 1 and not scenes else ""
+    over = "over scenes, " if scenes else ""
     means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
     where = f"{cells['exhibit'].iloc[0]}.cells.csv"
-    return f"{means}{counts}n, 95 % {wilson}intervals and provenance of every cell are in {where}."
+    return f"{means}{counts}n, 95 % {wilson}intervals {over}and provenance of every cell are in {where}."
 
 
 def _units(cells: pd.DataFrame) -> str:
@@ -179,7 +186,11 @@ def _units(cells: pd.DataFrame) -> str:
 
 
 def table_latex(
-    cells: pd.DataFrame, title: str, paper: str, notes: Sequence[str] = (), panels: Mapping[str, str] | None = None
+    cells: pd.DataFrame,
+    title: str,
+    paper: str,
+    notes: Sequence[str] = (),
+    panels: Mapping[str, str] | None = None,
 ) -> str:
     """The table for a paper, with booktabs rules. Scale, dataset and notes stand in the caption."""
     if panels:
