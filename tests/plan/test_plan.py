@@ -82,7 +82,9 @@ def test_the_cells_of_every_table_are_the_printed_ones_in_printed_order(number: 
 def test_the_demo_has_the_printed_rows_and_columns(root: Path) -> None:
     demo, paper = (Plan(load(root, CHOSEN | {"scale": scale})) for scale in ("demo", "paper"))
     assert demo.lookup.tables.keys() == paper.lookup.tables.keys()
-    for table in demo.lookup.tables:
+    for table, (written_by, _) in demo.lookup.tables.items():
+        if written_by == "advdrop":  # photographs that nobody labelled, and another victim
+            continue
         assert [(c.row, c.column, c.model) for c in demo.lookup.cells(table)] == [
             (c.row, c.column, c.model) for c in paper.lookup.cells(table)
         ]

@@ -71,6 +71,7 @@ def test_another_epsilon_leaves_every_exhibit_and_claim_in_place(project: "Proje
 
 def test_another_victim_is_one_line_of_a_scale(project: "Project") -> None:
     project.edit("config/scales/demo.yaml", put("victims", {"advdrop": "resnet18-standard-s0"}))
+    project.edit("config/scales/demo.yaml", put("datasets.photographs", "fashion-mnist-subset"))  # where it is trained
     plan = Plan(project.load())
     assert not [*find_stray(plan, "advdrop", project.root)]
     assert {cell.model for cell in plan.lookup.cells("advdrop-table1")} == {"resnet18-standard-s0"}
@@ -100,6 +101,7 @@ def test_a_name_that_nothing_has_is_refused_in_its_place(
 
 
 def test_the_word_victim_needs_the_key(project: "Project") -> None:
+    project.edit("config/scales/demo.yaml", lambda content: content.pop("victims"))
     project.edit(ADVDROP, lambda content: content.pop("victim"))
     with pytest.raises(LacunaError, match=r"^config/papers/advdrop\.yaml: key victim is missing; required: a model's"):
         project.load()

@@ -23,6 +23,7 @@ def facts(plan: Plan, kind: str, name: str) -> Facts:
     found = _of_cells(plan, table, body) if table else _of_entry(body)
     models = {member for model in found["models"] for member in part(plan, "ensembles", model, [model])}
     trained = [model for model in models if not model.startswith("own-")]
+    scaled = [model for model in trained if not model.startswith("efficientnet-")]  # which has one width
     words = {re.sub(r".*-([a-z][a-z0-9]*)-s\d+(m\d+)?", r"\1", model) for model in trained}
     trainings = {word: [part(plan, "trainings", word, {})] for word in words}
     attacks = {attack: budgets(plan, attack) for attack in found["attacks"]}
@@ -49,7 +50,7 @@ def facts(plan: Plan, kind: str, name: str) -> Facts:
         "mask": {mask: [{}] for model in trained for mask in re.findall(r"-((?:bottom|nostem|top|sm)[\d.]+)", model)},
         "foreground": {one["masks"]["kind"]: [{}] for one in foregrounds if looks},
         "saliency": {kind: [{}] for kind in models_of_saliency},
-        "width": {"width": [{"width": plan.config.settings["width"]}]} if trained else {},
+        "width": {"width": [{"width": plan.config.settings["width"]}]} if scaled else {},
     }
 
 
