@@ -75,7 +75,10 @@ CW = {"steps": 2, "binary_search_steps": 1, "learning_rate": 0.1, "initial_const
             "datasets.mnits is not known (did you mean 'mnist'?)",
         ),
         ({"width": "1/8", "images": {"transfre": 4}}, "key images: 'transfre' is not known"),
-        ({"extends": "demo", "victims": {"defective": "resnet18-standard-s0"}}, "key victims: 'defective' is not known; allowed"),
+        (
+            {"extends": "demo", "victims": {"defective": "resnet18-standard-s0"}},
+            "key victims: 'defective' is not known; allowed",
+        ),
         ({}, "key width is missing"),
     ],
     ids=str,

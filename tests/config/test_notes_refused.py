@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 PLACES = {
     DEMO: ("notes", "notes[0]"),
-    PAPER: ("notes", "notes[0]"),
     DEFECTIVE: ("notes", "notes[0]"),
     f"{DEFECTIVE} table": ("tables.table3.notes", "tables.table3.notes[0]"),
     DATASETS: ("cifar10.notes", "cifar10.notes[0]"),
@@ -26,7 +25,7 @@ SENTENCE = "A sentence."
 
 def noted(project: Project, place: str, note: Any) -> str:
     """Writes the only note of a place, and gives the key that a sentence on it must name."""
-    key, first = PLACES[place]
+    key, first = PLACES.get(place, PLACES[DEMO])
     project.edit(place.split()[0], put(key, [note]))
     return f"{place.split()[0]}, key {first}"
 

@@ -144,6 +144,8 @@ def test_a_gradient_has_no_defense_and_needs_a_foreground(project: "Project") ->
     def elsewhere(content: dict) -> None:  # type: ignore[type-arg]
         del content["tables"]["dual-figure6"]["rows"][0]["defense"]
         content["tables"]["dual-figure6"]["dataset"] = "photographs"
+        for figure in ("dual-figure1-photographs", "dual-figure2-photographs"):
+            del content["figures"][figure]
 
     project.edit(DUAL, elsewhere)
     project.edit("config/datasets.yaml", lambda content: content["photographs"].pop("foreground"))
