@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from projects import Project
 
 CHOSEN = {"scale": "demo", "seed": 0, "mask_place": "released_code", "fold_batch_norm": False}
+SUBSET = "fashion-mnist-subset"
 DUAL = "config/papers/dual.yaml"
 SCALED = ("gradient_in_foreground", "gradient_roughness", "gradient_sparseness")
 
@@ -147,7 +148,14 @@ def test_a_gradient_has_no_defense_and_needs_a_foreground(project: "Project") ->
         for figure in ("dual-figure1-photographs", "dual-figure2-photographs"):
             del content["figures"][figure]
 
+    def plain(content: dict) -> None:  # type: ignore[type-arg]
+        content["plain"] = {key: value for key, value in content[SUBSET].items() if key != "foreground"}
+
+    def played(content: dict) -> None:  # type: ignore[type-arg]
+        content["datasets"]["photographs"], content["recipes"]["plain"] = "plain", content["recipes"][SUBSET]
+
     project.edit(DUAL, elsewhere)
-    project.edit("config/datasets.yaml", lambda content: content["photographs"].pop("foreground"))
-    with pytest.raises(LacunaError, match=r"tables.dual-figure6.dataset: photographs has no foreground"):
+    project.edit("config/datasets.yaml", plain)
+    project.edit("config/scales/demo.yaml", played)
+    with pytest.raises(LacunaError, match=r"tables.dual-figure6.dataset: plain has no foreground"):
         project.load()
