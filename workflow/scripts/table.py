@@ -8,7 +8,7 @@ from lacuna.files.contents import read_cells
 from lacuna.files.escapes import csv_text
 from lacuna.jobs.job import job
 from lacuna.reporting.left_out import left_out_sentences
-from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
+from lacuna.reporting.tables.render import table_texts, wide_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -19,7 +19,6 @@ with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, csv_text(wide_table(cells)))
-    around = {key: value for key, value in settings.items() if key not in ("exhibit", "scenes")}
-    around["notes"] = [*around["notes"], *left_out_sentences(snakemake.input.selections)]
-    write_text(snakemake.output.markdown, table_markdown(cells, **around, scenes=settings.get("scenes", False)))
-    write_text(snakemake.output.latex, table_latex(cells, **around))
+    markdown, latex = table_texts(cells, settings, left_out_sentences(snakemake.input.selections))
+    write_text(snakemake.output.markdown, markdown)
+    write_text(snakemake.output.latex, latex)

@@ -17,7 +17,7 @@ from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.shown import Kind
 from lacuna.reporting.left_out import left_out_sentences
-from lacuna.reporting.tables.render import table_latex, table_markdown, wide_table
+from lacuna.reporting.tables.render import table_texts, wide_table
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
 
@@ -123,7 +123,5 @@ def _rendered(plan: Plan, name: str, cells: pd.DataFrame) -> list[Problem]:
     """Problems of a table's renderings."""
     csv, md, tex, _ = plan.published.table(name)
     settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
-    titles = {key: value for key, value in settings.items() if key != "exhibit"}
-    titles["notes"] = [*titles["notes"], *_left_out(plan, name)]
-    texts = {csv: csv_text(wide_table(cells))}
-    return rendering_problems(texts | {md: table_markdown(cells, **titles), tex: table_latex(cells, **titles)})
+    markdown, latex = table_texts(cells, settings, _left_out(plan, name))
+    return rendering_problems({csv: csv_text(wide_table(cells)), md: markdown, tex: latex})

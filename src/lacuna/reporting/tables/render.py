@@ -1,6 +1,7 @@
 """Renders a table from its cells: CSV, Markdown and LaTeX."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment
@@ -102,6 +103,13 @@ def _pivot(cells: pd.DataFrame, texts: pd.Series, missing: str) -> pd.DataFrame:
 
 def _each_once(targets: "pd.Series[str]") -> str:
     return ", ".join(dict.fromkeys(filter(None, targets)))
+
+
+def table_texts(cells: pd.DataFrame, settings: Mapping[str, Any], more: Sequence[str] = ()) -> tuple[str, str]:
+    """A table's Markdown and LaTeX, by the settings of the rule table, with ``more`` notes below."""
+    said = {key: value for key, value in settings.items() if key not in ("exhibit", "scenes")}
+    said["notes"] = [*said["notes"], *more]
+    return table_markdown(cells, **said, scenes=settings.get("scenes", False)), table_latex(cells, **said)
 
 
 def table_markdown(
