@@ -135,3 +135,19 @@ def test_a_set_that_changes_while_it_is_read_ends_nothing(monkeypatch: pytest.Mo
     time.sleep(0.3)
     end()
     assert said
+
+
+def test_the_end_of_a_run_sees_its_last_jobs_and_how_long_each_took() -> None:
+    works = [Work(f"train {i}", 20 + i) for i in range(6)]
+    *_, (_, one) = run(works, 2, slower=1.5)
+    assert one.walls == pytest.approx({i: 1.5 * work.whole for i, work in enumerate(works) if i in one.ended}, abs=1)
+    done: set[str] = set()
+    end = watch({"a": Work("a", 1), "b": Work("b", 1)}, lambda: {"a", "b"} - done, done.__contains__)
+    done |= {"a", "b"}
+    assert end().ended == done
+
+
+def test_a_job_that_is_over_between_two_looks_counts_with_no_seconds_so_that_sums_stay_right() -> None:
+    one = Overview({"a": Work("a", 1)}, 0)
+    one.look(1, [], lambda job: True)
+    assert one.walls == {"a": 0}

@@ -4,8 +4,11 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import ResourceList
+from snakemake_executor_plugin_slurm.utils import set_gres_string
 from yte import process_yaml
 
 from lacuna.language.models import KNOWN_NETWORKS
@@ -155,3 +158,17 @@ def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path, monkeypatch: pyte
     assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
     assert {"train_" + arch.replace("-", "_") for arch in KNOWN_NETWORKS} <= profile.keys()
     assert {profile["train_" + arch.replace("-", "_")]["mem_mb"] for arch in KNOWN_NETWORKS} == {"attempt * 12000"}
+
+
+@pytest.mark.parametrize(("shards", "options"), [(0, " --gpus=1"), (2, " --gres=shard:2")])
+def test_a_job_asks_for_a_gpu_or_for_shards_of_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, shards: int, options: str
+) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    text = (root / "slurm/profile.yaml").read_text()
+    assert "- shards = 0\n" in text
+    profile = process_yaml(text.replace("shards = 0", f"shards = {shards}"))["set-resources"]
+    assert {set_gres_string(SimpleNamespace(resources=ResourceList(fromdict=asked))) for asked in profile.values()} == {
+        options
+    }
+    assert {asked["slurm_partition"] for asked in profile.values()} == {"gpu"}

@@ -32,13 +32,14 @@ class Command:
 
     ``kind`` is ``look`` for all that neither makes nor plans anything. ``targets`` are what to make; ``named`` are also
     the files and rules of other options, such as ``--forcerun``. With ``copies`` jobs are given copies of what their
-    rules declare and nothing else, as generated unit tests are.
+    rules declare and nothing else, as generated unit tests are. ``elsewhere`` is whether jobs run on other machines.
     """
 
     kind: Kind
     targets: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     copies: bool = False
+    elsewhere: bool = False
 
 
 def asked(argv: Sequence[str]) -> Command:
@@ -52,7 +53,8 @@ def asked(argv: Sequence[str]) -> Command:
     if found is None:
         return Command("look")
     named = [name for option in NAMING for name in sorted(getattr(found, option) or ())]
-    return Command(_kind(found), tuple(found.targets), tuple(named), bool(found.generate_unit_tests))
+    copies, elsewhere = bool(found.generate_unit_tests), found.executor not in HERE
+    return Command(_kind(found), tuple(found.targets), tuple(named), copies, elsewhere)
 
 
 def chosen(argv: Sequence[str]) -> tuple[list[Path], list[str]]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, NoReturn
 from lacuna.errors import LacunaError, TimeIsUp, without_controls
 from lacuna.files.owner import own_outputs
 from lacuna.jobs.failures import failure_sentence
+from lacuna.jobs.gpus import known_gpus
 from lacuna.jobs.kept import let_go
 from lacuna.jobs.progress import Say, say_to_stderr
 from lacuna.jobs.requeue import requeue
+from lacuna.jobs.slots import take_slot
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -40,6 +42,7 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
     try:
         with _terminable(), own_outputs(artefacts, say_to_stderr):
             _note(log, "", "w")  # only now: until here it may be another job's
+            _take_slot(getattr(snakemake, "resources", None), log, say)
             yield say
             let_go(snakemake.output)
     except TimeIsUp:
@@ -56,6 +59,13 @@ def job(snakemake: "Snakemake") -> Iterator[Say]:
             raise
         say(f"error: {known}")
         sys.exit(1)
+
+
+def _take_slot(resources: object, log: Path, say: Say) -> None:
+    """Waits for a slot on a GPU where the profile gives this job one; else does nothing."""
+    if getattr(resources, "gpu_slots", 0):
+        gpu = take_slot(known_gpus(), getattr(resources, "mem_mb", 0), str(log), say)
+        say(f"on GPU {gpu.name}, with {gpu.slots - 1} other jobs at most")
 
 
 def _note(log: Path, text: str, mode: str = "a") -> None:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lacuna.jobs.progress import Say, clock, say_to_stderr
+from lacuna.plan.learnt import BEGIN
 
 FIRST, LONGEST, SHARE = 60.0, 1800.0, 20  # seconds before the first line, and between two: a share of what passed
 STEP = 1.0  # seconds between two looks
-BEGIN = 3.5  # seconds that each job takes to begin
 TRUST = 20.0  # seconds of jobs that weigh as much as what was expected of them
 ALMOST, LATE = 0.95, 0.25  # how far a job is that takes longer than expected, and what it still takes of what it took
 SOON = 12 * 3600  # seconds until an end that is said without its day
@@ -18,16 +18,27 @@ SOON = 12 * 3600  # seconds until an end that is said without its day
 
 @dataclass(frozen=True)
 class Work:
-    """A job by its name, with the seconds that the plan expects; not ``known`` where more comes on top."""
+    """A job by its name, with the seconds that are expected; not ``known`` where more comes on top.
+
+    ``begin`` are the seconds that it takes besides its work.
+    """
 
     name: str
     seconds: float
     known: bool = True
+    begin: float = BEGIN
+
+    @property
+    def whole(self) -> float:
+        """Seconds from its start to its end."""
+        return self.seconds + self.begin
 
 
 @dataclass
 class Overview:
     """What is known of a run: the jobs with the work that each is, when it and they started, what finished ones took.
+
+    ``walls`` are the seconds of each finished job; 0 of one that was over between two looks, so that sums stay right.
 
     All times are seconds of one clock.
     """
@@ -38,6 +49,7 @@ class Overview:
     took: float = 0
     expected: float = 0
     ended: set[Hashable] = field(default_factory=set)
+    walls: dict[Hashable, float] = field(default_factory=dict)
 
     def look(self, now: float, running: Iterable[Hashable], is_finished: Callable[[Hashable], bool]) -> None:
         """Notes which jobs are at work and which are finished; one that failed and waits for a retry is neither."""
@@ -49,9 +61,10 @@ class Overview:
 
     def _end(self, job: Hashable, now: float) -> None:
         self.ended.add(job)
+        self.walls[job] = now - self.begun.get(job, now)
         if job in self.begun:
             self.took += now - self.begun[job]
-            self.expected += self.jobs[job].seconds + BEGIN
+            self.expected += self.jobs[job].whole
 
     def left(self, now: float) -> float:
         """Seconds until the expected end.
@@ -61,7 +74,7 @@ class Overview:
         about the others as a finished one.
         """
         passed = {job: now - begun for job, begun in self.begun.items()}
-        whole = {job: work.seconds + BEGIN for job, work in self.jobs.items()}
+        whole = {job: work.whole for job, work in self.jobs.items()}
         late = [job for job in passed if passed[job] > whole[job]]
         took, expected = sum(passed[job] for job in late), sum(whole[job] for job in late)
         slower = (TRUST + self.took + took) / (TRUST + self.expected + expected)
@@ -95,23 +108,34 @@ def watch(
     running: Callable[[], Iterable[Hashable]],
     is_finished: Callable[[Hashable], bool],
     say: Say = say_to_stderr,
-) -> Callable[[], None]:
+) -> Callable[[], Overview]:
     """Follows a run in a thread of its own, and says a line where it takes longer than a minute; gives what ends that.
 
-    ``running`` are the jobs at work, or waiting in Slurm's queue.
+    ``running`` are the jobs at work, or waiting in Slurm's queue. The end gives what was seen.
     """
     over = threading.Event()
     overview = Overview(jobs, time.monotonic())
 
+    def look() -> float:
+        now = time.monotonic()
+        with suppress(RuntimeError):  # Snakemake's set changed meanwhile; the next look sees it
+            overview.look(now, [*running()], is_finished)
+        return now
+
     def repeat() -> None:
         due = overview.start + FIRST
         while not over.wait(STEP):
-            now = time.monotonic()
-            with suppress(RuntimeError):  # Snakemake's set changed meanwhile; the next look sees it
-                overview.look(now, [*running()], is_finished)
+            now = look()
             if now >= due and len(overview.ended) < len(jobs):
                 say(overview.sentence(now, time.time()))
                 due = now + min(max(FIRST, (now - overview.start) / SHARE), LONGEST)
 
-    threading.Thread(target=repeat, daemon=True).start()
-    return over.set
+    def end() -> Overview:
+        over.set()
+        thread.join(STEP)
+        look()
+        return overview
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    return end

@@ -1,9 +1,5 @@
-"""What a run will cost: hours of training, attacking and certifying, memory and disk. No torch here.
+"""What a run will cost: hours of training, attacking and certifying, memory and disk. No torch here."""
 
-``python -m lacuna.cost [--scale paper]`` prints it for every table.
-"""
-
-import argparse
 import json
 import shutil
 from collections.abc import Container, Iterable, Mapping
@@ -12,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lacuna.files.artefacts import provenance_path
-from lacuna.jobs.commands import command
 from lacuna.jobs.overview import Work
-from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
 
@@ -60,7 +54,7 @@ def estimate(plan: Plan, exhibits: Iterable[str], whole: bool = False) -> Cost:
 
 
 def cost_of(plan: Plan, artefacts: Iterable[Artefact], whole: bool = False, again: Container[str] = ()) -> Cost:
-    """Cost of the artefacts that are not there yet, or of the ``whole``.
+    """Cost of the artefacts that are not there yet, or of the ``whole``; the seconds are what the plan has learnt.
 
     Files that are made ``again`` count as if they were not there.
     """
@@ -73,17 +67,28 @@ def cost_of(plan: Plan, artefacts: Iterable[Artefact], whole: bool = False, agai
         cost.trainings += artefact.stage == "train"
         cost.attacks += artefact.stage == "attack"
         cost.unforetold += stage.unforetold(**wildcards)
-        cost.seconds += stage.seconds(**wildcards)
+        cost.seconds += _seconds(plan, artefact)
         cost.bytes += stage.size(artefact.output, **wildcards)
         cost.memory = max(cost.memory, stage.memory(**wildcards))
     return cost
 
 
+def _seconds(plan: Plan, artefact: Artefact) -> float:
+    """Seconds of the job, which count once where it makes several files."""
+    stage = plan.stages[artefact.stage]
+    if artefact.output != next(iter(stage.outputs)):
+        return 0
+    return plan.learnt.seconds(stage, artefact.wildcards)
+
+
 def work_of(plan: Plan, rule: str, wildcards: Mapping[str, str]) -> Work:
-    """A job of the workflow by its name, with the seconds that the plan expects of it."""
+    """A job of the workflow by its name, with the seconds that are expected of it."""
     stage = plan.stage_of(rule)
     named = " ".join([stage.name if stage else rule, *(value for key, value in wildcards.items() if key != "dataset")])
-    return Work(named, stage.seconds(**wildcards), not stage.unforetold(**wildcards)) if stage else Work(named, 0)
+    begin = plan.learnt.begin(stage.name if stage else rule.partition("_")[0])
+    if stage is None:
+        return Work(named, 0, begin=begin)
+    return Work(named, plan.learnt.seconds(stage, wildcards), not stage.unforetold(**wildcards), begin)
 
 
 def measured(plan: Plan) -> float | None:
@@ -117,7 +122,8 @@ def table(plan: Plan) -> list[str]:
     known = f"trainings made here took {factor:.2f} times as long" if factor else "no training was made here to compare"
     units = "memory in GB, of the largest job; disk in GB, with datasets and masks"
     own = ["+ what your own networks and attacks take, which is not known."] * any("+" in line for line in lines)
-    return [*lines, f"Hours of one device, by {source}; {units}; {known}.", *own]
+    learnt = f", and by what {jobs} finished jobs took" if (jobs := plan.learnt.jobs) else ""
+    return [*lines, f"Hours of one device, by {source}{learnt}; {units}; {known}.", *own]
 
 
 def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
@@ -129,10 +135,3 @@ def _line(name: str, dataset: str, whole: Cost, missing: Cost) -> str:
 def _hours(cost: Cost) -> str:
     """Hours, with a plus where those of the user's own code come on top."""
     return f"{cost.seconds / 3600:.1f}{'+' * bool(cost.unforetold)}"
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m lacuna.cost")
-    parser.add_argument("--scale", help="one of config/scales (default: that of config/config.yaml)")
-    with command():
-        print("\n".join(table(plan_of_checkout(parser.parse_args().scale))))
