@@ -71,7 +71,7 @@ test: install
 	$(bin)/snakefmt --check Snakefile rules
 	$(within) snakemake --lint
 	$(bin)/mypy
-	$(within) $(bin)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+	$(within) $(bin)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=60 \
 		-m "not slurm" tests
 
 # Starts private Slurm clusters on this machine, one after the other, and harms them (a lost node, a controller that is
@@ -125,4 +125,4 @@ lock:
 		--extra dev --custom-compile-command "make lock" pyproject.toml -o envs/requirements.txt
 
 clean:
-	rm -rf tables figures reports results site .snakemake logs
+	rm -rf tables figures reports exports crates results site .snakemake logs

@@ -1,9 +1,13 @@
 """Limits of time and memory, which grow with each attempt; the plan foretells what is long or large.
 
-A profile may say how many minutes the cluster lets a job run (slurm/profile.yaml). No job asks for more.
+Where finished jobs took longer than the plan expects, so may the next ones; no limit is shorter than the plan's.
+
+A profile may say how many minutes the cluster lets a job run (slurm/profile.yaml), and how many megabytes the largest
+GPU has (gpu/profile.yaml). No job asks for more.
 """
 
 LONGEST = int(os.environ.get("LACUNA_LONGEST_JOB", 0)) or sys.maxsize
+LARGEST = int(os.environ.get("LACUNA_LARGEST_JOB", 0)) or sys.maxsize
 
 
 def allowed(minutes):
@@ -16,32 +20,36 @@ def minutes(first):
     return lambda wildcards, attempt: allowed(attempt * first)
 
 
-def limit(minutes, expected, attempt):
-    """Minutes, and four times the seconds that are expected; more on each attempt."""
-    return allowed(attempt * (minutes + int(expected) // 15))
+def limit(minutes, seconds, attempt):
+    """Minutes, and four times the expected seconds; more on each attempt."""
+    return allowed(attempt * (minutes + int(seconds) // 15))
+
+
+def expected(stage, wildcards):
+    """Seconds that the plan expects of a job, or that were learnt from finished ones, whichever is more."""
+    named = dict(wildcards.items())
+    return max(stage.seconds(**named), PLAN.learnt.seconds(stage, named))
 
 
 def attack_minutes(wildcards, attempt):
     """Time limit of an attack: two hours more than what its steps are expected to take."""
-    return limit(120, PLAN.stages["attack"].seconds(**dict(wildcards.items())), attempt)
+    return limit(120, expected(PLAN.stages["attack"], wildcards), attempt)
 
 
 def evaluate_minutes(wildcards, attempt):
     """Time limit of an evaluation: an hour more than what smoothing is expected to take."""
-    return limit(
-        60, PLAN.stages["evaluate"].seconds(**dict(wildcards.items())), attempt
-    )
+    return limit(60, expected(PLAN.stages["evaluate"], wildcards), attempt)
 
 
 def attack_megabytes(wildcards, attempt):
     """Memory of an attack, whose adversarial set is made in it; more on each attempt."""
     gigabytes = PLAN.stages["attack"].memory(**dict(wildcards.items()))
-    return attempt * int(1000 * gigabytes)
+    return min(attempt * int(1000 * gigabytes), LARGEST)
 
 
 def train_minutes(wildcards, attempt):
     """Time limit of a training: an hour more than what its steps are expected to take."""
-    return limit(60, PLAN.stages["train"].seconds(**dict(wildcards.items())), attempt)
+    return limit(60, expected(PLAN.stages["train"], wildcards), attempt)
 
 
 def dataset_minutes(wildcards, attempt):

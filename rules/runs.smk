@@ -5,6 +5,8 @@ import sys
 from snakemake import __version__
 from lacuna.catalogue.contents import summaries
 from lacuna.cost import estimate, work_of
+from lacuna.cost.learning import learn_from_run
+from lacuna.cost.learnt_file import read_learnt
 from lacuna.files.digests import recall_digests, renew_digests
 from lacuna.jobs import interrupts, kept, outages, overview, runs
 from lacuna.jobs.version import refuse_other_version
@@ -14,6 +16,7 @@ from lacuna.plan.names import COLLECTIONS, refuse_unknown
 from lacuna.plan.notes import refuse_dead_notes
 from lacuna.plan.presence import asked_for, refuse_incomplete, refuse_missing
 from lacuna.plan.stray_claims import refuse_stray_claims
+from lacuna.versioning.experiments import refuse_experiments
 
 NOTES, KEPT, WATCHED = Path(".snakemake"), [], []
 FEW = 4  # exhibits that a dry run describes
@@ -26,9 +29,11 @@ def read_command_line():
     as it is.
     """
     refuse_other_version(__version__)
+    refuse_experiments()
     kind = command().kind
     planned = kind in ("run", "dry run", "touch")
     if planned:
+        PLAN.learnt = read_learnt(PLAN.config.scale, command().elsewhere)
         refuse_incomplete(PLAN, command().named if command().targets else ["all"])
     refuse_unknown(PLAN, command().named)
     if planned:
@@ -79,7 +84,7 @@ def before_the_first_job():
     """
     gc.enable()
     jobs = [*workflow.dag.needrun_jobs()]
-    refuse_missing(PLAN, [(job.rule.name, dict(job.wildcards.items())) for job in jobs])
+    refuse_missing(PLAN, [*map(named, jobs)])
     runs.settle(NOTES, patient=not workflow.local_exec)
     kept.recover(Path("results"))
     KEPT.extend(kept.keep([job.output for job in jobs], workflow.persistence))
@@ -91,23 +96,27 @@ def before_the_first_job():
     WATCHED.append(watched(jobs))
 
 
+def named(job):
+    """A job by its rule and its wildcards."""
+    return job.rule.name, dict(job.wildcards.items())
+
+
 def watched(jobs):
     """Begins to say how far the run is; gives what ends that."""
-    known = [(job, job.rule.name, dict(job.wildcards.items())) for job in jobs]
-    works = {job: work_of(PLAN, rule, wildcards) for job, rule, wildcards in known}
+    works = {job: work_of(PLAN, *named(job)) for job in jobs}
     return overview.watch(
         works, lambda: workflow.scheduler.running, workflow.dag.finished
     )
 
 
 def after_the_last_job(submitted):
-    """Gives back what was not replaced, and takes the note of this run away."""
-    for end in WATCHED:
-        end()
+    """Gives back what was not replaced, takes the note of this run away, and learns what its jobs took."""
+    seen = [(*named(job), wall) for end in WATCHED for job, wall in end().walls.items()]
     for files in KEPT:
         files.give_back(workflow.persistence)
     outages.leave(NOTES)
     runs.finish(NOTES, submitted=submitted)
+    learn_from_run(PLAN, seen, command().elsewhere)
 
 
 def in_one_sentence(do):

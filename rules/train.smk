@@ -13,7 +13,7 @@ for ARCH in KNOWN_NETWORKS:
             log_of("train", "{model}"),
         wildcard_constraints:
             model=f"{ARCH}(x2)?-[a-z0-9.-]+",
-        priority: int(1e6 / PLAN.config.settings["throughput"].get(ARCH, 1e6))
+        priority: PLAN.stages["train"].priority_of(ARCH)
         conda:
             ENVIRONMENT
         threads: 1

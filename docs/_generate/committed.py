@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from lacuna.config.load import load
 from lacuna.config.yaml_files import read_yaml
@@ -17,7 +18,7 @@ from lacuna.files.artefacts import provenance_path, read_frame
 from lacuna.plan.plan import Plan
 from lacuna.reporting.drawing import figure
 from lacuna.reporting.drawing.core.style import save
-from lacuna.reporting.tables.render import table_markdown
+from lacuna.reporting.tables.render import table_texts
 
 RESULTS = "docs/results/demo"
 NEEDED = ("config", "data", "src", "workflow")
@@ -53,8 +54,7 @@ def tables(root: Path, plan: Plan) -> dict[Path, str]:
         name = path.name.removesuffix(".cells.csv")
         if name in plan.lookup.tables:
             settings = plan.stages["table"].settings(**plan.lookup.wildcards_of(name))
-            titles = {key: value for key, value in settings.items() if key != "exhibit"}
-            made[path.with_name(f"{name}.md")] = table_markdown(read_frame(plan.published.table(name)[-1]), **titles)
+            made[path.with_name(f"{name}.md")] = table_texts(read_frame(plan.published.table(name)[-1]), settings)[0]
     return made
 
 
@@ -63,17 +63,22 @@ def drawn_from_cells(root: Path, plan: Plan) -> list[Path]:
     found = []
     for path in sorted((root / RESULTS).rglob("*.png")):
         if path.stem in plan.lookup.figures:
-            inputs = plan.stages["figure"].inputs(**plan.lookup.wildcards_of(path.stem))
+            inputs = _inputs(plan, path.stem)
             if inputs.keys() == {"cells"} and all(Path(cells).is_file() for cells in inputs["cells"]):
                 found.append(path)
     return found
 
 
+def _inputs(plan: Plan, name: str) -> dict[str, Any]:
+    """What a figure is drawn from, but for selections: how many images they leave out is not committed."""
+    inputs = plan.stages["figure"].inputs(**plan.lookup.wildcards_of(name))
+    return {role: paths for role, paths in inputs.items() if role != "selections"}
+
+
 def draw(plan: Plan, name: str, path: Path) -> None:
     """Draws a figure from cells into a file, an SVG or a PNG."""
-    wildcards = plan.lookup.wildcards_of(name)
-    stage = plan.stages["figure"]
-    save(figure(stage.settings(**wildcards), stage.inputs(**wildcards)), str(path))
+    settings = plan.stages["figure"].settings(**plan.lookup.wildcards_of(name))
+    save(figure(settings, _inputs(plan, name)), str(path))
 
 
 def write(root: Path) -> None:

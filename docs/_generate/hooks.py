@@ -34,7 +34,8 @@ def results_below(docs: Path, folder: Path) -> list[object]:
         pages = sorted(below.glob("*.md"), key=lambda path: (path.stem != "README", *natural(path.stem)))
         own: list[object] = [entry(path.relative_to(docs)) for path in pages]
         own += [{"The audit": AUDIT}] * (below == docs / Path(AUDIT).parent)
-        entries.append({below.name: own + results_below(docs, below)})
+        if inside := own + results_below(docs, below):
+            entries.append({below.name: inside})
     return entries
 
 

@@ -7,6 +7,7 @@ Before any job, without torch, Snakemake reads the configuration:
 * ``language`` says what names mean: models, attacks, codes of the printed tables, exhibits.
 * ``config`` reads the files of config/ and refuses in one sentence whatever could not run.
 * ``plan`` turns a configuration into files: what each stage reads, what it writes, which settings decide it.
+* ``cost`` says what a run takes, learns it from finished jobs, and simulates a run.
 * ``catalogue`` lists what can be asked for, with costs and states: `python -m lacuna`.
 
 Every job stands on four rooms:
@@ -31,9 +32,11 @@ From here on no network is needed, only small files:
 * ``claims`` judges what a paper says about its numbers.
 * ``reporting`` renders cells as tables, and draws the figures.
 * ``audit`` shows where each number comes from, and whether its files are as they were made.
+* ``exports`` writes a trained network for others, as safetensors, ONNX and source, with a model card.
+* ``crates`` packs a table, a figure or a paper for others, who can check it without Lacuna.
 * ``versioning`` publishes and fetches artefacts with DVC, and checks them against the plan.
 
-In the hall stand the commands `python -m lacuna.cost`, `python -m lacuna.trace`, `python -m lacuna.summary`,
+In the hall stand the commands `python -m lacuna.trace`, `python -m lacuna.summary`,
 `python -m lacuna.study` and `python -m lacuna.unneeded`; ``errors``, with the one error that users meet; and
 ``purify``, defenses that a configuration names.
 """

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from stages import Outputs
 from torch import Tensor, nn
 
-from lacuna.attacks import cw
+from lacuna.attacks import advdrop, cw
 from lacuna.files.artefacts import Record, stable_part, write_frame, write_tensors
 from lacuna.language.attacks import attack_code
 
@@ -166,3 +166,26 @@ def test_a_killed_grid_keeps_what_is_done_and_leaves_no_state_behind(
     assert calls == [0, 0, 0, 1, 1, 1, 1]
     assert made.read_bytes() == undisturbed
     assert not list(made.parent.rglob("state/*"))
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_bounds_that_the_steps_cannot_reach_are_one_attack(
+    inputs: SimpleNamespace, root: Path, targeted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt: list[float] = []
+    plain = advdrop.learn_tables
+
+    def counted(*arguments: Any, **how: Any) -> Any:
+        learnt.append(how["bound"])
+        return plain(*arguments, **how)
+
+    monkeypatch.setattr(advdrop, "learn_tables", counted)
+    shared = {"variant": "paper", "steps": 6, "table_step": 0.5, "targeted": targeted}
+    bounds = [2, 3, 40]
+    budgets = [shared | {"bound": bound} for bound in bounds]
+    source, checkpoints = network(NAMES[0]), [str(inputs.folder / f"{NAMES[0]}.safetensors")]
+    together = load_file(attack(inputs, root, "advdrop", budgets, source, checkpoints))
+    assert set(learnt) in ({2, 3}, {2, 40})
+    for budget in budgets:
+        alone = load_file(attack(inputs, root, "advdrop", [budget], source, checkpoints))
+        assert all(torch.equal(together[name], tensor) for name, tensor in alone.items())

@@ -183,6 +183,25 @@ def test_it_is_the_slow_version_of_one_image_at_a_time(seed: int, norm: str, wei
         torch.testing.assert_close(made[i], one, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_at_equal_density_exchanged_regions_have_the_mean_square_that_they_had(seed: int) -> None:
+    model, x, labels, masks = problem(seed)
+    given = how("l2", swapped=True, equal_density=True, restarts=2, draws=draws(x))
+    made = dual_l2(model, x, labels, foreground=masks, **given)
+    inside = masks.flatten(1).double().mean(1)
+    for i, share in enumerate(inside.tolist()):
+        kept = share in (0, 1)
+        foreground, background = BUDGETS["l2"]
+        small = foreground if kept else foreground * (1 / share - 1) ** 0.5
+        large = background if kept else background / (1 / share - 1) ** 0.5
+        alone = how("l2", swapped=True, restarts=2, draws=draws(x).part(slice(i, i + 1)))
+        alone |= {"epsilon_foreground": small, "epsilon_background": large}
+        one = slice(i, i + 1)
+        torch.testing.assert_close(
+            made[one], dual_l2(model, x[one], labels[one], foreground=masks[one], **alone), rtol=0, atol=1e-10
+        )
+
+
 @pytest.mark.parametrize("step_scale", [0.7, 2.5])
 @pytest.mark.parametrize("seed", range(3))
 def test_one_region_is_foolboxs_l2_pgd(seed: int, step_scale: float) -> None:

@@ -125,7 +125,7 @@ def test_pgd_that_stops_ends_at_the_first_8_bit_image_that_fools(seed: int) -> N
 def test_answers_are_classes_and_margins_of_8_bit_images(batch: int) -> None:
     model, x, labels = case(3)
     model, said = model.float(), []
-    classes, found = answers(model, to_bytes(x), labels, batch, said.append)
+    classes, found, _ = answers(model, to_bytes(x), labels, batch, said.append)
     pixels = to_bytes(x).float() / 255
     assert torch.equal(classes, labelled(model, pixels))
     assert torch.allclose(found, margins(model, pixels, labels), atol=1e-5)

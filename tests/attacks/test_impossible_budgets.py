@@ -67,6 +67,11 @@ BUDGETS: list[tuple[Change, str, str]] = [
     ),
     (budget("pgd_l2", **L2, step_scale=0.9), "step_scale", "at least 1"),
     (budget("pgd_l2", **L2, samples=4), "samples", "with noise"),
+    (
+        budget("dual_l2", **REGIONS | {"epsilon_foreground": 2, "epsilon_background": 20}, equal_density=True),
+        "equal_density",
+        "with swapped",
+    ),
     (budget("pgd_l2", **L2, noise=25, samples=4), "noise", "at most 1"),
     (budget("pgd_l2", **L2 | {"epsilon_l2": 29}), "epsilon_l2", "at most 28"),
     (budget("pgd_l2", **L2 | {"epsilon_l2": 389}, reference=150528), "epsilon_l2", "at most 387.97"),

@@ -14,7 +14,10 @@ from forging import edit_record, flip
 from madeup import CELLS, DATA, Report, audited, run
 
 from lacuna.audit.gather import VERDICTS, claims_line, summary_line
+from lacuna.audit.page import render_page
+from lacuna.files.origins import PULLED, note_origins
 from lacuna.plan.plan import Plan
+from lacuna.reporting.origins import BEGINNING
 
 if TYPE_CHECKING:
     from projects import Project
@@ -49,6 +52,23 @@ def test_a_run_as_planned_is_well(made: Project) -> None:
         "audit of scale demo: 2 of 2 exhibits built, 90 cells, 66 files (0 held by git, 0 with a record of the older "
         "format), 9 published files, 0 of them of other scales; 0 tampered, 0 replaced, 0 stale, 0 missing; 0 of "
     )
+
+
+def test_each_exhibit_says_where_its_numbers_come_from(made: Project) -> None:
+    report = audited(made)
+    table, figure = exhibit(report), exhibit(report, "defective-table3")
+    assert table["origin"].startswith(f"{BEGINNING}recomputed here, all ")
+    assert "Stand-ins: fashion-mnist-subset for cifar10" in table["origin"]
+    assert figure["origin"] == table["origin"]
+    assert render_page(report).count(table["origin"]) == 2
+    note_origins("demo", PULLED, "storage", [CHECKPOINT])
+    after = audited(made)
+    assert ", 1 of " not in table["origin"]
+    assert (
+        "1 of 44 files pulled from the remote storage and verified, 43 of 44 files recomputed here"
+        in (exhibit(after)["origin"])
+    )
+    assert after["problems"] == []
 
 
 def test_each_cell_leads_to_its_outcomes_and_from_there_to_the_committed_file(made: Project) -> None:

@@ -20,6 +20,7 @@ from lacuna.audit.published import REPORTS, report_note
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import write_text
 from lacuna.files.publications import note_report, publish, read_publication
+from lacuna.plan.exported import NAMES, note_name, notes
 from lacuna.plan.plan import Plan
 from lacuna.plan.published import note_path
 
@@ -325,3 +326,35 @@ def test_one_damaged_file_is_one_line_and_the_rest_is_judged(made: Project, dama
     assert len(report["exhibits"]) == 2
     assert report["summary"]["files"] >= 64
     assert "Lacuna audit" in render_page(report)
+
+
+def test_the_files_of_an_exported_network_are_those_of_its_note(made: Project) -> None:
+    from lacuna.audit.published import find_published
+
+    plan = Plan(made.load())
+    for place in ("exports/resnet18-standard-s0", "exports/cifar10/resnet18-standard-s0"):
+        files = [f"{place}/{name}" for name in NAMES]
+        for file in files:
+            write_text(file, file)
+        note_report(notes(plan.config.scale, place)["note"], plan.config.scale, note_name(place), files)
+    write_text("exports/resnet18-standard-s0/.snakemake_timestamp", "")
+    write_text("exports/resnet18-standard-s0/__pycache__/load.cpython-311.pyc", "compiled when somebody loads it")
+
+    def named() -> dict[str, str]:
+        found = find_published(plan)
+        wrong = [*found.other, *(one for problems in found.of.values() for one in problems)]
+        return {one["path"]: one["state"] for one in wrong if one["path"].startswith("exports/")}
+
+    assert named() == {}
+    write_text("exports/cifar10/resnet18-standard-s0/load.py", "import os")
+    Path("exports/resnet18-standard-s0/model.onnx").unlink()
+    write_text("exports/stranger.txt", "")
+    write_text("exports/cifar10/resnet18-standard-s0/.snakemake_timestamp", "import os")
+    write_text("exports/__pycache__/stranger.py", "")
+    assert named() == {
+        "exports/cifar10/resnet18-standard-s0/load.py": "tampered",
+        "exports/resnet18-standard-s0/model.onnx": "missing",
+        "exports/stranger.txt": "missing",
+        "exports/cifar10/resnet18-standard-s0/.snakemake_timestamp": "missing",
+        "exports/__pycache__/stranger.py": "missing",
+    }

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from refusing import put
 
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
@@ -124,6 +125,18 @@ def test_a_scale_leaves_out_lines_of_tables_and_calls_others_otherwise(project: 
     assert [column["column"] for column in after["columns"]] == kept
     assert after["rows"] == before["rows"]
     assert project.load(scale="laptop").papers["defective"]["tables"]["table3"] == before
+
+
+def test_null_takes_keys_away_from_a_trainings_attack_and_from_budgets_too(project: Project) -> None:
+    project.edit("config/papers/dual.yaml", put("trainings.atdual.attack.warmup", 0.5))
+    before = project.load().papers["dual"]
+    project.edit("config/scales/demo.yaml", put("trainings.atdual.attack", {"steps": 7, "warmup": None}))
+    project.edit("config/scales/demo.yaml", put("attacks.dual_inf_pgd", {"budget": {"random_start": None}}))
+    after = project.load().papers["dual"]
+    warm, cold = (content["trainings"]["atdual"]["attack"] for content in (before, after))
+    assert warm == cold | {"warmup": 0.5}
+    starts = [["random_start" in one for one in part["attacks"]["dual_inf_pgd"]["budgets"]] for part in (before, after)]
+    assert starts == [[True] * 5, [False] * 5]
 
 
 def test_the_demos_photographs_have_no_accuracy_and_no_claim_is_judged_on_them(project: Project) -> None:

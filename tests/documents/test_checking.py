@@ -132,7 +132,7 @@ def test_comments_of_yaml_are_read_and_its_content_is_not(checker: Checker) -> N
 
 def test_the_words_that_are_not_ours_are_still_used(root: Path) -> None:
     names = ["README.md", "CONTRIBUTING.md", "Makefile"]
-    for pattern in ("docs/**/*.md", "src/lacuna/**/*.py", "config/**/*.yaml", "slurm/*.yaml"):
+    for pattern in ("docs/**/*.md", "src/lacuna/**/*.py", "config/**/*.yaml", "slurm/*.yaml", "gpu/*.yaml"):
         names += [str(path.relative_to(root)) for path in root.glob(pattern)]
     sources = [read(root, name) for name in names if "docs/results" not in name]
     said = "\n".join(text for source in sources for text in (source.prose, *(block.text for block in source.blocks)))

@@ -16,7 +16,14 @@ DOCUMENTS = [
     *(str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("docs/**/*.md"))),
 ]
 CODE = ("src/lacuna/**/*.py", "workflow/scripts/*.py", "rules/*.smk", "Snakefile")
-COMMENTED = ("config/**/*.yaml", "workflow/schemas/*.yaml", "slurm/*.yaml", "profiles/**/*.yaml", "Makefile")
+COMMENTED = (
+    "config/**/*.yaml",
+    "workflow/schemas/*.yaml",
+    "slurm/*.yaml",
+    "gpu/*.yaml",
+    "profiles/**/*.yaml",
+    "Makefile",
+)
 
 
 def faults(checker: Checker, *patterns: str) -> list[str]:

@@ -99,6 +99,12 @@ def test_the_search_has_its_index_for_pages_opened_as_files(site: Path) -> None:
     assert "assets/iframe-worker.js" in (site / "index.html").read_text()
 
 
+def found_by_the_search(site: Path, words: str) -> list[str]:
+    command = ["node", str(Path(__file__).parents[1] / "support/search.js"), str(site), words]
+    found: list[str] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 @pytest.mark.parametrize(
     ("words", "place"),
@@ -109,10 +115,13 @@ def test_the_search_has_its_index_for_pages_opened_as_files(site: Path) -> None:
     ],
 )
 def test_the_search_of_a_site_opened_as_a_file_finds_what_it_has(site: Path, words: str, place: str) -> None:
-    program = Path(__file__).parents[1] / "support/search.js"
-    command = ["node", str(program), str(site), words]
-    found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert place in found[:10]
+    assert place in found_by_the_search(site, words)[:10]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_the_search_takes_numbers(site: Path) -> None:
+    """The theme's search fails for the beginning of a number that its index mixes up with another."""
+    assert found_by_the_search(site, "0 1 2 3 4 5 6 7 8 9")
 
 
 def test_no_markdown_is_left_as_text(site: Path) -> None:

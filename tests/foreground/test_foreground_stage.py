@@ -107,6 +107,7 @@ def test_a_foreground_changes_no_settings_of_the_dataset(project: "Project") -> 
     for part in ("images", "attacks", "trainings", "defenses"):
         project.edit(DEMO, lambda content, part=part: without_dual(content[part]))
     project.edit(DEMO, lambda content: content["victims"].pop("dual"))
+    project.edit(DEMO, lambda content: content["tables"].pop("dual-controls"))
     before = Plan(project.load()).stages["dataset"].canonical(SUBSET)
     project.edit(DATASETS, lambda content: content[SUBSET].pop("foreground"))
     assert Plan(project.load()).stages["dataset"].canonical(SUBSET) == before

@@ -23,7 +23,16 @@ from lacuna.files.artefacts import Record, read_frame, read_tensors, write_tenso
 from lacuna.foreign.parts import OwnNetwork
 from lacuna.foreign.probes import doubts_as_tensors, doubts_in, doubts_of, repeats
 from lacuna.language.attacks import loss_of
-from lacuna.language.doubts import ATTACK_DRAWS, BATCH, DEFENSE_DRAWS, DOUBTS, NETWORK_DRAWS, PROBABILITIES, join_texts
+from lacuna.language.doubts import (
+    ATTACK_DRAWS,
+    BATCH,
+    DEFENSE_DRAWS,
+    DOUBTS,
+    NETWORK_DRAWS,
+    PROBABILITIES,
+    STALLED,
+    join_texts,
+)
 from lacuna.models.networks import adopted_network
 from lacuna.numerics.images import to_bytes
 
@@ -206,7 +215,8 @@ def test_doubts_of_source_attack_and_target_reach_the_table(tmp_path: Path, monk
     assert doubts_in(read_tensors("attack/pgd16/net.safetensors")) == [PROBABILITIES, ATTACK_DRAWS]
     lines = read_frame("evaluate/pgd16/net.parquet")
     assert set(lines.loc[lines["attack"] == "none", "doubts"]) == {PROBABILITIES}
-    assert set(lines.loc[lines["attack"] != "none", "doubts"]) == {f"{PROBABILITIES}; {ATTACK_DRAWS}"}
+    [attacked] = set(lines.loc[lines["attack"] != "none", "doubts"])
+    assert set(attacked.split("; ")) - {STALLED} == {PROBABILITIES, ATTACK_DRAWS}  # by chance noise raises no loss
     assert set(pd.read_csv("cells/table3.csv")["flags"]) == {PROBABILITIES}
     text = Path("table/table3.md").read_text()
     assert " **a** |" in text

@@ -36,6 +36,7 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("dual", DUAL | {"epsilon_background": "0", "weight": 0, "swapped": True, "restarts": 5, "step_scale": 1.5}),
     ("dual_l2", DUAL_L2),
     ("dual_l2", DUAL_L2 | {"epsilon_background": 0, "reference": 150528, "noise": 0.25, "samples": 4}),
+    ("dual_l2", DUAL_L2 | {"swapped": True, "equal_density": True}),
     ("pgd_l2", {"epsilon_l2": 2, "steps": 100, "restarts": 2}),
     ("jsma", {"gamma": 0.05}),
     ("jsma", {"gamma": 1, "theta": 0.5}),

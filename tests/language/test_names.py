@@ -216,6 +216,7 @@ def test_distances_are_written_on_the_scale_to_255(value: Fraction, text: str) -
 
 
 DUAL = {"epsilon_foreground": "4/255", "epsilon_background": "20/255", "weight": 1, "steps": 20}
+SWAPPED = {"epsilon_foreground": 2, "epsilon_background": 20, "swapped": True}
 PGD = {"epsilon": "16/255", "step": "1/255", "steps": 20}
 CW = {"steps": 100, "binary_search_steps": 9, "learning_rate": 0.01, "initial_const": 0.001}
 WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adaptation": 1.5}
@@ -248,6 +249,7 @@ WALK = {"steps": 1000, "spherical_step": 0.01, "source_step": 0.01, "step_adapta
         ("dual", DUAL | {"swapped": True, "restarts": 5}, "dual_f4_b20_l1_t20_sw_x5"),
         ("dual", DUAL | {"epsilon_background": "0", "weight": 0.5}, "dual_f4_b0_l0.5_t20"),
         ("dual_l2", DUAL | {"epsilon_foreground": 2, "epsilon_background": 20.0}, "dual_l2_f2_b20_l1_t20"),
+        ("dual_l2", DUAL | SWAPPED | {"equal_density": True}, "dual_l2_f2_b20_l1_t20_sw_d"),
         (
             "dual_l2",
             {"epsilon_foreground": 0.5, "epsilon_background": 2.5, "weight": 0, "steps": 100, "reference": 9}

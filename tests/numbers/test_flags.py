@@ -57,7 +57,7 @@ def settings() -> dict[str, Any]:
             cells.append(base | {"column": column, "metric": "adversarial_accuracy", "attack": attack} | place)
             checks.append({"ball": ball, "larger": larger, "loss": loss})
     whole = {"exhibit": "cross", "scale": "demo", "dataset": BASE, "paper_dataset": "cifar10", "ensembles": {}}
-    return whole | {"cells": cells, "checks": checks}
+    return whole | {"cells": cells, "checks": checks, "width": "1"}
 
 
 def outcomes(shares: Shares, zeros: float = 0, seed: int = 0) -> dict[Origin, pd.DataFrame]:

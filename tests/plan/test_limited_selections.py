@@ -25,6 +25,8 @@ SELECTED, MASKED = (f"results/demo/{SUBSET}/{name}" for name in ("select/dual.cs
 
 
 def test_the_selection_reads_the_foreground_and_exhibits_read_the_selection(project: Project) -> None:
+    for name in ("dual", "dual_few"):
+        project.edit(DUAL, drop(f"selections.{name}.foreground"))
     before = Plan(project.load())
     project.edit(DUAL, put("selections.dual.foreground", LIMITS))
     plan = Plan(project.load())
@@ -48,16 +50,12 @@ def test_the_selection_reads_the_foreground_and_exhibits_read_the_selection(proj
 
 def test_the_same_attack_on_a_selection_without_limits_stands_beside_it(project: Project) -> None:
     def change(content: Any) -> None:
-        content["selections"] |= {"dual": {"rule": "all", "foreground": LIMITS}, "dual_every": {"rule": "all"}}
-        content["attacks"]["plain_every"] = {**content["attacks"]["dual_plain"], "selection": "dual_every"}
-        content["suites"]["every"] = {"attacks": ["plain_every"], "sources": ["self"]}
-        column = {"column": "dual", "metric": "adversarial_accuracy", "suite": "every", "source": "self"}
+        column = {"column": "dual", "metric": "adversarial_accuracy", "suite": "dual_every", "attack": "dual_every"}
         rows = content["tables"]["dual-controls"]["rows"]
-        table = {"title": "Every image", "dataset": "imagenet10", "columns": [column | {"attack": "plain_every"}]}
+        table = {"title": "Every image", "dataset": "imagenet10", "columns": [column | {"source": "self"}]}
         content["tables"]["dual-every"] = table | {"rows": rows}
 
     project.edit(DUAL, change)
-    project.edit(DEMO, put("images.dual_every", 500))
     plan = Plan(project.load())
     assert limited_selections(plan.known, "table", "dual-every") == []
     assert limited_selections(plan.known, "table", "dual-controls") == [SELECTED]
@@ -116,6 +114,10 @@ def test_the_sentence_counts_what_is_left_out(tmp_path: Path, limits: dict[str, 
     [sentence] = left_out_sentences([path, path])
     assert sentence.startswith("Attacks leave out 12 of 500 test images, for all networks alike")
     assert f"is {words} of the image" in sentence
+
+
+def test_there_is_no_sentence_where_no_image_is_left_out(tmp_path: Path) -> None:
+    assert left_out_sentences([selection(tmp_path / "dual.csv", LIMITS, 0)]) == []
 
 
 def test_a_changed_record_is_refused(tmp_path: Path) -> None:

@@ -85,8 +85,9 @@ def test_the_demo_has_the_printed_rows_and_columns(root: Path) -> None:
     for table, (written_by, _) in demo.lookup.tables.items():
         if written_by == "advdrop":  # photographs that nobody labelled, and another victim
             continue
+        left_out = {"dual, every image"}  # the demo's images all have an object
         assert [(c.row, c.column, c.model) for c in demo.lookup.cells(table)] == [
-            (c.row, c.column, c.model) for c in paper.lookup.cells(table)
+            (c.row, c.column, c.model) for c in paper.lookup.cells(table) if c.column not in left_out
         ]
 
 

@@ -145,6 +145,9 @@ def test_a_cell_is_the_mean_with_a_t_interval_in_columns_of_its_own(
         np.testing.assert_allclose(together[name], expected, atol=1e-4)
     assert together["n"].tolist() == np.min([one["n"] for one in alone], axis=0).tolist()
     assert set(together["seeds"]) == {3}
+    shown = together["seed_values"].str.split(" ", expand=True).astype(float).to_numpy().T
+    np.testing.assert_allclose(shown, values, rtol=1e-5)
+    assert together["print_low"].isna().all(), "neither the width nor the dataset is the paper's"
 
 
 def test_the_interval_over_images_stays_apart_from_that_over_trainings(
@@ -176,7 +179,7 @@ def test_three_seeds_are_judged_together_and_lead_back_to_every_training(
         assert find_artefact(digits, Path("results")) == path
         assert any('"seed": ' in line for line in describe_artefact(path))
     text = Path(CELLS.replace("cells/table3.csv", "table/table3.md")).read_text()
-    assert "Means of 3 trainings, with t intervals over trainings in seed_low and seed_high." in text
+    assert "Means of 3 trainings, with the 95 % t interval over trainings in brackets." in text
 
 
 def test_a_cell_without_images_in_one_seed_is_empty(table3: Project, monkeypatch: pytest.MonkeyPatch) -> None:

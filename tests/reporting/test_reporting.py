@@ -333,7 +333,7 @@ def test_notes_stand_below_the_markdown_and_in_the_caption(cells: pd.DataFrame) 
 def test_a_column_without_any_number_is_named(cells: pd.DataFrame) -> None:
     column = cells["column"].iloc[0]
     empty = cells.assign(value=cells["value"].where(cells["column"] != column))
-    said = f"No number could be had for {column};"
+    said = f'No number could be had for "{column}";'
     assert said in table_markdown(empty, TITLE, PAPER)
     assert "No number could be had" not in table_markdown(cells, TITLE, PAPER)
 

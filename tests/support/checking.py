@@ -11,24 +11,29 @@ from existing import Existing, alternatives
 from mentions import LINK, PLACEHOLDER, SPAN, Source, excerpt, markdown
 
 # What is not ours, though it stands in backticks or looks like a path of ours.
-PROGRAMS = {"kill", "make", "pip", "python3", "sacct", "screen", "ssh-keygen", "sshd", "tmux", "uv"}
+PROGRAMS = {"kill", "make", "pip", "python3", "sacct", "screen", "sha256sum", "ssh-keygen", "sshd", "tmux", "uv"}
 SLURM = {
+    "gres",
     "MinJobAge",
     "PreemptMode=CANCEL",
     "oom_kill",
     "slurm-array-jobs",
     "slurm_extra",
 }  # its settings, and what its logs say
-OTHERS = {"q_size", "PYTHONPATH", "n/a", "N_test", "SNAKEMAKE_PROFILE"}  # AdvDrop's code; variables; no value; shapes
-NOT_OURS = PROGRAMS | SLURM | OTHERS
+VARIABLES = {"CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "SNAKEMAKE_PROFILE", "TMPDIR"}
+OTHERS = {"q_size", "n/a", "N_test"}  # AdvDrop's code; no value; shapes
+LIBRARIES = {"timm.data.resolve_data_config", "timm.models.save_for_hf", "rocrate"}
+NOT_OURS = PROGRAMS | SLURM | VARIABLES | OTHERS | LIBRARIES
 FETCHED = {"deepgaze2e.pth", "centerbias_mit1003.npy", "matthias-k_DeepGaze_v1.2.1", "cifar-10-python.tar.gz"}
-WRITTEN = {"dvc.lock", "report.html", "study.html", "page.html"}  # by commands that a document shows
+WRITTEN = {"dvc.lock", "learnt.json", "report.html", "study.html", "page.html"}  # by commands that a document shows
 SCALE = "config/scales/mine.yaml"
 EXAMPLES = {"my-images", "weights/resnet10t.safetensors", "data/masks", "mine.py", "mine.yaml", "other.yaml", SCALE}
 OWN = re.compile(r"mine:\w+(\(.*\))?")  # a function in a user's file, as metrics and plots name it
-FOREIGN = {"cwl2.py"}  # in the Defective paper's released code
+FOREIGN = {"cwl2.py", "dvc/env.py"}  # in the Defective paper's released code, in DVC
+EXPORTED = {"load.py", "network.py", "model.safetensors", "model_info/"}  # in the folder of a network, in RobustBench
+PACKED = {"check.py", "digests.txt", "records/", "source/"}  # in a crate
 # EXAMPLES are files that a user would bring.
-THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN
+THEIRS = FETCHED | WRITTEN | EXAMPLES | FOREIGN | EXPORTED | PACKED
 BROUGHT = ("data/imagenet", "data/tiny-imagenet", "data/segment6", "data/stylized-imagenet")  # by the user
 UNTRACKED = (".snakemake", ".venv", "site/", ".dvc/cache", "~/", *BROUGHT)
 
@@ -82,8 +87,10 @@ class Checker:
         """Whether a path, as written in a text, is a file that is here, is made, or is the user's to bring."""
         bases = ("src/lacuna", str(Path(source.name).parent))
         head = path.partition("/")[0]
-        if head in ("results", "logs", "tables", "figures", "reports") and "/" in path:
-            return self.existing.makes_file(path) or any(part in THEIRS for part in path.split("/"))
+        made = ("results", "logs", "tables", "figures", "reports", "exports", "crates", "metrics", "plots")
+        if head in made and "/" in path:
+            here = self.existing.makes_file(path) or self.existing.has(path)
+            return here or any(part in THEIRS for part in path.split("/"))
         if path in THEIRS or path.startswith((*UNTRACKED, "<")):
             return True
         return self.existing.has(path, *bases) or self.existing.has(f"{path}.py", *bases)
@@ -128,7 +135,7 @@ class Checker:
         if word in source.own | NOT_OURS | THEIRS or word in here.names | here.configured:
             return True
         if re.fullmatch(r"[A-Z][A-Z0-9_]+", word):
-            return False
+            return word.startswith("LACUNA_") and f'"{word}"' in here.code  # a variable
         coded = re.search(r"\d", word) and re.fullmatch(r"([a-z]+)(?:_[a-z]+(?:\d+(?:\.\d+)?)?)+", word)
         return word in here.literals | here.makes | here.rules or bool(coded and coded[1] in here.words)
 

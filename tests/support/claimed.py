@@ -22,7 +22,5 @@ def claims_with_codes(root: Path, paper: str) -> PaperClaims:
 
 
 def printed_exhibits(root: Path, paper: str) -> dict[int, str]:
-    """Our tables by the number of the printed one; the first where several show one."""
-    lookup = plan_of(root).lookup
-    bodies = {table: lookup.tables[table][1] for table in lookup.tables_of(paper)}
-    return {body["printed"]: table for table, body in reversed(bodies.items()) if "printed" in body}
+    """Our tables by the number of the printed one."""
+    return plan_of(root).lookup.printed_tables(paper)

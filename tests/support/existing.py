@@ -1,6 +1,7 @@
 """What the repository has: files, names of its code, keys and names of its configuration, targets."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from functools import cached_property
@@ -11,6 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lacuna.config.schema import whole_schema
+from lacuna.errors import LacunaError
+from lacuna.language.models import parse_model
 
 PLACEHOLDERS = re.compile(r"<[^<>]*>|\{[a-z_]*\}|\*+")
 TOKENS = re.compile(r"[A-Za-z0-9_]+(?:[.-][A-Za-z0-9_]+)*")
@@ -43,7 +46,7 @@ class Existing:
     def top(self) -> set[str]:
         """Folders of the repository, and what runs make beside them."""
         here = {path.name for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")}
-        return here | {"results", "tables", "figures", "reports", "logs"}
+        return here | {"results", "tables", "figures", "reports", "exports", "crates", "logs"}
 
     # Code -------------------------------------------------------------------------------------------------------
 
@@ -111,6 +114,7 @@ class Existing:
             "config/**/*.yaml",
             "docs/papers/*.yaml",
             "slurm/*.yaml",
+            "gpu/*.yaml",
             "profiles/**/*.yaml",
             "workflow/schemas/*.yaml",
             "dvc.yaml",
@@ -121,7 +125,7 @@ class Existing:
     @cached_property
     def profiled(self) -> set[str]:
         """Keys of the profiles."""
-        files = self.texts("slurm/profile.yaml", "profiles/**/*.yaml")
+        files = self.texts("slurm/profile.yaml", "gpu/profile.yaml", "profiles/**/*.yaml")
         return {
             key for _, text in files for node in nested(yaml.safe_load(text)) if isinstance(node, dict) for key in node
         }
@@ -177,9 +181,23 @@ class Existing:
             return True
         if head in ("tables", "figures"):
             return self._exhibit(head, name)
+        if head == "crates":
+            return self._crate(name)
         if head == "reports":
             return name in ("audit.html", "audit.json")
+        if head == "exports":
+            return self._network(name.split("/"))
+        if head in ("metrics", "plots"):  # of a table
+            return self._exhibit("tables", f"{Path(name).stem}.csv")
         return self._artefact(name.split("/"))
+
+    @staticmethod
+    def _network(parts: list[str]) -> bool:
+        """The folder of an exported network, alone or below that of its dataset."""
+        try:
+            return len(parts) <= 2 and ("<" in parts[-1] or bool(parse_model(parts[-1])))
+        except LacunaError:
+            return False
 
     def _exhibit(self, kind: str, name: str) -> bool:
         """Files of a table, of a figure, or of a paper's claims."""
@@ -191,9 +209,20 @@ class Existing:
             return ending in ("csv", "md", "comparisons.csv")
         return ending in endings[kind] and any(same(stem, exhibit) for exhibit in self.exhibits[kind])
 
+    def _crate(self, name: str) -> bool:
+        """The crate of an exhibit, of a paper's claims, or of a paper, and its root digest."""
+        stem, _, ending = name.partition(".")
+        papers = {name.removesuffix(".yaml") for name in os.listdir(self.root / "config/papers")}
+        known = {
+            *papers,
+            *(f"{paper}-claims" for paper in papers),
+            *(one for ones in self.exhibits.values() for one in ones),
+        }
+        return ending in ("zip", "zip.sha256") and any(same(stem, one) for one in known)
+
     def _artefact(self, parts: list[str]) -> bool:
-        """``<scale>/<dataset>/<stage>/...``, the notes of a scale's publications, or the folder of what was fetched."""
-        if parts[0] == "downloads" or parts[1:2] == ["published"]:
+        """``<scale>/<dataset>/<stage>/...``, a scale's notes, or the folder of what was fetched."""
+        if parts[0] == "downloads" or parts[1:2] in (["published"], ["origins.json"]):
             return True
         seeded = [part if i != 1 else re.sub(r"-seed(<n>|\d+)$", "", part) for i, part in enumerate(parts)]
         ending = re.search(r"\.([a-z]+)$", parts[-1].removesuffix(".dvc") if len(parts) > 3 else "")

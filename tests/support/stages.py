@@ -51,6 +51,7 @@ class Stages:
     images: int = IMAGES
     batch: int = 4
     needs_gpu: int = 0
+    gpu_slots: int = 0
 
     def run(self, rule: str) -> list[str]:
         """Runs the script of a rule; returns its outputs, which it removes before, as Snakemake does."""
@@ -62,7 +63,7 @@ class Stages:
         job = SimpleNamespace(
             rule=rule,
             threads=1,
-            resources=Inputs(batch=self.batch, needs_gpu=self.needs_gpu),
+            resources=Inputs(batch=self.batch, needs_gpu=self.needs_gpu, gpu_slots=self.gpu_slots),
             params=SimpleNamespace(settings=json.dumps(settings, sort_keys=True)),
             wildcards=SimpleNamespace(dataset="tiny", target=MODEL, suite="pgd16", split="test"),
             input=Inputs(

@@ -327,7 +327,7 @@ def test_finish_removes_the_state_and_may_be_called_twice(tmp_path: Path) -> Non
         assert state.load() == (0, {})
 
 
-def test_a_save_that_fails_half_way_leaves_the_state_before_it_and_nothing_else(
+def test_a_save_that_fails_half_way_leaves_the_state_and_the_curve_before_it_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "state"
@@ -342,7 +342,7 @@ def test_a_save_that_fails_half_way_leaves_the_state_before_it_and_nothing_else(
         Resumable(path, "d").save(9, {"a": torch.zeros(1)})
     monkeypatch.undo()
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, path.with_suffix(".csv")]  # the curve of the epochs before
     assert trained("dropping", path) == trained("dropping", tmp_path / "whole")
 
 

@@ -17,6 +17,7 @@ from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact, canonical
 from lacuna.versioning.aliases import COLLECTIONS, alias_text
 from lacuna.versioning.findings import differences, examine, find_other_code, recorded_artefact
+from lacuna.versioning.planned import planned
 
 if TYPE_CHECKING:
     from projects import Project
@@ -253,20 +254,39 @@ def test_a_table_added_to_the_configuration_changes_the_aliases(project: "Projec
     assert yaml.safe_load(after)["stages"].keys() - yaml.safe_load(before)["stages"].keys() == {"table99"}
 
 
-def test_aliases_verify_then_call_snakemake_and_own_nothing_but_the_small_tables(root: Path) -> None:
+def test_aliases_verify_then_call_snakemake_and_own_nothing_but_what_is_small(root: Path) -> None:
     stages = yaml.safe_load((root / "dvc.yaml").read_text())["stages"]
-    assert set(COLLECTIONS) < stages.keys()
+    assert {"planned", *COLLECTIONS} < stages.keys()
     for name, stage in stages.items():
-        assert stage.keys() <= {"cmd", "always_changed", "outs"}, "no deps"
-        assert stage["always_changed"] is True
-        guard, build = stage["cmd"]
-        assert guard.startswith("python -m lacuna.versioning guard")
-        if name in COLLECTIONS:
-            assert build == f"snakemake {name}"
-            assert "outs" not in stage
-        else:
-            assert (guard.split("guard ")[1], build) == (f"--table {name}", f"snakemake tables/{name}.csv")
-            assert stage["outs"] == [{f"tables/{name}.csv": {"cache": False, "persist": True}}]
+        assert stage.keys() <= {"cmd", "deps", "outs"}, "no always_changed, by which a status says nothing"
+        first, build = stage["cmd"]
+        if name == "planned":
+            assert (first, build) == ("python -m lacuna.versioning.experiments", "snakemake planned")
+            continue
+        made = [f"metrics/{name}.json"] if name not in ("tables", "figures") else []
+        target = [name] if name in COLLECTIONS else [f"tables/{name}.csv"]
+        option = "" if name in COLLECTIONS else f" --table {name}"
+        assert (first, build) == (f"python -m lacuna.versioning guard{option}", f"snakemake {' '.join(target + made)}")
+        outs = made if name in COLLECTIONS else target + made
+        assert stage.get("outs", []) == [{out: {"cache": False, "persist": True}} for out in outs]
+        assert stage["deps"][0] == f"results/planned/{name}.txt"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "concerned"),
+    [
+        ("config/papers/defective.yaml", lambda c: c["tables"]["table4"]["rows"].pop(), {"table4"}),
+        ("config/papers/dual.yaml", lambda c: c["tables"]["dual-cw"].update(title="Other"), {"dual-cw"}),
+    ],
+)
+def test_an_edit_changes_the_digests_of_what_it_concerns(
+    project: "Project", file: str, change: Any, concerned: set[str]
+) -> None:
+    before = planned(Plan(project.load()))
+    project.edit(file, change)
+    after = planned(Plan(project.load()))
+    changed = {name for name in after if after[name] != before[name]}
+    assert concerned <= changed <= concerned | {"tables", "figures", "adversarial", "models"}
 
 
 # What git and DVC look at ----------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def test_an_edit_is_named_with_its_module_and_writes_the_parts_that_hold_it(fini
     said = finished.run("-n", *finished.targets)
     assert "Updated input files: src/lacuna/evaluation/predictions.py" in said
     assert finished.counted(said) == SELECTED
-    assert finished.planned_code() == {"select", "attack", "evaluate", "figure"}
+    assert finished.planned_code() == {"select", "evaluate", "figure"}
 
 
 @pytest.mark.parametrize("options", [(), MTIME])

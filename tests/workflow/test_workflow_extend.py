@@ -34,6 +34,9 @@ def loud(model, x, labels, epsilon):
 def quantise(x, levels):
     return (x * (levels - 1)).round() / (levels - 1)
 
+def jitter(x):
+    return (x + 0.2 * torch.randn_like(x)).clamp(0, 1)
+
 number = 3
 """
 
@@ -164,6 +167,33 @@ def test_a_defense_of_ones_own_is_a_row_by_one_entry(own: "Tree") -> None:
     )
     assert set(cells(own).query("row == 'coarse'")["variant"]) == {"standard+coarse"}
     assert both["coarse"] != both["ResNet-18"]
+
+
+def test_a_defense_that_draws_is_attacked_through_its_draws_and_asked_again(own: "Tree") -> None:
+    def change(content: Any) -> None:
+        content["defenses"] = {"jitter": {"function": "mine:jitter", "draws": 3}}
+        content["attacks"]["through"] = {**content["attacks"]["pgd16"], "selection": "transfer"}
+        content["suites"]["through"] = {"attacks": ["through"], "sources": ["self", "defended"]}
+        shared = {"metric": "adversarial_accuracy", "suite": "through"}
+        table = content["tables"]["table3"]
+        table["columns"] = [{"column": source, "source": source, **shared} for source in ("self", "defended")]
+        table["rows"] = [{"row": "jittered", "model": "resnet18-standard-s1", "defense": "jitter"}]
+
+    own.configure("config/papers/defective.yaml", change)
+    assert {name: own.planned("tables/table3.csv")[name] for name in ("attack", "evaluate")} == {
+        "attack": 2,
+        "evaluate": 1,
+    }
+    own.run("tables/table3.csv")
+    found = cells(own).set_index("column")
+    assert list(found["source"]) == ["self", "defended"]
+    assert set(found["answers"].astype(int)) == {3}
+    assert (found["variance_answers"].astype(float) >= 0).all()
+    assert set(found["flags"]) == {"a defense that answers at random"}
+    text = (own / "tables/table3.md").read_text()
+    assert "docs/flags.md" in text
+    assert "Brought by the user: defense mine:jitter." in text
+    assert own.planned("tables/table3.csv") == {}
 
 
 def test_a_dataset_of_ones_own_by_configuration_only(small: "Tree") -> None:

@@ -131,7 +131,7 @@ def test_two_scales_and_datasets_share_a_remote_and_each_table_is_pulled_alone(
     b = cloned(a.root, tmp_path / "B")
     b.made("pull", "TABLE=short")
     files = {name for name in b.files("results") if name.suffix != ".dvc" and name.parts[1] != "code"}
-    files = {name for name in files if name.parts[2] != "published"}
+    files = {name for name in files if len(name.parts) > 3 and name.parts[2] != "published"}
     trained = {name.name for name in files if name.parts[3] == "train" and name.suffix == ".safetensors"}
     assert trained == {
         f"{name}.safetensors" for name in ("resnet18-standard-s0", "vgg19-standard-s0", "resnet18-standard-s1")
@@ -198,6 +198,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.stop()
 
 
+def numbers(clone: Clone) -> dict[str, bytes]:
+    """All files of the dataset but renderings, which say whether the numbers were pulled."""
+    return {name: one for name, one in clone.contents(DATA).items() if name.split("/")[3] not in ("table", "figure")}
+
+
 def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     world: Path, tmp_path: Path, published: Clone, s3: Any
 ) -> None:
@@ -219,7 +224,7 @@ def test_an_s3_remote_gives_back_what_was_pushed_and_a_damaged_object_is_named(
     shutil.rmtree(published / ".dvc/cache")
     (published / CELLS).unlink()
     published.made("pull")
-    assert published.contents(DATA) == a.contents(DATA)
+    assert numbers(published) == numbers(a)
     assert published.planned("tables/table3.csv") == {}
 
 
@@ -350,5 +355,5 @@ def test_an_ssh_remote_gives_back_what_was_pushed_and_a_damaged_file_is_named(
     shutil.rmtree(published / ".dvc/cache")
     (published / CELLS).unlink()
     published.made("pull")
-    assert published.contents(DATA) == a.contents(DATA)
+    assert numbers(published) == numbers(a)
     assert published.planned("tables/table3.csv") == {}

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.workflow
 
 TABLE = {"tables/table3.csv", "tables/table3.md", "tables/table3.tex", "tables/table3.cells.csv"}
 FIGURE = {"figures/defective-table3.svg", "figures/defective-table3.png"}
+LEARNT = "results/learnt.json"
 CELLS = (
     "exhibit,row,column,target,keep_prob,variant,source,attack,metric,value,unit,n,ci_low,ci_high,printed,difference,"
     "robust_accuracy_all,sdr_common,fooled_source_share,dataset,scale,seeds,provenance"
@@ -47,6 +48,14 @@ def test_a_run_makes_the_table_in_four_files_and_the_figure_in_two(finished: "Tr
     made = {str(path) for folder in ("tables", "figures") for path in finished.files(folder)}
     assert made == TABLE | FIGURE
     assert all((finished / name).stat().st_size > 100 for name in made)
+
+
+def test_table_and_figure_say_that_all_their_files_were_made_here(finished: "Tree") -> None:
+    table, figure = (finished / "tables/table3.md").read_text(), (finished / "figures/defective-table3.svg").read_text()
+    assert re.search(r"Origin of the numbers: recomputed here, all \d+ files\.", table)
+    drawn = " ".join(re.findall(r">([^<>]+)</text>", figure))
+    assert "Origin of the numbers: recomputed here, all" in drawn
+    assert "not here" not in table + drawn
 
 
 def test_the_table_has_the_configured_columns_and_rows_in_order(finished: "Tree") -> None:
@@ -95,6 +104,8 @@ def test_a_run_from_scratch_elsewhere_gives_the_same_bytes(finished: "Tree", sma
     for folder in ("tables", "figures"):
         assert small.contents(folder) == finished.contents(folder)
     first, second = finished.contents("results"), small.contents("results")
+    assert first.pop(LEARNT)
+    assert second.pop(LEARNT), "what jobs took, which may differ"
     assert first.keys() == second.keys()
     different = {name for name in first if first[name] != second[name]}
     assert not {name for name in different if not name.endswith(".prov.json")}

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -70,15 +71,19 @@ def test_tables_made_on_the_cluster_are_those_of_a_local_run(
 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_more_jobs_may_be_ready_than_slots_are_free(finished: "Tree", cluster: Cluster, slots: int) -> None:
-    """Four evaluations."""
+    """Four evaluations. Where that takes longer than a minute, a line of the main process says how far the run is."""
     table = finished.contents("tables")
     for stage in ("evaluate", "cells", "table"):
         shutil.rmtree(finished.results / stage)
     shutil.rmtree(finished / "tables")
     tree = with_cluster(finished, cluster)
     tree.patience = 600
+    begun = time.monotonic()
     status, said = tree.call("--profile", "slurm", "--jobs", str(slots), TARGETS[0], "--config", "scale=demo")
     assert status == 0, said[-4000:]
+    lines = re.findall(r"^Run: (\d+) of (\d+) jobs done, .* left \(until [^)]+\); longest now: evaluate ", said, re.M)
+    assert lines or time.monotonic() - begun < 90
+    assert all(int(done) < int(of) for done, of in lines)
     assert tree.contents("tables") == table
     assert jobs(cluster) == {("gpu", "COMPLETED"): 4}
     assert max(in_the_queue(said)) <= slots

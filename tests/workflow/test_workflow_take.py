@@ -9,6 +9,9 @@ import pytest
 from clones import CELLS, CHECKPOINT, OUTCOME, Clone, flip, named, shuffle
 from conftest import NOTHING, Tree
 
+from lacuna.files.escapes import for_markdown
+from lacuna.reporting.origins import BEGINNING, without_origin
+
 pytestmark = pytest.mark.workflow
 
 SET = "results/demo/fashion-mnist-subset/attack/pgd16/resnet18-standard-s0.safetensors"
@@ -33,8 +36,12 @@ def test_nothing_is_planned_after_the_results_of_another_were_taken(empty: Clone
     said = empty.made("take", f"FROM={theirs}")
     assert "22 artefacts copied from " in said
     assert NOTHING in empty.run("-n", *empty.targets)
-    for name in ("tables/table3.cells.csv", "tables/table3.csv", "tables/table3.md"):
+    for name in ("tables/table3.cells.csv", "tables/table3.csv"):
         assert (empty / name).read_bytes() == (finished / name).read_bytes(), name
+    ours, others = ((tree / "tables/table3.md").read_text() for tree in (empty, finished))
+    assert without_origin(ours) == without_origin(others)
+    assert f"{BEGINNING}taken from {for_markdown(str(theirs))} and verified, all 16 files." in ours
+    assert f"{BEGINNING}recomputed here, all 16 files." in others
     assert not [path for path in empty.files("results") if ".tmp" in str(path)]
     for tree in (empty, finished):
         tree.replace("config/papers/defective.yaml", "epsilon: 16/255", "epsilon: 8/255")

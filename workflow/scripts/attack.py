@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lacuna.attacks.core.grid import Originals, attack_grid, doubts_of_files, read_like, selected_names
+from lacuna.attacks.core.victim import averaged
+from lacuna.evaluation.defenses import defend
 from lacuna.files.artefacts import Record, write_tensors
 from lacuna.files.contents import read_dataset, read_foreground, read_selection
 from lacuna.files.digests import planned_code
@@ -37,6 +39,10 @@ with job(snakemake) as say:
     ids = torch.from_numpy(read_selection(paths.selection, data)["image"].to_numpy(copy=True))
     originals = Originals(ids, data["images"][ids].to(device), data["labels"][ids].to(device))
     model = trained_network(network, list(paths.checkpoints), device) if network else None
+    if model and "defense" in settings:
+        model = defend(settings["defense"], model, settings["seed"])
+    if model:
+        model = averaged(model, settings.get("draws", 1))
 
     what: dict[str, Any] = {"known": doubts_of_files(settings["method"], paths.images)}
     for path in paths.foreground:  # one, or none

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from lacuna.files.artefacts import Record, provenance_digest, write_frame
-from lacuna.files.contents import read_printed
+from lacuna.files.contents import FORMAT, read_printed
 from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.numbers.cells import table_cells
@@ -24,4 +24,5 @@ with job(snakemake):
     digests = {name: provenance_digest(path) for name, path in files.items()}
     printed = read_printed(snakemake.input.printed)
     cells = table_cells(settings, outcomes, printed[printed["table"] == settings["printed_table"]], digests)
+    record.facts |= {"format": FORMAT} if "answers" in cells else {}
     write_frame(snakemake.output.cells, cells, record)

@@ -9,7 +9,7 @@ from lacuna.evaluation.doubts import mark_doubts
 from lacuna.evaluation.outcomes import adversarial_outcomes, clean_outcomes, join_outcomes
 from lacuna.evaluation.predictions import Predictions, clean_answers
 from lacuna.files.artefacts import Record, write_frame
-from lacuna.files.contents import IMAGES, codes_of, read_adversarial, read_dataset
+from lacuna.files.contents import FORMAT, IMAGES, codes_of, read_adversarial, read_dataset
 from lacuna.files.digests import planned_code
 from lacuna.files.named import named_inputs
 from lacuna.files.states import Resumable
@@ -32,7 +32,7 @@ with job(snakemake) as say:
     record = Record("evaluate", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
     data = read_dataset(snakemake.input.images, settings["network"])
     network = trained_network(settings["network"], list(snakemake.input.checkpoints), device)
-    defended = "defense" in settings
+    defended, draws = "defense" in settings, settings.get("draws", 1)
     model = defend(settings["defense"], network, settings.get("seed", 0)) if defended else network
     files = named_inputs(settings["sets"], ("attack", "source"), snakemake.input.adversarial)
     sets = [(source, read_adversarial(path, data)) for (_, source), path in files.items()]
@@ -41,7 +41,7 @@ with job(snakemake) as say:
     attacked = [tensors["image"] for _, tensors in sets]
     with watched(model):
         batch = fitting_batch(network, data["images"], snakemake.resources.batch)
-        predictions = Predictions(model, batch, state, say)
+        predictions = Predictions(model, batch, state, say, draws)
         doubts = doubts_of(data["images"], model)
         clean = clean_answers(predictions, place_images(data["images"], device), attacked)
         frames = [clean_outcomes(data["labels"], clean)]
@@ -50,9 +50,11 @@ with job(snakemake) as say:
                 images = place_images(tensors[f"{attack}{IMAGES}"], device)
                 adversarial = predictions.predict(f"{attack} on {source}", images)
                 frames.append(adversarial_outcomes(attack, source, tensors, clean.classes, adversarial))
-    accuracy = clean.classes.eq(data["labels"])[clean.asked].double().mean().item()
+    labels = data["labels"] if clean.classes.ndim == 1 else data["labels"][:, None]
+    accuracy = clean.classes.eq(labels)[clean.asked].double().mean().item()
+    record.facts |= {"format": FORMAT} if draws > 1 else {}
     record.volatile |= {"device": device, "batch": batch}
-    of_sets = {(code, source): doubts_in(tensors) for source, tensors in sets for code in codes_of(tensors)}
+    of_sets = {(code, source): doubts_in(tensors, code) for source, tensors in sets for code in codes_of(tensors)}
     write_frame(str(target), mark_doubts(join_outcomes(frames), doubts, of_sets), record)
     state.finish()
     say(f"evaluate {snakemake.wildcards.target} on {snakemake.wildcards.suite}: clean accuracy {accuracy:.2%}")

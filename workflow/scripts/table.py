@@ -8,6 +8,7 @@ from lacuna.files.contents import read_cells
 from lacuna.files.escapes import csv_text
 from lacuna.jobs.job import job
 from lacuna.reporting.left_out import left_out_sentences
+from lacuna.reporting.origins import origin_lines
 from lacuna.reporting.tables.render import table_texts, wide_table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ with job(snakemake):
     settings = json.loads(snakemake.params.settings)
     cells = read_cells(snakemake.input.cells)
     write_text(snakemake.output.csv, csv_text(wide_table(cells)))
-    markdown, latex = table_texts(cells, settings, left_out_sentences(snakemake.input.selections))
+    left_out = left_out_sentences(snakemake.input.selections)
+    markdown, latex = table_texts(cells, settings, left_out, origin_lines([snakemake.input.cells]))
     write_text(snakemake.output.markdown, markdown)
     write_text(snakemake.output.latex, latex)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lacuna.attacks.core.ball import box, check_range, uniform_start
 from lacuna.attacks.core.draws import Draws
-from lacuna.attacks.core.victim import freeze, logits_with_gradient
+from lacuna.attacks.core.victim import freeze, loss_with_gradient
 from lacuna.errors import LacunaError
 
 MOMENTUM = 0.75  # share of a move that is the new step; the rest goes on as before
@@ -173,12 +173,13 @@ class Walk:
 
     def _look(self, here: Tensor, loss: Loss, found: Best, top: "Top", blind: bool = False) -> tuple[Tensor, Tensor]:
         """The loss (B,) at a point, and its gradient there; a ``blind`` look, which the last point gets, needs none."""
-        here = here.detach().requires_grad_(not blind)
-        logits = self.model(here) if blind else logits_with_gradient(self.model, here)
-        values = loss(logits)
-        slope = torch.zeros_like(here) if blind else torch.autograd.grad(values.sum(), here)[0]
-        here, values = here.detach(), values.detach()
-        found.offer(here, values, logits.detach().argmax(1) != self.labels)
+        here = here.detach()
+        if blind:
+            slope, logits = torch.zeros_like(here), self.model(here).detach()
+            values = loss(logits)
+        else:
+            values, slope, logits = loss_with_gradient(self.model, here, loss)
+        found.offer(here, values, logits.argmax(1) != self.labels)
         top.offer(here, values, slope)
         return values, slope
 

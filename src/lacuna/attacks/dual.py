@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lacuna.attacks.core.ball import check_range
@@ -84,25 +85,40 @@ def ascend_dual_l2(
     foreground: Tensor,
     saliency: nn.Module | None = None,
     swapped: bool = False,
+    equal_density: bool = False,
     reference: int | None = None,
     draws: Draws | None = None,
     **how: Any,
 ) -> Tensor:
     """`ascend_dual` with the l2 norm in each region. Epsilons are l2 lengths of pixels in [0, 1].
 
-    With ``reference`` the epsilons are stated for images of so many values (`length_for`).
+    With ``reference`` the epsilons are stated for images of so many values (`length_for`). Where regions are
+    ``swapped``, ``equal_density`` keeps the mean squared change per pixel of each budget (ours): a budget grows or
+    shrinks with the root of its region's size. An image in which one region is empty keeps its epsilons.
     """
+    epsilons: tuple[float | Tensor, float | Tensor]
     epsilons = (length_for(epsilon_foreground, x, reference), length_for(epsilon_background, x, reference))
+    if equal_density:
+        ratio = _swapped_size(foreground).to(x.dtype)
+        epsilons = (epsilons[0] * ratio, epsilons[1] / ratio)
     inside = foreground ^ swapped
     loss = SalientLoss(model, labels, weight, saliency if weight else None, inside)
     return _ascend(L2, loss, x, epsilons, inside, draws, Search(**how))
+
+
+def _swapped_size(foreground: Tensor) -> Tensor:
+    """The root of background over foreground in pixels, (B, 1, 1, 1); 1 where either is empty."""
+    pixels = foreground.sum((1, 2)).double()
+    others = foreground[0].numel() - pixels
+    ratio = torch.where((pixels > 0) & (others > 0), others / pixels, 1)
+    return ratio.sqrt().view(-1, 1, 1, 1)
 
 
 def _ascend(
     norm: Norm,
     loss: SalientLoss,
     x: Tensor,
-    epsilons: tuple[float, float],
+    epsilons: tuple[float | Tensor, float | Tensor],
     foreground: Tensor,
     draws: Draws | None,
     search: Search,

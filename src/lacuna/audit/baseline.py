@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from lacuna.audit.files import json_value
+from lacuna.audit.independent import prediction_half_widths
 from lacuna.claims.decisions import printed_numbers
 from lacuna.claims.verdicts import identities
+from lacuna.crates.read import CrateRun, in_one_sentence, is_crate, read_run
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path, read_csv, read_frame, stable_part
 from lacuna.language.codes import PERCENT, Origin, is_own
@@ -19,6 +21,7 @@ from lacuna.numbers.metrics import Load, round_digits, samples_of
 from lacuna.numbers.statistics import NOTHING, RESAMPLES, Array, Sample, Stated, joint_intervals, replicates
 from lacuna.numbers.trainings import Errors, joint_half_widths, training_errors
 
+RERUN, INDEPENDENT = "rerun", "independent"
 CELL_STATES = ("moved", "noise", "same", "no interval", "not comparable", "only here", "only in the baseline")
 TEST = "/dataset/test.safetensors"
 NEEDED = ("exhibit", "row", "column", "value", "unit", "n", "dataset", "scale")
@@ -35,20 +38,26 @@ class CountedCell:
     images: str = ""
 
 
-def compare_runs(ours: Iterable[str], where: str, scale: str) -> dict[str, Any]:
+def compare_runs(ours: Iterable[str], where: str, scale: str, seeds: Iterable[int] = ()) -> dict[str, Any]:
     """The report's ``baseline``: our files of cells against the cells in ``where``, a file or a folder.
 
     A cell moved if the interval of its difference, joint with those of all cells compared, does not hold 0. The
     difference is paired by image where both runs' outcomes exist and are of the same test images. Else it is that of
     two shares over n images each. A metric of the user's own is not asked again: its interval is that of its cell.
+    ``seeds`` are those of our trainings. A crate says which its own are: where no seed is shared the run is
+    independent, and a cell moved if its difference lies outside the joint prediction interval of another run's.
     Raises `LacunaError` where the baseline has no cells.
     """
-    here, there = _read(ours), _read(_files(Path(where), scale))
+    crate = read_run(where, scale) if is_crate(where) else None
+    here, there = _read(ours), _of_crate(crate, where) if crate else _read(_files(Path(where), scale))
+    shared = crate is not None and any(seed in crate.seeds for seed in seeds)
+    kind = "unknown" if crate is None else RERUN if shared else INDEPENDENT
     keys = list(dict.fromkeys([*here, *there]))
     lines = [_line(key, here.get(key), there.get(key)) for key in keys]
-    _decide([(line, here[key], there[key]) for key, line in zip(keys, lines, strict=True) if line["state"] == ""])
+    undecided = [(line, here[key], there[key]) for key, line in zip(keys, lines, strict=True) if line["state"] == ""]
+    (_predict if kind == INDEPENDENT else _decide)(undecided)
     counts = Counter(line["state"] for line in lines)
-    return {"path": where, "states": {state: counts[state] for state in CELL_STATES}, "cells": lines}
+    return {"path": where, "kind": kind, "states": {state: counts[state] for state in CELL_STATES}, "cells": lines}
 
 
 # Reading both runs -----------------------------------------------------------------------------------------
@@ -68,10 +77,21 @@ def _files(where: Path, scale: str) -> list[str]:
 
 def _read(paths: Iterable[str]) -> dict[CellKey, CountedCell]:
     """The cells by what they are numbers of. A row that is printed twice counts once."""
+    return _keyed((_frame(path), *_samples(path)) for path in paths)
+
+
+def _of_crate(run: CrateRun, where: str) -> dict[CellKey, CountedCell]:
+    """The cells of a crate, with what they count."""
+    with in_one_sentence(where):
+        return _keyed(
+            (_typed(table.cells, table.name), _counted(table.settings, table.load), table.images)
+            for table in run.tables
+        )
+
+
+def _keyed(tables: Iterable[tuple[pd.DataFrame, Sequence[Sequence[Sample]], str]]) -> dict[CellKey, CountedCell]:
     cells: dict[CellKey, CountedCell] = {}
-    for path in paths:
-        frame = _frame(path)
-        samples, images = _samples(path)
+    for frame, samples, images in tables:
         for i, (line, identity) in enumerate(zip(frame.to_dict("records"), identities(frame), strict=True)):
             key = tuple(str(line[name]) for name in ("row", "column")) + tuple(
                 value for name, value in identity.items() if name != "dataset"
@@ -83,12 +103,15 @@ def _read(paths: Iterable[str]) -> dict[CellKey, CountedCell]:
 
 def _frame(path: str) -> pd.DataFrame:
     try:
-        frame = read_frame(path) if provenance_path(path).is_file() else read_csv(path)
-        if lacking := [name for name in NEEDED if name not in frame]:
-            raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
-        return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))
+        return _typed(read_frame(path) if provenance_path(path).is_file() else read_csv(path), path)
     except (OSError, ValueError) as error:
         raise LacunaError(f"{path} is no file of cells ({str(error).splitlines()[0]})") from None
+
+
+def _typed(frame: pd.DataFrame, path: str) -> pd.DataFrame:
+    if lacking := [name for name in NEEDED if name not in frame]:
+        raise LacunaError(f"{path} is no file of cells: it has no column {lacking[0]}")
+    return frame.assign(n=frame["n"].fillna(0).astype(int), value=frame["value"].astype(float))
 
 
 def _samples(path: str) -> tuple[Sequence[Sequence[Sample]], str]:
@@ -163,11 +186,37 @@ def _decide(compared: Sequence[tuple[dict[str, Any], CountedCell, CountedCell]])
         if seeds > 1:
             half = _half_widths([sides[i] for i in places], draws[places], len(compared))
             low[places], high[places] = draws[places].mean(axis=1) + np.array([[-1], [1]]) * half
-    for i, (line, _, _) in enumerate(compared):
+    _state_by_interval([line for line, _, _ in compared], low, high, set(together))
+
+
+def _state_by_interval(lines: Sequence[dict[str, Any]], low: Array, high: Array, paired: set[int]) -> None:
+    for i, line in enumerate(lines):
         known = bool(np.isfinite(low[i]))
         state = "no interval" if not known else "noise" if low[i] <= 0 <= high[i] else "moved"
-        line |= {"difference": round_digits(line["ours"] - line["theirs"]), "paired": i in together, "state": state}
+        line |= {"difference": round_digits(line["ours"] - line["theirs"]), "paired": i in paired, "state": state}
         line |= {"low": round_digits(low[i]) if known else None, "high": round_digits(high[i]) if known else None}
+
+
+def _predict(compared: Sequence[tuple[dict[str, Any], CountedCell, CountedCell]]) -> None:
+    """Fills in lines as `_decide`, for runs that share no training: by joint prediction intervals.
+
+    No interval where both runs have one training each, where outcomes are missing, or of other test images.
+    """
+    low, high = np.full((2, len(compared)), np.nan)
+    counted = [
+        i
+        for i, (_, one, other) in enumerate(compared)
+        if one.samples and other.samples and one.images == other.images and len(one.samples) + len(other.samples) > 2
+    ]
+    if counted:
+        sides = [(compared[i][1], compared[i][2]) for i in counted]
+        draws = replicates([pair[side].samples for side in (0, 1) for pair in sides], trainings=False)
+        ours, theirs = np.split(draws, 2)
+        values = [tuple([one.estimate() for one in cell.samples] for cell in pair) for pair in sides]
+        half = prediction_half_widths(values, (ours - theirs).std(axis=1), len(compared)) * _scale(sides)
+        middle = np.array([compared[i][0]["ours"] - compared[i][0]["theirs"] for i in counted])
+        low[counted], high[counted] = middle - half, middle + half
+    _state_by_interval([line for line, _, _ in compared], low, high, set(counted))
 
 
 def _matched(ours: CountedCell, theirs: CountedCell) -> bool:

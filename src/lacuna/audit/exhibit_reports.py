@@ -13,10 +13,12 @@ from lacuna.audit.published import PublishedFindings
 from lacuna.claims.relations import key_text
 from lacuna.files.artefacts import sha256
 from lacuna.files.escapes import csv_text
+from lacuna.language.codes import is_own
 from lacuna.plan.notes import notes_of
 from lacuna.plan.plan import Plan
 from lacuna.plan.shown import Kind
 from lacuna.reporting.left_out import left_out_sentences
+from lacuna.reporting.origins import origin_lines
 from lacuna.reporting.tables.render import table_texts, wide_table
 
 SHARED = ("exhibit", "dataset", "scale")  # columns of the cells that are the same in each line
@@ -46,6 +48,7 @@ def _shown(plan: Plan, entry: dict[str, Any], frame: pd.DataFrame, files: FileFi
     compared = bool(len(shown)) and bool(shown["difference"].notna().all())
     notes = [*entry["notes"], *_left_out(plan, name)]
     found = {"problems": problems, "state": worst_state(problems), "cells": cells, "comparable": compared}
+    found["origin"] = " ".join(origin_lines([plan.published.table(name)[-1]]))
     return entry | found | {"notes": notes}
 
 
@@ -62,7 +65,10 @@ def report_figure(plan: Plan, name: str, files: FileFindings, published: Publish
     unvouched = [wrong for path in (svg, png) for wrong in _unvouched(path, name, published)]
     problems = [*entry["problems"], *files.problems(behind), *unvouched]
     image = svg if _is_vouched(svg, published) else None
-    return entry | {"state": worst_state(problems), "files": behind, "problems": problems, "image": image}
+    plot = plan.lookup.figures[name][1]["plot"]
+    origin = " ".join(origin_lines(plan.inventory.drawn_from(name), plot if is_own(plot) else ""))
+    found = {"state": worst_state(problems), "files": behind, "problems": problems, "image": image}
+    return entry | found | {"origin": origin}
 
 
 def _is_vouched(path: str, published: PublishedFindings) -> bool:
@@ -92,6 +98,7 @@ def unbuilt_entry(plan: Plan, name: str, kind: Kind, target: str, published: Pub
         "cells": [],
         "comparable": False,
         "image": None,
+        "origin": "",
     }
 
 

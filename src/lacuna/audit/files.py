@@ -12,6 +12,7 @@ from lacuna.files.records import RecordContent
 from lacuna.plan.inventory import without_repeats
 from lacuna.plan.plan import Plan
 from lacuna.plan.stage import Artefact
+from lacuna.reporting.origins import without_origin
 from lacuna.versioning.anchors import read_anchors
 from lacuna.versioning.findings import examine, find_other_code, recorded_artefact
 
@@ -119,10 +120,22 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def rendering_problems(texts: dict[str, str]) -> list[Problem]:
-    """Problems of renderings. These have no record: ``texts`` maps each path to the text that the file must have."""
-    wrong = [path for path, text in texts.items() if _bytes(path) not in (None, text.encode())]
+    """Problems of renderings. These have no record: ``texts`` maps each path to the text that the file must have.
+
+    The line on where numbers come from is passed over: it follows from the checkout, and the report has its own.
+    """
+    wrong = [path for path, text in texts.items() if _text(path) not in (None, text.encode())]
     why = "is not what its cells give: it was edited, or written by other code"
     return [problem("stale", path, f"{path} {why}") for path in wrong]
+
+
+def _text(path: str) -> bytes | None:
+    """What a rendering holds besides the line on where numbers come from; None where it is not there."""
+    found = _bytes(path)
+    try:
+        return found if found is None else without_origin(found.decode()).encode()
+    except UnicodeDecodeError:
+        return found
 
 
 def _bytes(path: str) -> bytes | None:

@@ -49,8 +49,13 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
         "papers": papers,
         "published": published.scales,
         "files": described,
-        "baseline": compare_runs(shown, baseline, plan.config.scale) if baseline else None,
+        "baseline": compare_runs(shown, baseline, plan.config.scale, _seeds(plan)) if baseline else None,
     }
+
+
+def _seeds(plan: Plan) -> range:
+    """The seeds of the trainings."""
+    return range(plan.config.seed, plan.config.seed + plan.config.seeds)
 
 
 def made_now() -> dict[str, Any]:
@@ -75,6 +80,7 @@ def summarise(
     files: Sequence[Mapping[str, Any]],
     problems: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
+    """How many exhibits, files, verdicts and problems there are of each kind."""
     verdicts = Counter(claim["verdict"] for paper in papers for claim in paper["claims"])
     counts = {state: len({p["path"] for p in problems if p["state"] == state}) for state in STATES}
     return {
@@ -104,7 +110,7 @@ def summary_line(report: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{summary[state]} {state}" for state in STATES)
     noted = [f"{summary['held']} held by git", f"{summary['older']} with a record of the older format"]
     shown = f"{summary['published']} published files, {summary['published_elsewhere']} of them of other scales"
-    against = report["baseline"] and f"; against {report['baseline']['path']}: " + ", ".join(
+    against = report["baseline"] and f"; against {report['baseline']['path']}{_kind(report['baseline'])}: " + ", ".join(
         f"{count} {state}" for state, count in report["baseline"]["states"].items() if count
     )
     return (
@@ -112,6 +118,12 @@ def summary_line(report: Mapping[str, Any]) -> str:
         f"{summary['cells']} cells, {summary['files']} files ({', '.join(noted)}), {shown}; {counts}; "
         f"{claims_line(summary)}{against or ''}"
     )
+
+
+def _kind(baseline: Mapping[str, Any]) -> str:
+    """In what a crate differs from another run."""
+    named = {"rerun": " (a rerun: it shares a training seed)", "independent": " (an independent run)"}
+    return named.get(baseline.get("kind", ""), "")  # reports of before have none
 
 
 def claims_line(summary: Mapping[str, Any]) -> str:

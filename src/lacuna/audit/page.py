@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from lacuna.audit.gather import VERDICTS, claims_line, summary_line
 from lacuna.jobs.progress import clock
 from lacuna.language.codes import PERCENT
+from lacuna.language.pages import templates
 from lacuna.language.symbols import with_symbols
 from lacuna.reporting.tables.render import UNIT_WORDS, format_number
 from lacuna.trace import shorten_settings
@@ -87,13 +86,7 @@ def _unit(unit: str) -> str:
     return UNIT_WORDS.get(unit, unit)
 
 
-_PAGES = Environment(
-    loader=PackageLoader("lacuna.audit", ""),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_PAGES = templates("lacuna.audit")
 _PAGES.filters |= {
     "number": format_number,
     "svg": _svg,

@@ -8,6 +8,7 @@ from lacuna.catalogue.checking import checked
 from lacuna.catalogue.contents import Part, contents_of, part_cost
 from lacuna.catalogue.entries import Entry, entries
 from lacuna.catalogue.text import as_json, listing, shown
+from lacuna.cost.learnt_file import read_learnt
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.names import named_exhibit
 from lacuna.plan.notes import notes_of
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (asked.command == "show") != (asked.name is not None):
         parser.error("show takes the name of one table or figure, and list takes none")
     plan = plan_of_checkout(asked.scale)
+    plan.learnt = read_learnt(plan.config.scale)
     name = named_exhibit(plan, asked.name) if asked.name else None
     refuse_incomplete(plan, [f"tables/{name}.csv", f"figures/{name}.svg"] if name else ["all"])
     found = [one for one in entries(plan, None if name else asked.paper) if name in (None, one.name)]

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -14,6 +15,7 @@ from lacuna.catalogue.entries import Entry, about
 from lacuna.catalogue.states import MEANINGS
 from lacuna.cost import cost_of
 from lacuna.errors import without_controls
+from lacuna.plan.exported import FOLDER, networks
 from lacuna.plan.plan import Plan
 
 NARROW = 60  # columns of a terminal below which lines are left as they are
@@ -28,10 +30,31 @@ def listing(plan: Plan, found: Sequence[Entry]) -> str:
     heads = ["snakemake ...", "paper", "whole", "left", "state", *["jobs"] * asked, "title"]
     used = {one.state for one in found}
     meant = [f"{state}: {meaning}." for state, meaning in MEANINGS.items() if state in used]
-    time = f"Times of one device, as config/scales/{plan.config.scale}.yaml has its throughput; what exhibits share "
+    learnt = f" and {jobs} finished jobs" if (jobs := plan.learnt.jobs) else ""
+    time = f"Times are of one CPU core or one GPU, by config/scales/{plan.config.scale}.yaml{learnt}. A run uses all. "
     counts = f"Scale {plan.config.scale}, seed {plan.config.seed}: {len(found)} tables and figures."
     hint = "`python -m lacuna show <name>` says what one consists of; `--check` asks Snakemake what it would do."
-    return "\n".join([_columns(heads, rows), "", counts, f"{time}counts in each of them.", *meant, hint])
+    return "\n".join(
+        [
+            *(_columns(heads, rows), "", counts, f"{time}What exhibits share counts in each."),
+            *(*meant, hint, _exports(plan), _crates(plan)),
+        ]
+    )
+
+
+def _crates(plan: Plan) -> str:
+    """How exhibits are packed for others, and which of them are."""
+    packed = [plan.crates.path(name) for name in plan.crates.parts if Path(plan.crates.path(name)).is_file()]
+    return f"`snakemake crates/<name>.zip` packs one for others (docs/crates.md); here: {', '.join(packed) or 'none'}."
+
+
+def _exports(plan: Plan) -> str:
+    """How the networks of these exhibits are exported."""
+    known = networks(plan)
+    example = next((model for model, datasets in known.items() if len(datasets) == 1), "<network>")
+    return (
+        f"Any of {len(known)} networks leaves as safetensors and ONNX: `snakemake {FOLDER}/{example}` (docs/models.md)."
+    )
 
 
 def _left(one: Entry) -> str:

@@ -14,7 +14,7 @@ from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD, method_of
 from lacuna.language.exhibits import Exhibits
 from lacuna.language.methods import Images
-from lacuna.language.models import OWN, PACKAGED, ModelSpec, parse_model
+from lacuna.language.models import BEHIND, OWN, PACKAGED, ModelSpec, parse_model
 
 Body = Mapping[str, Any]
 SMALLEST_SIDE = {"densenet121": 8}  # halves its images three times; the others round up, or stop at one pixel
@@ -115,7 +115,7 @@ def _check_source(paper: Paper, where: str, attack: str, source: str, trainings:
     """Thermometer encoding has no gradient at the pixels, and LS-PGA takes nothing else."""
     method, members = paper.parts["attacks"][attack]["method"], Exhibits(paper.parts).members(source)
     encoded = [m for m in members if "thermometer" in trainings.get(parse_model(m).training, {})]
-    if method == LEVELS and encoded != [source]:
+    if method == LEVELS and encoded != [source.partition(BEHIND)[0]]:
         needs = f"{method} needs a network with thermometer encoding"
         raise LacunaError(f"{where}: attack '{attack}' on {source}: {needs}; allowed for others: fgsm, pgd")
     followed = method_of(method)

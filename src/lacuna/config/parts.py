@@ -13,6 +13,7 @@ from lacuna.language.attacks import MARGIN, METHODS, attack_code, method_of
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import CLEAN_SUITE
 from lacuna.language.models import (
+    DEFENDED,
     DROPOUT_NETWORKS,
     ENSEMBLE,
     OWN,
@@ -26,7 +27,7 @@ from lacuna.language.packages import PACKAGE
 
 OWN_NAME = f"{OWN}-"
 # What may stand for a model besides a network of this project, as a sentence calls it.
-KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, NO_SOURCE: NO_SOURCE}
+KINDS = {OWN_NAME: "own-<name>", ENSEMBLE: "ensemble-<name>", SELF: SELF, DEFENDED: DEFENDED, NO_SOURCE: NO_SOURCE}
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterato
         if "source" in body.get("like", {}):
             yield f"attacks.{name}.like.source", body["like"]["source"], tested
     for name, body in content["suites"].items():
-        yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, NO_SOURCE))
+        yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, DEFENDED, NO_SOURCE))
     for name, members in content["ensembles"].items():
         yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
     for name, body in tables.items():

@@ -51,16 +51,22 @@ def _scaled(content: Body, settings: Body, file: str, root: Path) -> dict[str, A
 
 
 def _changed(body: Body, changes: Body) -> dict[str, Any]:
-    """A part with other values for some keys; null takes a key away, ``budget`` changes every budget of an attack.
+    """A part with other values for some keys, its own or those of a mapping in it; null takes a key away.
 
-    Budgets in place of the paper's keep the names of the paper's, place by place, where they state none.
+    ``budget`` changes every budget of an attack. Budgets in place of the paper's keep the names of the paper's, place
+    by place, where they state none.
     """
-    both = {key: {**body[key], **new} for key, new in changes.items() if isinstance(body.get(key), dict) and new}
-    changed = {key: value for key, value in {**body, **changes, **both}.items() if value is not None}
+    inner = {key: _joined(body[key], new) for key, new in changes.items() if isinstance(body.get(key), dict) and new}
+    changed = _joined(body, {**changes, **inner})
     if isinstance(changes.get("budgets"), list):
         changed["budgets"] = _with_names(changes["budgets"], body["budgets"])
     every = changed.pop("budget", {})
-    return changed | ({"budgets": [{**budget, **every} for budget in changed["budgets"]]} if every else {})
+    return changed | ({"budgets": [_joined(budget, every) for budget in changed["budgets"]]} if every else {})
+
+
+def _joined(body: Body, new: Body) -> dict[str, Any]:
+    """A mapping with other values for some keys; null takes a key away."""
+    return {key: value for key, value in {**body, **new}.items() if value is not None}
 
 
 def _with_names(budgets: Sequence[Any], before: Sequence[Body]) -> list[Any]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -84,6 +85,33 @@ def _validator(name: str, text: str) -> Draft202012Validator:
     return _Strict(whole_schema(name, text))
 
 
+@cache
+def _quick(name: str, text: str) -> jsonschema_rs.Draft202012Validator:
+    """As `_validator`, in a fiftieth of the time, but with JSON's integers and without the words of messages."""
+    return jsonschema_rs.Draft202012Validator(_anchored(whole_schema(name, text)))
+
+
+def _anchored(node: Any) -> Any:
+    """A schema whose patterns are of the whole text."""
+    if isinstance(node, list):
+        return [_anchored(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    whole = {key: _anchored(part) for key, part in node.items()}
+    return whole | {"pattern": f"^(?:{node['pattern']})$"} if isinstance(node.get("pattern"), str) else whole
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value has nothing but what both validators read alike: no 4.0, nor what JSON does not have."""
+    if isinstance(value, dict):
+        return all(type(key) is str for key in value) and all(map(_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_plain, value))
+    if type(value) is float:
+        return math.isfinite(value) and not value.is_integer()
+    return value is None or type(value) in (str, bool) or (type(value) is int and abs(value) < 2**53)
+
+
 def complete(node: Any) -> Any:
     """A schema, or a part of it, whose objects have the properties that their key ``declared`` takes from elsewhere."""
     if isinstance(node, list):
@@ -157,8 +185,10 @@ def definition(root: Path, schema: str, name: str) -> Any:
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     """Raises `LacunaError` for the first violation of workflow/schemas/<schema>.schema.yaml in ``file``."""
-    validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
-    if errors := sorted(validator.iter_errors(content), key=_order):
+    text = (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8")
+    if _plain(content) and _quick(schema, text).is_valid(content):
+        return
+    if errors := sorted(_validator(schema, text).iter_errors(content), key=_order):
         raise LacunaError(_sentence(errors[0], file))
 
 

@@ -22,7 +22,7 @@ from lacuna.language.exhibits import (
     is_clean,
     joined,
 )
-from lacuna.language.models import SELF
+from lacuna.language.models import DEFENDED, SELF
 
 NEEDED = {"certified_accuracy": ["radius"]} | {bounded: ["radius", "reference"] for bounded in BOUNDED_METRICS}
 BESIDE = ("target", "row", "dataset", "scale")  # columns that stand beside a table's own (`wide_table`)
@@ -156,7 +156,10 @@ def _check_source(place: _Place, part: Mapping[str, str], exhibits: Exhibits) ->
     """A source is in its suite, and is no row's network: that would be a white box, which is written ``self``."""
     suite = exhibits.parts["suites"][part["suite"]]
     place.known("source", suite["sources"])
-    if part["source"] == SELF or suite.get("diagonal"):
+    if part["source"] == DEFENDED and "smoothing" in exhibits.parts["defenses"].get(part.get("defense", ""), {}):
+        where = f"{place.file}, key {place.key('source')}: '{DEFENDED}'"
+        raise LacunaError(f"{where}: a smoothed network gives no gradient; allowed: {SELF}, with noise in the budget")
+    if part["source"] in (SELF, DEFENDED) or suite.get("diagonal"):
         return
     if set(exhibits.members(part["model"])) & set(exhibits.members(part["source"])):
         where = f"{place.file}, key {place.key('source')}: '{part['source']}'"

@@ -6,7 +6,7 @@ from typing import Any
 
 from lacuna.language.codes import NO_SOURCE
 from lacuna.language.exhibits import Exhibits, joined
-from lacuna.language.models import SELF
+from lacuna.language.models import BEHIND, DEFENDED, SELF
 
 Body = Mapping[str, Any]
 
@@ -48,13 +48,15 @@ def figure_uses(name: str, body: Body, exhibits: Exhibits) -> Iterator[Use]:
 
 
 def _of_table(exhibits: Exhibits, use: Use, body: Body) -> Use:
-    """What a table's cells name; ``self`` is each network that the suite is tried on."""
+    """What a table's cells name; ``self`` and ``defended`` are each network that the suite is tried on."""
     for part in (joined(row, column) for row in body["rows"] for column in body["columns"]):
         use.models.add(part["model"])
         use.defenses |= {part[key] for key in ("defense",) if key in part}
         if "suite" in part:
             suite = exhibits.parts["suites"][part["suite"]]
-            sources = [part["model"] if source == SELF else source for source in suite["sources"]]
+            whole = BEHIND.join(filter(None, [part["model"], part.get("defense")]))
+            own = {SELF: part["model"], DEFENDED: whole}
+            sources = [own.get(source, source) for source in suite["sources"]]
             use.sets |= {(attack, source) for attack in suite["attacks"] for source in sources}
     return use
 

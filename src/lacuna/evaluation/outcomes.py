@@ -1,11 +1,15 @@
 """Outcomes: what a target said about clean images and about every adversarial set of a suite."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lacuna.evaluation.predictions import Answers
+from lacuna.files.contents import REPEATED
 from lacuna.language.attacks import EXTRAS
 
 SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
@@ -18,10 +22,12 @@ def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
     ``labels`` int64 (N_test,) are those of all test images.
     """
     ids = clean.asked
-    known = {"image": ids.numpy(), "label": labels[ids].numpy(), "clean": clean.classes[ids].numpy()}
+    known = {"image": ids.numpy(), "label": labels[ids].numpy()}
+    for name in REPEATED:
+        known |= _answers(name, clean.classes[ids])
     frame = pd.DataFrame(known | {"radius": clean.radius.numpy()})
     frame = frame.assign(valid=True, **dict.fromkeys(DISTANCES, np.float32(0)), **dict.fromkeys(EXTRAS, -1))
-    return frame.assign(attack="none", source="", adversarial=frame["clean"], **dict.fromkeys(SOURCE, -1))
+    return frame.assign(attack="none", source="", **dict.fromkeys(SOURCE, -1))
 
 
 def adversarial_outcomes(
@@ -29,7 +35,8 @@ def adversarial_outcomes(
 ) -> pd.DataFrame:
     """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
 
-    ``adversarial`` int64 (N,) are the target's predictions on the set. Of the columns,
+    ``adversarial`` int64 (N,) are the target's predictions on the set. Both may have a second dimension, of the answers
+    of a target that draws. Of the columns,
 
     * ``valid`` is False where the attack found no example;
     * ``distance`` is the squared l2 distance to the clean image over the number of values, pixels in [0, 1], of the
@@ -44,8 +51,8 @@ def adversarial_outcomes(
             "source": source,
             "image": images.numpy(),
             "label": tensors["label"].numpy(),
-            "clean": clean[images].numpy(),
-            "adversarial": adversarial.numpy(),
+            **_answers("clean", clean[images]),
+            **_answers("adversarial", adversarial),
             "source_clean": tensors["source_clean"].numpy(),
             "source_adversarial": tensors[f"{attack}.source_adversarial"].numpy(),
             "source_flat": tensors["source_flat"].numpy(),
@@ -57,6 +64,18 @@ def adversarial_outcomes(
     )
 
 
+def _answers(name: str, answers: Tensor) -> dict[str, Any]:
+    """The column of answers int64 (n,); of (n, k) the answers that were given most often, and beside them all k.
+
+    Of answers that were given equally often the lowest class counts.
+    """
+    if answers.ndim == 1:
+        return {name: answers.numpy()}
+    counts = F.one_hot(answers).sum(1)
+    ranked = counts * counts.shape[1] - torch.arange(counts.shape[1])
+    return {name: ranked.argmax(1).numpy(), REPEATED[name]: list(answers.short().numpy())}
+
+
 OUTCOME_COLUMNS = [
     *("attack", "source", "image", "label", "clean", "adversarial"),
     *(*SOURCE, "valid", *DISTANCES, *EXTRAS, "radius"),
@@ -64,6 +83,10 @@ OUTCOME_COLUMNS = [
 
 
 def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """All outcomes of one target and suite in one frame, with the columns `OUTCOME_COLUMNS`."""
-    whole = pd.concat(frames, ignore_index=True)[OUTCOME_COLUMNS]
+    """All outcomes of one target and suite in one frame, with the columns `OUTCOME_COLUMNS`.
+
+    Behind them stand all answers of a target that draws.
+    """
+    repeated = [name for name in REPEATED.values() if name in frames[0]]
+    whole = pd.concat(frames, ignore_index=True)[[*OUTCOME_COLUMNS, *repeated]]
     return whole.astype({"attack": "category", "source": "category"})

@@ -11,7 +11,7 @@ from lacuna.files.states import Resumable
 from lacuna.jobs.progress import Say, say_to_stderr
 from lacuna.numerics.device import device_of, run_batches
 from lacuna.numerics.images import as_pixels
-from lacuna.numerics.seeding import derive
+from lacuna.numerics.seeding import derive, seed_globally
 
 PART = 10  # images whose answers are kept together, of a target that certifies
 
@@ -63,22 +63,31 @@ def predict_sure(model: nn.Module, images: Tensor, batch: int, least: float, say
 class Predictions:
     """One network's predictions on sets of images, each set by its name.
 
-    Predictions are kept in ``state``, so that a killed job goes on; the caller finishes the state. The global generator
-    is seeded for each set, for defenses that draw random numbers.
+    Predictions are kept in ``state``, so that a killed job goes on; the caller finishes the state. A network that draws
+    random numbers, or whose defense does, answers ``draws`` times about each image. The global generators are seeded
+    for each set and each time.
     """
 
-    def __init__(self, model: nn.Module, batch: int, state: Resumable, say: Say) -> None:
-        self.model, self.batch, self.state, self.say = model, batch, state, say
+    def __init__(self, model: nn.Module, batch: int, state: Resumable, say: Say, draws: int = 1) -> None:
+        self.model, self.batch, self.state, self.say, self.draws = model, batch, state, say, draws
         done, self.kept = state.load()
         if done:
             say(f"going on after {done} kept answers")
 
     def predict(self, name: str, images: Tensor) -> Tensor:
-        """Predicted classes int64 (N,) of images uint8 (N, C, H, W): those that were kept, else those of `predict`."""
+        """Predicted classes int64 (N,) of images uint8 (N, C, H, W): those that were kept, else those of `predict`.
+
+        They are (N, draws) where there is more than one draw.
+        """
         if isinstance(model := self.model, Classifier):
             return self._in_parts(name, images, lambda part: [model.decide(part)])[0]
+        if self.draws == 1:
+            return self._once(name, images)
+        return torch.stack([self._once(f"{name}, answer {i}", images) for i in range(1, self.draws + 1)], dim=1)
+
+    def _once(self, name: str, images: Tensor) -> Tensor:
         if name not in self.kept:
-            torch.manual_seed(derive(0, "predictions", name))
+            seed_globally(derive(0, "predictions", name))
             self._keep({name: predict(self.model, images, self.batch, self.say)})
         return self.kept[name]
 
@@ -109,7 +118,8 @@ class Answers:
     """What a target says about clean images.
 
     ``asked`` int64 (n,) are the ids of the images that it was asked about. ``classes`` int64 (N_test,) are its answers,
-    -1 for other images. ``radius`` float32 (n,) is the l2 radius for which each answer is certified, NaN without one.
+    -1 for other images; (N_test, k) where it answers k times about each. ``radius`` float32 (n,) is the l2 radius for
+    which each answer is certified, NaN without one.
     """
 
     asked: Tensor

@@ -82,10 +82,26 @@ def _metric(metric: str, device: str) -> Any:
 def _created(metric: str, device: str) -> Any:
     import pyiqa
 
+    if (metric, device) == ("ssimc", "cpu"):
+        return _ssim
     try:
         return pyiqa.create_metric(metric, device=torch.device(device))
     except (OSError, RuntimeError, ValueError) as error:
         return f"pyiqa gave {type(error).__name__} ({' '.join(str(error).split())[:120]})"
+
+
+def _ssim(distorted: Tensor, reference: Tensor) -> Tensor:
+    """pyiqa's ``ssimc``, float64 (B,), of images (B, C, H, W) in [0, 1]. They differ by the float32 window of pyiqa.
+
+    scikit-image filters rows, then columns: a pair of 224 x 224 takes a core 16 ms. pyiqa's window takes 600 ms.
+    """
+    from skimage.metrics import structural_similarity
+
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
+    pairs = zip(*((images * 255).round().double().numpy() for images in (distorted, reference)), strict=True)
+    maps = [structural_similarity(*pair, data_range=255, full=True, **window)[1] for pair in pairs]
+    inner = torch.from_numpy(np.stack(maps))[..., 5:-5, 5:-5]  # where the window of 11 lies within the image
+    return inner.relu().mean((1, 2, 3))
 
 
 def _pyiqa(name: str) -> MeasureFunction:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lacuna.errors import LacunaError, TamperedError
 from lacuna.files.copies import planned_path
 from lacuna.files.escapes import for_csv, from_csv
+from lacuna.files.machine import processor
 from lacuna.files.owner import confirm_ownership, temporary_name
 from lacuna.files.records import FORMAT, RecordContent, parse_record, record_text
 
@@ -33,10 +34,11 @@ LIBRARIES = (
 
 # How pandas reads a CSV: only what is empty is missing; a column or a row may be called None.
 CSV_OPTIONS: dict[str, Any] = {"keep_default_na": False, "na_values": [""]}
+RESULTS = ("dvc.lock", "metrics", "plots")  # that a user may commit, and that decide nothing
 AGAIN = "delete it and run again"  # what to do about an artefact that is not right; its rule then makes it again
 
-_UMASK = os.umask(0)  # it can only be read by setting it
-os.umask(_UMASK)
+UMASK = os.umask(0)  # it can only be read by setting it
+os.umask(UMASK)
 
 
 def sha256(path: Path | str) -> str:
@@ -72,7 +74,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     temporary = folder / target.name
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_UMASK)  # safetensors writes files that only their owner may read
+        temporary.chmod(0o666 & ~UMASK)  # safetensors writes files that only their owner may read
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         confirm_ownership(path)
@@ -134,6 +136,7 @@ class Record:
         volatile = {
             **arithmetic(),
             "host": platform.node(),
+            "processor": processor(),
             "seconds": round(time.time() - self.started, 2),
             **self.volatile,
         }
@@ -163,9 +166,10 @@ def _input(name: str) -> str:
 
 
 def _commit() -> dict[str, Any]:
-    """The commit and whether tracked files differ from it; nulls where there is no git."""
+    """The commit and whether tracked files differ from it, but for `RESULTS`; nulls where there is no git."""
     try:
-        return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain", "-uno"))}
+        changed = _git("status", "--porcelain", "-uno", "--", ".", *(f":(exclude){name}" for name in RESULTS))
+        return {"commit": _git("rev-parse", "HEAD"), "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
 

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lacuna.errors import LacunaError
-from lacuna.files.artefacts import AGAIN, map_tensors, parse_frame, read_frame, read_tensors
+from lacuna.files.artefacts import AGAIN, map_tensors, parse_frame, read_frame, read_tensors, stable_part
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
 Tensors = dict[str, "Tensor"]
+# Columns of a target's answers, and beside them, of one that draws, those with all answers about an image.
+REPEATED = {"clean": "clean_answers", "adversarial": "adversarial_answers"}
+FORMAT = 2  # of outcomes with such columns and of cells with their variances; without a number it is 1, without them
 IMAGES = ".images"  # the name of an attack's images is its code and this
 
 # The columns that other stages read, and what each must hold. Further columns may stand beside them.
@@ -116,8 +119,16 @@ def read_selection(path: str, data: Tensors) -> "pd.DataFrame":
 
 
 def read_outcomes(path: str) -> "pd.DataFrame":
-    """Outcomes of one target and suite: at least the columns of `OUTCOME_KINDS`."""
-    return _columns(path, read_frame(path), OUTCOME_KINDS)
+    """Outcomes of one target and suite: at least the columns of `OUTCOME_KINDS`.
+
+    Columns of all answers (`REPEATED`) hold equally many whole numbers on each line.
+    """
+    frame = _columns(path, read_frame(path), OUTCOME_KINDS)
+    _refuse_later(path)
+    for name in (name for name in REPEATED.values() if name in frame):
+        if frame[name].map(_count).nunique() != 1 or not _count(frame[name].iloc[0]) > 1:
+            raise LacunaError(f"{path}: column '{name}' must hold lists of equally many whole numbers; {AGAIN}")
+    return frame
 
 
 def read_measures(path: str) -> "pd.DataFrame":
@@ -132,6 +143,7 @@ def read_history(path: str) -> "pd.DataFrame":
 
 def read_cells(path: str) -> "pd.DataFrame":
     """The cells of a table: at least the columns of `CELL_KINDS`; numbers may be missing, but not infinite."""
+    _refuse_later(path)
     return _columns(path, read_frame(path), CELL_KINDS)
 
 
@@ -171,6 +183,18 @@ def _refuse_strangers(path: str, ids: list[int], labels: list[int], truth: list[
         raise LacunaError(f"{path} has image ids that stand twice or are not below {len(truth)}; {AGAIN}")
     if wrong := [image for image, label in zip(ids, labels, strict=True) if truth[image] != label]:
         raise LacunaError(f"{path} has another label for image {wrong[0]} than the dataset; {AGAIN}")
+
+
+def _refuse_later(path: str) -> None:
+    """Raises `LacunaError` for a file of a later format than this code knows."""
+    stated = stable_part(path)["facts"].get("format", 1)
+    if stated > FORMAT:
+        raise LacunaError(f"{path} has format {stated}; allowed: at most {FORMAT}, which this version of lacuna reads")
+
+
+def _count(answers: Any) -> int:
+    """How many whole numbers a list of answers holds; 0 of anything else."""
+    return len(answers) if getattr(getattr(answers, "dtype", None), "kind", "") in ("i", "u") else 0
 
 
 def _columns(path: str, frame: "pd.DataFrame", columns: Mapping[str, str], mend: str = AGAIN) -> "pd.DataFrame":

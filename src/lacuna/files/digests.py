@@ -44,7 +44,7 @@ def recall_digests(path: str, files: list[str], lost: bool = False) -> list[str]
     """
     with suppress(OSError):
         times = [os.stat(name).st_mtime_ns for name in files]
-        if lost and not Path(path).exists() and _made_beside(Path(path).parent):
+        if lost and not Path(path).exists() and made_beside(Path(path).parent):
             write_digests(path, files)
             os.utime(path, ns=(max(times), max(times)))
         text = digests_of(files)
@@ -90,9 +90,9 @@ def planned_code(paths: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(name for _, name in lines), *(path for path in code if path not in digests)]
 
 
-def _made_beside(folder: Path) -> bool:
+def made_beside(folder: Path) -> bool:
     """Whether there is another folder than that of the digests, with what is to be compared with the code."""
-    return any(other != folder for other in folder.parent.iterdir())
+    return any(other != folder and other.is_dir() for other in folder.parent.iterdir())
 
 
 def _earlier(path: str, text: str) -> Path:

@@ -6,8 +6,8 @@ its ``original``, which is empty for a report that is written where a user looks
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lacuna.errors import LacunaError, TamperedError
@@ -37,11 +37,12 @@ class Copy:
 
 @dataclass(frozen=True)
 class Publication:
-    """What a note says: the copies by their paths."""
+    """What a note says: the copies by their paths; ``inputs`` are the sha256 of what its record says they are of."""
 
     scale: str
     name: str
     copies: Mapping[str, Copy]
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def publish(note: str, scale: str, name: str, originals: Mapping[str, str]) -> None:
@@ -61,9 +62,9 @@ def publish(note: str, scale: str, name: str, originals: Mapping[str, str]) -> N
     _write(note, record, Publication(scale, name, {c: Copy(record.digests[o], o) for c, o in planned.items()}))
 
 
-def note_report(note: str, scale: str, name: str, files: list[str]) -> None:
-    """Writes the note of files that were written where a user looks for them."""
-    record = Record(STAGE, _settings(scale, name))
+def note_report(note: str, scale: str, name: str, files: list[str], made_from: Sequence[str] = ()) -> None:
+    """Writes the note of files that were written where a user looks for them, and of what they were made from."""
+    record = Record(STAGE, _settings(scale, name), [*made_from])
     _write(note, record, Publication(scale, name, {file: Copy(sha256(file), "") for file in files}))
 
 
@@ -74,7 +75,7 @@ def read_publication(note: str) -> Publication:
     try:
         content = json.loads(Path(note).read_text(encoding="utf-8"))
         copies = {str(path): Copy(str(one["sha256"]), str(one["original"])) for path, one in content["copies"].items()}
-        found = Publication(content["scale"], content["name"], copies)
+        found = Publication(content["scale"], content["name"], copies, record.stable["inputs"])
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise TamperedError(f"{note} is no note of what was published; publish that again") from None
     settings = json.loads(_settings(found.scale, found.name))

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lacuna.errors import TimeIsUp
-from lacuna.files.artefacts import arithmetic, atomic_path, separate
+from lacuna.files.artefacts import arithmetic, atomic_path, separate, write_text
 from lacuna.files.owner import remove_leftovers
 from lacuna.files.slurm import seconds_left
 from lacuna.jobs.progress import Say, say_to_stderr
@@ -85,10 +85,20 @@ class Resumable:
         if now + SLOWER * self.longest + SPARE > self.end:
             raise TimeIsUp
 
+    @property
+    def curve(self) -> Path:
+        """The CSV file beside the state that people and plotting programs may follow; no loop reads it."""
+        return self.path.with_suffix(".csv")
+
+    def show(self, table: str) -> None:
+        """Replaces the `curve` by a longer one."""
+        write_text(str(self.curve), table)
+
     def finish(self) -> None:
-        """Removes the state and its half-written files, since the result is complete."""
-        self.path.unlink(missing_ok=True)
-        remove_leftovers(self.path)
+        """Removes the state, its curve and their half-written files, since the result is complete."""
+        for path in (self.path, self.curve):
+            path.unlink(missing_ok=True)
+            remove_leftovers(path)
 
 
 def _words(machine: Mapping[str, str]) -> str:

@@ -68,12 +68,19 @@ def kept_generators() -> Iterator[None]:
     np.random.set_state(theirs)
 
 
-def doubts_as_tensors(found: list[str]) -> dict[str, Tensor]:
-    """Doubts as the tensor of an adversarial set, by its name: bool, one for each of the `DOUBTS`. None without any."""
-    return {COLUMN: torch.tensor([doubt in found for doubt in DOUBTS])} if found else {}
+def doubts_as_tensors(found: list[str], code: str = "") -> dict[str, Tensor]:
+    """Doubts as the tensor of an adversarial set, by its name: bool, one for each of the `DOUBTS`. None without any.
+
+    They are about the whole set, or about one budget, by its ``code``.
+    """
+    return {_name(code): torch.tensor([doubt in found for doubt in DOUBTS])} if found else {}
 
 
-def doubts_in(tensors: Mapping[str, Tensor]) -> list[str]:
-    """The doubts that an adversarial set's tensors state."""
-    stated = tensors[COLUMN].tolist() if COLUMN in tensors else []
-    return [doubt for doubt, stands in zip(DOUBTS, stated, strict=False) if stands]
+def doubts_in(tensors: Mapping[str, Tensor], code: str = "") -> list[str]:
+    """The doubts that an adversarial set's tensors state about the whole set, and about the budget of a ``code``."""
+    stated = [tensors[name].tolist() for name in dict.fromkeys((_name(""), _name(code))) if name in tensors]
+    return [doubt for i, doubt in enumerate(DOUBTS) if any(one[i : i + 1] == [True] for one in stated)]
+
+
+def _name(code: str) -> str:
+    return f"{code}.{COLUMN}" if code else COLUMN

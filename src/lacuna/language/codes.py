@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lacuna.language.models import ARCHITECTURES, OWN, ModelSpec, parse_model
+from lacuna.language.models import ARCHITECTURES, BEHIND, DEFENDED, OWN, SELF, ModelSpec, parse_model
 
 NO_SOURCE = "none"  # source of sets that are made without a network
 _TRAININGS = {"at": "adversarial_training", "th16": "thermometer_16", "th32": "thermometer_32"}
@@ -45,10 +45,19 @@ def variant_code(model: str, source: str, ensembles: Ensembles) -> str:
 
 
 def _masks_differ(spec: ModelSpec, source: str, ensembles: Ensembles) -> bool:
+    source = source.partition(BEHIND)[0]
     if source in ("", NO_SOURCE) or source in ensembles or not spec.masked:
         return False
     made_on = parse_model(source)
     return made_on.masked and made_on.mask_seed != spec.mask_seed
+
+
+def white_box(cell: Mapping[str, Any]) -> str:
+    """How a cell's source is called where it is the cell's target: `SELF`, or `DEFENDED` with the defense; else empty.
+
+    ``cell`` has model, target and source.
+    """
+    return {cell["target"]: DEFENDED, cell["model"]: SELF}.get(cell["source"], "")
 
 
 def source_code(source: str, ensembles: Ensembles | None = None) -> str:

@@ -19,8 +19,9 @@ from lacuna.language.codes import (
     origin_of,
     source_code,
     variant_code,
+    white_box,
 )
-from lacuna.language.models import ENSEMBLE, SELF
+from lacuna.language.models import BEHIND, DEFENDED, ENSEMBLE, SELF
 
 Body = Mapping[str, Any]
 CLEAN_SUITE = "clean"
@@ -66,7 +67,7 @@ class Cell:
     @property
     def target(self) -> str:
         """Name of what is evaluated: the network, and the defense before it if there is one."""
-        return f"{self.model}--{self.defense}" if self.defense else self.model
+        return f"{self.model}{BEHIND}{self.defense}" if self.defense else self.model
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def cell_codes(cell: Cell, ensembles: Ensembles) -> dict[str, str]:
     """The codes by which claims choose a cell: those of `lacuna.numbers.cells.cell_identity`, before anything ran."""
     codes = network_codes(cell.model, cell.source, ensembles)
     variant = "+".join(filter(None, [codes["variant"], cell.defense]))
-    source = SELF if cell.source == cell.model else source_code(cell.source, ensembles)
+    source = white_box(vars(cell) | {"target": cell.target}) or source_code(cell.source, ensembles)
     return {
         **codes,
         "variant": variant,
@@ -121,9 +122,10 @@ class Exhibits:
             setattr(self, asked, cache(getattr(self, asked)))
 
     def members(self, model: str) -> list[str]:
-        """The networks a source or target consists of: an ensemble's, none for sets made without a network."""
+        """The networks a source or target consists of, without its defense: an ensemble's; none without a network."""
         if model == NO_SOURCE:
             return []
+        model = model.partition(BEHIND)[0]
         return list(self.parts["ensembles"][model]) if model.startswith(ENSEMBLE) else [model]
 
     def cells(self, body: Body) -> Iterator[Cell]:
@@ -168,7 +170,8 @@ class Exhibits:
         if is_clean(part):
             suites = [c["suite"] for c in (*body["columns"], *body["rows"]) if "suite" in c]
             return part.get("suite") or next(iter(suites), CLEAN_SUITE), "none", ""
-        source = part["model"] if part["source"] == SELF else part["source"]
+        whole = BEHIND.join(filter(None, [part["model"], part.get("defense")]))
+        source = {SELF: part["model"], DEFENDED: whole}.get(part["source"], part["source"])
         return part["suite"], self.code(part["suite"], part.get("attack")), source
 
     def code(self, suite: str, attack: str | None) -> str:

@@ -165,15 +165,18 @@ class Method(Signature):
     """An attack method: (model, images, labels, **budget) -> Tensor or AttackResult, and how the loop calls it.
 
     ``loss`` is what it follows the gradient of: `CROSS_ENTROPY`, `MARGIN` (of logits, which no softmax flattens), or
-    empty for attacks that see scores or decisions only. What the function takes besides its budget: ``draws``, its
-    random numbers; ``foreground``, the images' foreground and a saliency model; ``files``, the names of the images'
-    files. ``network`` is False where the set is made without a source network. ``jpeg_blocks`` says that it works on
-    blocks of 8 x 8 pixels, as JPEG does. ``resumable`` attacks are slow: each batch is kept until the set is complete.
-    ``group`` is the number of images per call where that decides results. ``named_by`` is the parameter that is the
-    attack's code. ``training`` is what adversarial training calls on the images of each step.
+    empty for attacks that see scores or decisions only. ``pixels`` is False where it is the gradient at something else
+    than pixels. What the function takes besides its budget: ``draws``, its random numbers; ``foreground``, the images'
+    foreground and a saliency model; ``files``, the names of the images' files. ``network`` is False where the set is
+    made without a source network. ``jpeg_blocks`` says that it works on blocks of 8 x 8 pixels, as JPEG does.
+    ``resumable`` attacks are slow: each batch is kept until the set is complete. ``group`` is the number of images per
+    call where that decides results. ``named_by`` is the parameter that is the attack's code. ``decisive`` gives what of
+    a budget decides the set: budgets that agree in it are attacked once. ``training`` is what adversarial training
+    calls on the images of each step.
     """
 
     loss: str = CROSS_ENTROPY
+    pixels: bool = True
     draws: bool = False
     foreground: bool = False
     files: bool = False
@@ -182,4 +185,5 @@ class Method(Signature):
     resumable: bool = False
     group: int | None = None
     named_by: str = ""
+    decisive: Callable[[Budget], Budget] = dict
     training: Signature | None = None

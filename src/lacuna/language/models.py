@@ -23,6 +23,8 @@ STANDARD = "standard"  # training on clean images with plain cross-entropy; othe
 OWN = "own"  # training of a network that the user brings; its name is own-<name>
 ENSEMBLE = "ensemble-"  # how the names of ensembles begin
 SELF = "self"  # source of a column: each row's own network, the white box
+DEFENDED = "defended"  # the same, behind the row's defense, which the attack then sees and follows
+BEHIND = "--"  # between a network and its defense, in the name of a target and of a source that is `DEFENDED`
 LONGEST = 120  # characters of a model's name: file names with it and an attack's code stay below 255
 GRAMMAR = "<arch>[x2][-<bottom|nostem|top|dc|sm><p>]*-<training>-s<seed>[m<maskseed>]"
 

@@ -1,6 +1,7 @@
 """The numbers of a table, one line per cell, from outcomes. `lacuna.reporting` renders them."""
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from lacuna.language.codes import (
     origin_of,
     source_code,
     variant_code,
+    white_box,
 )
 from lacuna.language.doubts import join_texts
 from lacuna.language.exhibits import BOUNDED_METRICS
@@ -35,6 +37,7 @@ from lacuna.numbers.metrics import (
     SeedOrigin,
     counts_for_defense,
     fools_source,
+    gets_right,
     has_source,
     lines_of,
     percentage,
@@ -45,6 +48,7 @@ from lacuna.numbers.metrics import (
     summarise,
     unit_of,
 )
+from lacuna.numbers.spread import PRINT_COLUMNS, SEED_VALUES, joined, prediction_interval
 from lacuna.numbers.statistics import Array, Sample, replicates
 
 CELL_COLUMNS = [
@@ -53,7 +57,8 @@ CELL_COLUMNS = [
     *("robust_accuracy_all", "sdr_common", "fooled_source_share"),
     *("dataset", "scale", "seeds", "provenance"),
 ]
-SEED_COLUMNS = ["seed_low", "seed_high"]  # after seeds, where there are several
+ANSWER_COLUMNS = ["answers", "variance_images", "variance_answers"]  # before those, where a target draws
+SEED_COLUMNS = ["seed_low", "seed_high", SEED_VALUES, *PRINT_COLUMNS]  # after seeds, where there are several
 TEXT_COLUMNS = ("beaten_by", "flags")  # of the `CHECK_COLUMNS`
 COMPANIONS = ["robust_accuracy_all", "sdr_common", "fooled_source_share"]
 T = TypeVar("T")
@@ -66,7 +71,8 @@ def compute_cells(
 
     ``settings`` are those of the rule cells. Its key ``ensembles`` (optional) names the members of every ensemble among
     the cells' models. Its key ``checks`` (optional) says of every cell what it is checked for; such a table has the
-    `CHECK_COLUMNS` too, before the provenance. Any table with a flag has the column `FLAGS` there. ``outcomes``, and
+    `CHECK_COLUMNS` too, before the provenance. Any table with a flag has the column `FLAGS` there, and one with a
+    target that draws the `ANSWER_COLUMNS`, the number of answers about an image among them. ``outcomes``, and
     ``digests`` of their provenance, are keyed by their origins. ``printed`` has the paper's cells: row, column, target
     (empty where it names none), attack, value.
     """
@@ -83,7 +89,15 @@ def compute_cells(
     frame = pd.DataFrame(lines, columns=CELL_COLUMNS)
     frame = _with_checks(frame, settings, outcomes, right) if "checks" in settings else frame
     flags = all_flags(settings["cells"], list(frame.get(FLAGS, [""] * len(frame))), outcomes)
-    return _with_flags(frame, flags) if FLAGS in frame or any(flags) else frame
+    frame = _with_flags(frame, flags) if FLAGS in frame or any(flags) else frame
+    return _with_answers(frame, lines) if any("answers" in line for line in lines) else frame
+
+
+def _with_answers(frame: pd.DataFrame, lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The cells with the `ANSWER_COLUMNS`, the last before the provenance; 1 answer of a target that does not draw."""
+    said = [{"answers": 1, **{name: line[name] for name in ANSWER_COLUMNS if name in line}} for line in lines]
+    more = pd.DataFrame(said, columns=ANSWER_COLUMNS)
+    return frame.assign(**more)[[*frame.columns[:-1], *ANSWER_COLUMNS, frame.columns[-1]]]
 
 
 def _with_flags(frame: pd.DataFrame, flags: Sequence[str]) -> pd.DataFrame:
@@ -116,8 +130,10 @@ def table_cells(
     """All cells of one table, over all training seeds: as `compute_cells`, with keys (folder, origin).
 
     Of several seeds, values and companions are means, and ``n`` is the smallest. ``ci_low`` and ``ci_high`` are over
-    images, for these networks (bootstrap, paired by image). ``seed_low`` and ``seed_high`` (`SEED_COLUMNS`) are the t
-    interval of the mean over trainings. Where a seed has no value, the cell has none.
+    images, for these networks (bootstrap, paired by image). Of the `SEED_COLUMNS`, ``seed_low`` and ``seed_high`` are
+    the t interval of the mean over trainings, ``seed_values`` are the values of all trainings, and ``print_low`` and
+    ``print_high`` are where a further training would fall (`prediction_interval`), for cells on the paper's dataset and
+    attack with networks of its width. Where a seed has no value, the cell has none.
     """
     seeds = [
         compute_cells(settings, _of_seed(outcomes, folder), printed, _of_seed(digests, folder))
@@ -127,12 +143,15 @@ def table_cells(
         return seeds[0]
     checked = CHECK_COLUMNS if "checks" in settings else []
     flagged = checked or [FLAGS] * any(FLAGS in one for one in seeds)
+    repeated = ANSWER_COLUMNS if "answers" in seeds[0] else []
     provenance = [" ".join(each) for each in zip(*(one["provenance"] for one in seeds), strict=True)]
     frame = seeds[0].assign(**_means_over_seeds(settings, seeds, outcomes))
     frame = frame.assign(n=np.min([one["n"] for one in seeds], axis=0), seeds=len(seeds), provenance=provenance)
     frame = frame.assign(**_checks_over_seeds(settings, seeds, outcomes)) if checked else frame
-    frame = frame.assign(**{FLAGS: _texts_over_seeds(seeds, FLAGS)})
-    return frame[[*CELL_COLUMNS[:-1], *flagged, *SEED_COLUMNS, CELL_COLUMNS[-1]]]
+    frame = frame.assign(**{FLAGS: _texts_over_seeds(seeds, FLAGS)}, **_against_print(settings, seeds))
+    means = {name: np.mean(_stacked(seeds, name), axis=0) for name in repeated[1:]}
+    frame = frame.assign(**{name: [round_digits(one) for one in mean] for name, mean in means.items()})
+    return frame[[*CELL_COLUMNS[:-1], *flagged, *repeated, *SEED_COLUMNS, CELL_COLUMNS[-1]]]
 
 
 def _means_over_seeds(
@@ -149,6 +168,18 @@ def _means_over_seeds(
     seed_low, seed_high = DescrStatsW(values["value"]).tconfint_mean(alpha=0.05)
     numbers |= {"ci_low": low, "ci_high": high, "seed_low": seed_low, "seed_high": seed_high}
     return {name: _rounded(array, units) for name, array in numbers.items()}
+
+
+def _against_print(settings: Mapping[str, Any], seeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
+    """Every training's values, and where a further one would fall, for cells with which print can be compared."""
+    values, units = _stacked(seeds, "value"), seeds[0]["unit"]
+    comparable = seeds[0]["difference"].notna() & (Fraction(settings["width"]) == 1)
+    bounds = prediction_interval(values, np.asarray(units == PERCENT))
+    limits = zip(PRINT_COLUMNS, bounds, strict=True)
+    return {
+        SEED_VALUES: [joined(each) for each in values.T],
+        **{name: _rounded(np.where(comparable, bound, np.nan), units) for name, bound in limits},
+    }
 
 
 def _checks_over_seeds(
@@ -219,7 +250,7 @@ def _rounded(values: Array, units: pd.Series) -> list[float]:
 
 
 def cell_identity(cell: CellSettings, ensembles: Ensembles) -> dict[str, Any]:
-    """What a cell is a number of, in the codes of the printed tables; ``self`` is a white-box source."""
+    """What a cell is a number of, in the codes of the printed tables; white-box sources are ``self``, ``defended``."""
     model, source = cell["model"], cell["source"]
     spec = network_of(model, ensembles)
     return {
@@ -228,7 +259,7 @@ def cell_identity(cell: CellSettings, ensembles: Ensembles) -> dict[str, Any]:
         "target": arch_code(spec.arch),
         "keep_prob": spec.keep_prob,
         "variant": "+".join(filter(None, [variant_code(model, source, ensembles), cell["defense"]])),
-        "source": "self" if source == model else source_code(source, ensembles),
+        "source": white_box(cell) or source_code(source, ensembles),
         "attack": _attack_code(cell),
         "metric": metric_code(cell),
         "unit": cell.get("unit") or unit_of(cell["metric"]),
@@ -252,7 +283,7 @@ def _measure(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> dict[st
         return measured
     measured["fooled_source_share"] = percentage(fools_source(lines))
     if cell["metric"] == "defense_rate":
-        survived = (lines["adversarial"] == lines["label"]).to_numpy()
+        survived = gets_right(lines, "adversarial")
         common = lines["image"].isin(right).to_numpy()
         measured["robust_accuracy_all"] = percentage(survived[lines["valid"].to_numpy()])
         measured["sdr_common"] = percentage(survived[common & counts_for_defense(lines, cell)])

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lacuna.language.attacks import loss_of
-from lacuna.language.codes import origin_of
+from lacuna.language.codes import origin_of, white_box
 from lacuna.language.doubts import COLUMN, join_texts
 from lacuna.language.methods import CROSS_ENTROPY
 from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
@@ -45,11 +45,10 @@ def common_sample(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> Sa
     """
     counted = sample(cell, outcomes)
     kept = right
-    if cell["source"] != cell["model"]:
+    if not white_box(cell):
         lines = lines_of(cell, outcomes)
         kept = right & set(lines.loc[fools_source(lines), "image"])
-    places = np.isin(counted.images, sorted(kept))
-    return Sample(counted.images[places], counted.values[places])
+    return counted.at(np.isin(counted.images, sorted(kept)))
 
 
 def zero_gradient_share(cell: CellSettings, outcomes: Outcomes) -> float | None:
@@ -143,7 +142,7 @@ def _rivals(i: int, cells: Sequence[CellSettings], checks: Sequence[Check]) -> l
 
 def _knowledge(cell: CellSettings, check: Check) -> int:
     """What a cell's attack knows of the target."""
-    if cell["source"] != cell["model"]:
+    if not white_box(cell):
         return TRANSFERRED
     return GRADIENTS if check["loss"] else QUERIES
 
@@ -156,4 +155,4 @@ def companions(cell: CellSettings, outcomes: Outcomes, right: set[int]) -> dict[
     counted = summarise(common_sample(cell, outcomes, right))
     everything = summarise(sample(cell, outcomes))["value"]
     names = {"value": "sdr_common", "n": "sdr_common_n", "ci_low": "sdr_common_low", "ci_high": "sdr_common_high"}
-    return {"robust_accuracy_all": everything, **{names[key]: value for key, value in counted.items()}}
+    return {"robust_accuracy_all": everything, **{name: counted[key] for key, name in names.items()}}

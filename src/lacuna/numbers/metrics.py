@@ -8,11 +8,12 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from lacuna.files.contents import read_measures, read_outcomes
+from lacuna.files.contents import REPEATED, read_measures, read_outcomes
 from lacuna.files.named import named_inputs
 from lacuna.foreign.metrics import ask_metric
 from lacuna.language.attacks import MEASURES, UNROUNDED
 from lacuna.language.codes import GRADIENT_METRICS, PERCENT, SCORE, Origin, is_own, metric_code, origin_of
+from lacuna.numbers.repetitions import Repeated, repeated_interval, share_of, variances
 from lacuna.numbers.statistics import (
     NOTHING,
     Array,
@@ -99,15 +100,37 @@ def _clean_right(lines: pd.DataFrame) -> Array:
     return (lines["clean"] == lines["label"]).to_numpy()
 
 
+def answers_of(lines: pd.DataFrame, column: str) -> Array:
+    """The target's answers (n,) on ``clean`` or ``adversarial`` images; (n, k) of one that draws and was asked k times.
+
+    The column itself then has the answer that each image got most often.
+    """
+    repeated = REPEATED.get(column, "")
+    if repeated not in lines:
+        return lines[column].to_numpy()
+    return np.stack(lines[repeated].to_list()) if len(lines) else np.zeros((0, 2), dtype=int)
+
+
+def gets_right(lines: pd.DataFrame, column: str) -> Array:
+    """Whether each of `answers_of` is the true class."""
+    answers = answers_of(lines, column)
+    return answers == _beside(lines["label"], answers)
+
+
+def _beside(values: "pd.Series[Any] | Array", answers: Array) -> Array:
+    """A value per image, in the shape that meets its answers."""
+    column = np.asarray(values)
+    return column[:, None] if answers.ndim == 2 else column
+
+
 def _accuracy(lines: pd.DataFrame, counted: Array) -> Sample:
     """Whether the target labels each counted example with the true class."""
-    survived = (lines["adversarial"] == lines["label"]).to_numpy()
-    return Sample(lines["image"].to_numpy()[counted], survived[counted])
+    return share_of(lines["image"].to_numpy()[counted], gets_right(lines, "adversarial")[counted])
 
 
 def _test_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
     """Share of the clean test images that the target gets right."""
-    return Sample(lines["image"].to_numpy(), _clean_right(lines))
+    return share_of(lines["image"].to_numpy(), gets_right(lines, "clean"))
 
 
 def _defense_rate(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
@@ -147,24 +170,26 @@ def _success_rate(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -
 
     The aim is the wanted class; where none is wanted, it is any wrong class. An example that was not found has failed.
     """
-    return _success(lines, lines["adversarial"], _clean_right(lines))
+    return _success(lines, answers_of(lines, "adversarial"), _clean_right(lines))
 
 
 def _success_relaxed(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
     """As success_rate, but for the source and the float image of AdvDrop's relaxed quantiser (released code)."""
-    return _success(lines, lines["relaxed"], (lines["source_clean"] == lines["label"]).to_numpy())
+    return _success(lines, lines["relaxed"].to_numpy(), (lines["source_clean"] == lines["label"]).to_numpy())
 
 
 def _success_hard(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
     """As success_rate, but for the source and AdvDrop's float image after quantisation by rounding."""
-    return _success(lines, lines["hard"], (lines["source_clean"] == lines["label"]).to_numpy())
+    return _success(lines, lines["hard"].to_numpy(), (lines["source_clean"] == lines["label"]).to_numpy())
 
 
-def _success(lines: pd.DataFrame, answers: pd.Series, counted: Array) -> Sample:
+def _success(lines: pd.DataFrame, answers: Array, counted: Array) -> Sample:
     """Whether each counted example reaches its aim, by the ``answers`` to it; -1 is no answer and is not counted."""
-    reached = np.where(lines["wanted"] >= 0, answers == lines["wanted"], answers != lines["label"])
-    counted = counted & (answers >= 0).to_numpy()
-    return Sample(lines["image"].to_numpy()[counted], (reached & lines["valid"].to_numpy())[counted])
+    wanted, label, valid = (_beside(lines[name], answers) for name in ("wanted", "label", "valid"))
+    reached = np.where(wanted >= 0, answers == wanted, answers != label)
+    given = answers >= 0
+    counted = counted & (given if given.ndim == 1 else given.all(axis=1))
+    return share_of(lines["image"].to_numpy()[counted], (reached & valid)[counted])
 
 
 def _certified_accuracy(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
@@ -189,8 +214,10 @@ def _bounded_accuracy_8bit(lines: pd.DataFrame, cell: CellSettings, outcomes: Ou
 
 def _bounded(lines: pd.DataFrame, cell: CellSettings, distance: str, answer: str) -> Sample:
     within = lines["valid"] & (lines[distance] <= cell["radius"] ** 2 / cell["reference"])
-    survived = _clean_right(lines) & ~(within & (lines[answer] != lines["label"])).to_numpy()
-    return Sample(lines["image"].to_numpy(), survived)
+    clean = gets_right(lines, "clean")
+    said = gets_right(lines, answer)
+    broken = _beside(within, clean) & ~(said if said.ndim == clean.ndim else said[:, None])
+    return share_of(lines["image"].to_numpy(), clean & ~broken)
 
 
 def _measure(lines: pd.DataFrame, cell: CellSettings, outcomes: Outcomes) -> Sample:
@@ -265,6 +292,8 @@ def summarise(counted: Sample) -> dict[str, Any]:
     n = len(counted.values)
     if not n:
         return {"value": None, "n": 0, "ci_low": None, "ci_high": None}
+    if isinstance(counted, Repeated):
+        return _of_answers(counted)
     if counted.scene_images > 1 and counted.share:
         low, high = (round(100 * x, 4) for x in scene_interval(counted))
         return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
@@ -273,6 +302,18 @@ def summarise(counted: Sample) -> dict[str, Any]:
         return {"value": round_digits(counted.estimate()), "n": n, "ci_low": low, "ci_high": high}
     low, high = (round(100 * x, 4) for x in wilson(int(counted.values.sum()), n))
     return {"value": percentage(counted.values), "n": n, "ci_low": low, "ci_high": high}
+
+
+def _of_answers(counted: Repeated) -> dict[str, Any]:
+    """`summarise` of repeated answers: with their number, and both variances of the value in percent squared."""
+    interval = scene_interval(counted) if counted.scene_images > 1 else repeated_interval(counted)
+    low, high = (round(100 * x, 4) for x in interval)
+    parts = (None if np.isnan(part) else round_digits(100**2 * part) for part in variances(counted.answers))
+    said = {
+        "answers": counted.answers.shape[1],
+        **dict(zip(("variance_images", "variance_answers"), parts, strict=True)),
+    }
+    return {"value": percentage(counted.values), "n": len(counted.values), "ci_low": low, "ci_high": high, **said}
 
 
 def _interval(counted: Sample) -> tuple[float, float]:

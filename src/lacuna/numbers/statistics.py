@@ -1,7 +1,7 @@
 """Intervals, rank agreement and the bootstrap, on numpy, scipy and statsmodels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,15 @@ class Sample:
     def share(self) -> bool:
         """Whether it is a share."""
         return self.values.dtype == bool and not self.median
+
+    @property
+    def shared_variance(self) -> float:
+        """Variance of the number besides that of its images: 0, unless answers are repeated."""
+        return 0.0
+
+    def at(self, places: Array) -> "Sample":
+        """The same number over some of the images, by their places or by a boolean for each."""
+        return replace(self, images=self.images[places], values=self.values[places])
 
     def estimate(self) -> float:
         """The share in [0, 1], the mean or the median; NaN of nothing."""
@@ -116,11 +125,12 @@ def same_images(first: Sample, second: Sample) -> tuple[int, float]:
     """How many images count for both of two shares, and McNemar's exact two-sided p-value on just these.
 
     It asks less than the bootstrap: images that count for one of them alone, which change a defense rate too, are left
-    out. NaN where no image counts for both.
+    out. It looks at images whose values differ and nothing else. So where answers are repeated it is the sign test of
+    the shares of answers. NaN where no image counts for both.
     """
     _, one, other = np.intersect1d(first.images, second.images, return_indices=True)
-    right, also = first.values[one].astype(bool), second.values[other].astype(bool)
-    table = [[(right & also).sum(), (right & ~also).sum()], [(~right & also).sum(), (~right & ~also).sum()]]
+    right, also = first.values[one], second.values[other]
+    table = [[(right == also).sum(), (right > also).sum()], [(right < also).sum(), 0]]
     return len(one), float(mcnemar(table, exact=True).pvalue) if len(one) else float("nan")
 
 
@@ -165,7 +175,8 @@ def replicates(
     Images get exponential weights, one per id for all cells and seeds (the Bayesian bootstrap, Rubin 1981): two rows
     of the result may be subtracted as they stand and are then paired by image. A share also gets two
     imagined images of its own, one right and one wrong, with Gamma(1/2) weights; its replicates then follow
-    Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. The metric of
+    Jeffreys' Beta(k + 1/2, n - k + 1/2), so a share of 0 or 1 is not taken for exactly known. Repeated answers vary
+    with their images, and by what all images of a repetition share. The metric of
     several seeds is their mean, shifted in each resample by what the seeds may have done (`_seed_shifts`), the same for
     all cells; of a cell with fewer seeds by its first ones. Without ``trainings`` it is the mean alone. NaN where a
     sample is empty. A number that is `Stated` has replicates of its interval instead, which are paired with no other
@@ -175,6 +186,9 @@ def replicates(
     parts = np.empty((len(columns), resamples), dtype=np.float32)
     shares = [i for i, sample in enumerate(columns) if sample.share]
     parts[shares] = _shares([columns[i] for i in shares], seed, resamples)
+    for i in (i for i in shares if columns[i].shared_variance > 0):
+        drawn = np.random.default_rng([seed, 6, i]).standard_normal(resamples)
+        parts[i] += np.sqrt(columns[i].shared_variance) * drawn
     for i in set(range(len(columns))) - set(shares):
         parts[i] = _replicates(columns[i], seed, resamples)
     counts = [len(samples) for samples in cells]

@@ -1,6 +1,7 @@
 """Seeds as a function of names, so that no random draw depends on the order in which jobs run."""
 
 import hashlib
+import random
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -10,3 +11,13 @@ def derive(seed: int, *names: str | int) -> int:
     """
     text = "\x1f".join(str(part) for part in (seed, *names))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def seed_globally(seed: int) -> None:
+    """Seeds the global random generators of torch, numpy and Python, for code of the user's own."""
+    import numpy as np
+    import torch
+
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)

@@ -10,7 +10,7 @@ from lacuna.config.victims import VICTIM
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import attack_code
 from lacuna.language.exhibits import CLEAN_SUITE, Cell, Exhibits, network_codes
-from lacuna.language.models import SELF
+from lacuna.language.models import BEHIND, DEFENDED, SELF
 from lacuna.reporting.plots import roles_of
 
 SCORES = {"foreground_score": "saliency", "foreground_score_unseen": "unseen"}  # measure -> saliency model
@@ -77,19 +77,19 @@ class Lookup:
     def suite_sources(self, suite: str, target: str) -> list[tuple[str, str]]:
         """(attack, source) of every adversarial set that a target meets in a suite; none for clean images.
 
-        In a suite of white-box attacks the source is the target's own network.
+        In a suite of white-box attacks the source is the target's own network, or with its defense the target.
         """
         if suite == CLEAN_SUITE:
             return []
-        body, model = self.named("suites", suite), target.partition("--")[0]
-        sources = [model if source == SELF else source for source in body["sources"]]
+        body, own = self.named("suites", suite), {SELF: target.partition(BEHIND)[0], DEFENDED: target}
+        sources = [own.get(source, source) for source in body["sources"]]
         return [(attack, source) for attack in body["attacks"] for source in sources]
 
     def selection_of(self, attack: str, source: str) -> str:
         """Name of the selection an attack runs on: one list for all sources, or the source's own."""
         name = self.attack(attack)["selection"]
         rule = self._parts["selections"][name]["rule"]
-        return f"{name}-{source}" if rule == "right_on_source" else name
+        return f"{name}-{source.partition(BEHIND)[0]}" if rule == "right_on_source" else name
 
     def selection_sources(self, selection: str) -> list[str]:
         """The networks whose clean predictions decide a selection; none where all images are taken."""
@@ -115,12 +115,22 @@ class Lookup:
         """The tables of a paper."""
         return [table for table, (owner, _) in self.tables.items() if owner == paper]
 
+    def printed_tables(self, paper: str) -> dict[int, str]:
+        """The tables of a paper by the number of the printed one; the first where several show one."""
+        bodies = {table: self.tables[table][1] for table in self.tables_of(paper)}
+        return {body["printed"]: table for table, body in reversed(bodies.items()) if "printed" in body}
+
     def named(self, kind: str, name: str) -> dict[str, Any]:
         """A part of the papers' files, such as a suite. Raises `LacunaError` where no paper has it."""
         if name not in self._parts[kind]:
             where = f"{kind[:-1]} '{name}' is in none of {files_of(self.config.sources)}"
             raise LacunaError(f"{where}; allowed: {', '.join(self._parts[kind])}")
         return dict(self._parts[kind][name])
+
+    def defense(self, target: str) -> dict[str, Any]:
+        """The defense before a target, or before a source that is attacked with it; empty where there is none."""
+        defense = target.partition(BEHIND)[2]
+        return self.named("defenses", defense) if defense else {}
 
     def foreground(self, dataset: str) -> dict[str, Any]:
         """A dataset's foreground; raises `LacunaError` where it has none."""

@@ -6,19 +6,22 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from lacuna.config.sources import files_of
+from lacuna.config.sources import files_of as sources_of
 from lacuna.errors import LacunaError
+from lacuna.plan.crates import files_of
+from lacuna.plan.exported import FOLDER as EXPORTS
+from lacuna.plan.exported import refuse_unknown_export
 from lacuna.plan.plan import Plan
 
 CLOSE = 0.78  # so that the folder and the ending alone are not close
 CLOSE_NAME = 0.8  # of a name without folder, which may be a rule's
-FOLDERS = ("tables/", "figures/")
+FOLDERS = ("tables/", "figures/", "crates/")
 FOLDER_NAMES = [folder[:-1] for folder in FOLDERS]
 CLOSE_FOLDER = 0.75  # results and reports are not close to tables
 COLLECTIONS = {"all", "tables", "figures", "data", "models", "adversarial"}  # targets that stand for every exhibit
 ENDINGS = {"tables": (".csv", ".md", ".tex", ".cells.csv"), "figures": (".svg", ".png")}
 OF_CLAIMS = (".csv", ".md", ".comparisons.csv")
-RULES = re.compile(r"(?:train|code|publish)_\w+|audit")  # besides the stages and collections
+RULES = re.compile(r"(?:train|code|publish)_\w+|audit|metrics\w*|planned")  # besides the stages and collections
 
 
 def exhibits(plan: Plan) -> dict[str, list[str]]:
@@ -27,9 +30,10 @@ def exhibits(plan: Plan) -> dict[str, list[str]]:
 
 
 def published_files(plan: Plan) -> list[str]:
-    """Every file below tables/ and figures/ that can be asked for."""
+    """Every file below tables/, figures/ and crates/ that can be asked for."""
     made = [f"{kind}/{name}{end}" for kind, names in exhibits(plan).items() for name in names for end in ENDINGS[kind]]
-    return made + [f"tables/{paper}-claims{end}" for paper in plan.lookup.claimed for end in OF_CLAIMS]
+    made += [f"tables/{paper}-claims{end}" for paper in plan.lookup.claimed for end in OF_CLAIMS]
+    return made + [file for name in plan.crates.parts for file in files_of(plan.crates.path(name))]
 
 
 def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
@@ -40,10 +44,12 @@ def refuse_unknown(plan: Plan, arguments: Iterable[str]) -> None:
     """
     made = published_files(plan)
     for argument in arguments:
-        if argument not in made and _means_exhibit(plan, argument, made):
+        if argument.startswith(f"{EXPORTS}/"):
+            refuse_unknown_export(plan, argument)
+        elif argument not in made and _means_exhibit(plan, argument, made):
             close = meant(plan, argument)
             hint = f" (did you mean {' or '.join(filter(None, [', '.join(close[:-1]), close[-1]]))}?)" if close else ""
-            files = files_of(plan.config.sources)
+            files = sources_of(plan.config.sources)
             raise LacunaError(f"{argument} is not made here{hint}; all names of exhibits are in {files}")
 
 
@@ -55,6 +61,8 @@ def meant(plan: Plan, argument: str) -> list[str]:
     made, text = published_files(plan), _normal(argument)
     if text in made or text in COLLECTIONS:
         return [text]
+    if text.startswith("crates/"):
+        return get_close_matches(text, made, 1, CLOSE)
     folder, _, file = text.rpartition("/")
     stem, point, ending = file.partition(".")
     names = {kind: names for kind, names in exhibits(plan).items() if folder in ("", kind)} or exhibits(plan)

@@ -96,6 +96,13 @@ class Networks:
         own = [model for model in members if parse_model(model).training == OWN]
         return [self.lookup.named("networks", model)["factory"] for model in own]
 
+    def draws(self, target: str) -> dict[str, int]:
+        """How often a source or target that draws random numbers is asked, as settings state it; empty for others."""
+        members = self.lookup.exhibits.members(target)
+        own = [self.lookup.named("networks", one) for one in members if parse_model(one).training == OWN]
+        most = max((body.get("draws", 1) for body in (*own, self.lookup.defense(target))), default=1)
+        return {"draws": most} if most > 1 else {}
+
     def seconds(self, dataset: str, model: str) -> float:
         """Expected seconds to train a model at this scale: its recipe's epochs, and a pass more per attack step."""
         images = self.epochs(dataset, model) * self.lookup.config.datasets[dataset]["train"]

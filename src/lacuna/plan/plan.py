@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from lacuna.config.load import Config
 from lacuna.plan.code import parts
+from lacuna.plan.crates import Crates
 from lacuna.plan.inventory import Inventory
+from lacuna.plan.learnt import Learnt
 from lacuna.plan.lookup import Lookup
 from lacuna.plan.networks import Networks
 from lacuna.plan.paths import Paths
@@ -18,7 +20,8 @@ class Plan:
 
     ``lookup`` knows what names stand for, ``networks`` what builds a network, ``paths`` where files lie and what lies
     there, ``known`` is these three, ``stages`` each step of the flow by its name, ``inventory`` all that exhibits are
-    made from, and ``published`` what is copied to tables/ and figures/.
+    made from, ``published`` what is copied to tables/ and figures/, and ``crates`` what can be packed for others.
+    ``learnt`` is what finished jobs took: nothing, unless a main process sets what it read (`lacuna.cost.learnt_file`).
     """
 
     def __init__(self, config: Config) -> None:
@@ -32,6 +35,8 @@ class Plan:
         self.code = parts(STAGES)
         self.inventory = Inventory(self.lookup, self.paths, self.stages)
         self.published = Published(self.lookup, self.paths)
+        self.learnt = Learnt()
+        self.crates = Crates(self.lookup, self.published, self.stages)
 
     def stage_of(self, rule: str) -> Stage | None:
         """The stage that a rule belongs to: train of train_resnet18; None for rules that publish and collect."""

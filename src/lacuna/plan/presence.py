@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from lacuna.errors import LacunaError
+from lacuna.plan.crates import FOLDER as CRATES
 from lacuna.plan.names import COLLECTIONS, FOLDERS
 from lacuna.plan.plan import Plan
 from lacuna.reporting.plots import roles_of
@@ -11,8 +12,11 @@ PAGE = "docs/datasets.md"
 
 
 def asked_for(plan: Plan, arguments: Iterable[str]) -> list[str]:
-    """The tables and figures whose published files are among the arguments; of claims every table of the paper."""
+    """The tables and figures whose files are among the arguments; of claims and crates all that they are made from."""
+    arguments = [*arguments]
     named = {argument.partition("/")[2].partition(".")[0] for argument in arguments if argument.startswith(FOLDERS)}
+    crates = {name for name in plan.crates.parts if plan.crates.path(name) in arguments}
+    named |= {one for name in crates for one in (*plan.crates.parts[name].tables, *plan.crates.parts[name].figures)}
     named |= {name for name, (paper, _) in plan.lookup.tables.items() if f"{paper}-claims" in named}
     return [name for name in dict.fromkeys([*plan.lookup.tables, *plan.lookup.figures]) if name in named]
 
@@ -36,10 +40,12 @@ def refuse_incomplete(plan: Plan, arguments: Iterable[str]) -> None:
 
 
 def _asks(argument: str, kind: str, name: str, paper: str) -> bool:
-    """Whether an argument is a file of an exhibit, or of the claims of its paper, which need every table."""
+    """Whether an argument is a file of an exhibit, of the claims of its paper, which need every table, or a crate."""
     folder, _, file = argument.partition("/")
-    stem = file.partition(".")[0]
-    return folder == kind and (stem == name or (kind == "tables" and stem == f"{paper}-claims"))
+    stem, claims = file.partition(".")[0], f"{paper}-claims"
+    if folder == CRATES:
+        return stem in (name, paper) or (kind == "tables" and stem == claims)
+    return folder == kind and (stem == name or (kind == "tables" and stem == claims))
 
 
 def refuse_missing(plan: Plan, jobs: Iterable[tuple[str, Mapping[str, str]]]) -> None:

@@ -46,8 +46,9 @@ class Stage:
     ``outputs`` are files with provenance, by their names in the rule, and ``renderings`` files without; both lie below
     results/<scale>/<dataset>/ and have wildcards in braces. ``after`` are the stages whose outputs it may read.
     ``modules`` are those of src/lacuna that decide its numbers and that no method or architecture declares; a folder
-    stands for all modules below it. ``constraints`` narrow the wildcards of paths. The methods take the wildcards of
-    its outputs, by name or in the order that each of them states.
+    stands for all modules below it. ``constraints`` narrow the wildcards of paths. ``on_device`` is whether its jobs
+    use a GPU where there is one. The methods take the wildcards of its outputs, by name or in the order that each of
+    them states.
     """
 
     name: ClassVar[str]
@@ -55,6 +56,7 @@ class Stage:
     outputs: ClassVar[Mapping[str, str]] = {}
     renderings: ClassVar[Mapping[str, str]] = {}
     constraints: ClassVar[Mapping[str, str]] = {}
+    on_device: ClassVar[bool] = False
     modules: ClassVar[tuple[str, ...]]
 
     def __init__(self, known: Known) -> None:
@@ -90,6 +92,10 @@ class Stage:
 
     def seconds(self, *args: Any, **wildcards: Any) -> float:
         """Expected seconds on one device, where they are long enough to be foretold."""
+        return 0
+
+    def priority(self, *args: Any, **wildcards: Any) -> int:
+        """Which of several jobs that are ready starts first: the one with the highest."""
         return 0
 
     def unforetold(self, *args: Any, **wildcards: Any) -> bool:

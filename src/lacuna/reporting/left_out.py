@@ -8,11 +8,12 @@ from lacuna.files.artefacts import stable_part
 def left_out_sentences(selections: Iterable[str]) -> list[str]:
     """A sentence per count and limits, from the records of selections with limits of the foreground.
 
-    Raises `LacunaError` where a record is missing, `TamperedError` where it was changed.
+    Where no image was left out there is nothing to say. Raises `LacunaError` where a record is missing,
+    `TamperedError` where it was changed.
     """
     records = map(stable_part, selections)
-    said = (_sentence(record["settings"]["foreground"], record["facts"]["foreground"]) for record in records)
-    return list(dict.fromkeys(said))
+    counted = ((record["settings"]["foreground"], record["facts"]["foreground"]) for record in records)
+    return list(dict.fromkeys(_sentence(limits, counts) for limits, counts in counted if counts["left_out"]))
 
 
 def _sentence(limits: Mapping[str, float], counts: Mapping[str, int]) -> str:

@@ -15,7 +15,7 @@ from lacuna.numerics.device import MORE_MEMORY, device_of
 from lacuna.numerics.images import as_pixels
 from lacuna.numerics.seeding import derive
 from lacuna.training.augmentation import augment_both
-from lacuna.training.history import measure
+from lacuna.training.history import as_csv, measure
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import learning_rate
 
@@ -71,6 +71,7 @@ def train(
         history.append([*line, *(measure(model, *tests) if tests else ())])
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
         if epoch + 1 < recipe["epochs"]:
+            state.show(as_csv(history))
             state.save(epoch + 1, _snapshot(model, optimiser, history))
     if len(history) != recipe["epochs"]:
         raise LacunaError(

@@ -7,6 +7,7 @@ from lacuna.files.artefacts import write_text
 from lacuna.jobs.commands import command
 from lacuna.jobs.progress import say_to_stderr
 from lacuna.versioning.aliases import alias_text
+from lacuna.versioning.experiments import refuse_experiments
 from lacuna.versioning.store import Store, find_scales
 
 COMMANDS = {
@@ -31,6 +32,8 @@ def main() -> bool:
         if name == "take":
             command.add_argument("folder", help="results/ of another checkout, a copy of it, or that checkout")
     chosen = parser.parse_args()
+    if chosen.command == "guard":
+        refuse_experiments()
     stores = [Store(scale, chosen.table, say_to_stderr) for scale in _scales(chosen.command, chosen.scale)]
     if chosen.command == "aliases":
         write_text("dvc.yaml", alias_text(stores[0].plan))

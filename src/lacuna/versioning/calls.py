@@ -50,6 +50,12 @@ def _passed_on(stream: int) -> str:
     return said
 
 
+def remote_name() -> str:
+    """The name of the remote that a pull asks: the default one, else the first."""
+    default, listed = (run_dvc("remote", what).stdout.split() for what in ("default", "list"))
+    return next(iter([*default, *listed]), "storage")
+
+
 def add_files(files: list[str]) -> None:
     """Adds files to DVC in one call. Raises `LacunaError` with DVC's own words where it failed."""
     done = run_dvc("add", *files)  # with --quiet it does not say why it failed

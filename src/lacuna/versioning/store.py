@@ -1,5 +1,6 @@
 """The commands ``make track``, ``push``, ``pull`` and ``verify``, for one scale of the configuration."""
 
+import platform
 import subprocess
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from lacuna.config.sources import files_of
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import find_files
+from lacuna.files.origins import PULLED, TAKEN, note_origins
 from lacuna.jobs.progress import Say
 from lacuna.plan.checkout import plan_of_checkout
 from lacuna.plan.presence import refuse_incomplete
@@ -90,9 +92,13 @@ class Store:
     def pull(self) -> bool:
         """Fetches the tracked files, checks them, and makes Snakemake take those that agree, and no others, as made."""
         files = self._require_tracked(f"so nothing is published; {ELSE}")
+        here = {file for file in files if Path(file).exists()}
         complete = self._fetch(files)
         findings, well = self._judge(files)
         self._forget(findings)
+        new = {finding.path for finding in findings if finding.state == "agrees"} & {*files} - here
+        if new:
+            note_origins(self.scale, PULLED, calls.remote_name(), new)
         self._bless(findings)
         return well and complete
 
@@ -111,8 +117,16 @@ class Store:
         left = [path for path in copied.new if path not in agreeing and Path(path).exists()]
         remove(left)
         _count(self.say, len(left), "of the copies do not agree and were removed")
+        note_origins(self.scale, TAKEN, folder, agreeing & {*copied.new, *self._by_hand(copied.same, findings, folder)})
         self._bless(findings)
         return well and not copied.kept
+
+    def _by_hand(self, same: list[str], findings: list[Finding], folder: str) -> set[str]:
+        """Of the files that lie in the folder that was named, and are those of this checkout: those of another host."""
+        if not same or not find_results(folder, self.scale).samefile("results"):
+            return set()
+        hosts = {finding.path: finding.record.volatile.get("host") for finding in findings if finding.record}
+        return {path for path in same if hosts.get(path) != platform.node()}
 
     def verify(self) -> bool:
         """Checks the files that lie here against plan and git, and names tracked files that are absent."""

@@ -4,30 +4,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lacuna.attacks.core.draws import Draws
-from lacuna.attacks.core.flatness import find_flat
+from lacuna.attacks.core.flatness import NOT_FINITE, find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.attacks.core.margins import margins_of
-from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images, seed_globally
+from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
 from lacuna.data.folder import find_images, unchanged
 from lacuna.data.own_files import file_names
 from lacuna.errors import LacunaError
-from lacuna.evaluation.predictions import predict
 from lacuna.files.artefacts import stable_part
 from lacuna.files.contents import IMAGES, read_adversarial
 from lacuna.files.states import Resumable
 from lacuna.foreign.probes import PROBE, doubts_as_tensors, doubts_of, repeats
 from lacuna.jobs.progress import Say
 from lacuna.language.attacks import MARGIN, METHODS, method_of
-from lacuna.language.doubts import ATTACK_DRAWS, JPEG_BLOCKS
+from lacuna.language.doubts import ATTACK_DRAWS, BROKEN, JPEG_BLOCKS, NO_GRADIENT, STALLED, STALLED_SHARE
+from lacuna.language.methods import CROSS_ENTROPY, Method
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels
-from lacuna.numerics.seeding import derive
+from lacuna.numerics.seeding import derive, seed_globally
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,22 @@ class Grid:
         self.tensors |= {f"{code}.{part}": getattr(made, part) for part in ("valid", "distance", "distance_8bit")}
         self.tensors |= {f"{code}.{extra}": tensor for extra, tensor in made.extras.items()}
 
+    def note_course(self, code: str, method: Method, before: "Said", after: "Said") -> None:
+        """Notes a doubt where the loss that an attack follows is no higher after it than ``before``, at many images.
+
+        Counted are valid examples of images that the source gets right when clean, and for which no class is sought.
+        """
+        wanted = self.tensors.get(f"{code}.wanted", torch.tensor(-1)).cpu() >= 0
+        right = before.classes == self.tensors["label"].cpu()
+        counted = right & self.tensors[f"{code}.valid"].cpu() & ~wanted
+        rose = after.losses > before.losses if method.loss == CROSS_ENTROPY else after.margins < before.margins
+        if not method.loss or not counted.any():
+            return
+        stalled = (~rose)[counted].double().mean().item()
+        if stalled > STALLED_SHARE:
+            self.tensors |= doubts_as_tensors([STALLED], code)
+            self.facts[code]["stalled_share"] = round(stalled, 6)
+
 
 def attack_grid(
     settings: Mapping[str, Any],
@@ -84,10 +101,16 @@ def attack_grid(
     victim = fold_batch_norm(model) if model and settings["fold_batch_norm"] else model
     images, labels = originals.images, originals.labels
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
-    grid = Grid({"image": originals.ids, "label": labels, "source_clean": predict(model, images, batch)})
+    same = derive(settings["seed"], "answers", source)  # what a source draws is the same before and after an attack
+    seed_globally(same)
+    before = answers(model, images, labels, batch, say) if model else None
+    clean = before.classes if before else torch.full((len(images),), -1)
+    seed_globally(derive(settings["seed"], "attack", settings["method"], source))
+    grid = Grid({"image": originals.ids, "label": labels, "source_clean": clean})
     grid.tensors["source_flat"] = find_flat(model, images, labels, batch, say)
-    doubts = doubts_of(images, model, what.get("saliency"))
+    doubts = [*doubts_of(images, model, what.get("saliency")), *gradient_doubts(settings, grid)]
     grid.tensors |= doubts_as_tensors([*doubts, *_doubts(settings, victim, originals), *known])
+    finished: list[tuple[Mapping[str, Any], AdversarialSet]] = []
     with unchanged(_brought(settings, what.get("files", ()))):
         for code, budget in settings["budgets"].items():
             attempt = Attempt(f"{code} on {source}", settings["method"], budget)
@@ -95,33 +118,61 @@ def attack_grid(
             draws = Draws(seeds[0], tuple(originals.ids.tolist()), seeds[1])
             state = Resumable(target.parent / "state" / f"{target.stem}.{code}.safetensors", digest, say)
             supplies = Supplies(draws, like=like, **what)
-            made = adversarial_images(victim, images, labels, attempt, supplies, batch=batch, say=say, state=state)
-            after = torch.full((len(images),), -1)
-            if model:
-                after, grid.tensors[f"{code}.{MARGIN}"] = answers(model, made.images, labels, batch, say)
-            grid.add(code, made, after)
+            decisive = method_of(settings["method"]).decisive(budget)
+            made = next((found for same, found in finished if same == decisive), None) or adversarial_images(
+                victim, images, labels, attempt, supplies, batch=batch, say=say, state=state
+            )
+            finished.append((decisive, made))
             grid.facts[code] = made.report(images)
-            if model:
-                share = after.ne(labels.cpu()).double().mean().item()
+            if not model or not before:
+                grid.add(code, made, torch.full((len(images),), -1))
+            else:
+                seed_globally(same)
+                found = answers(model, made.images, labels, batch, say)
+                grid.add(code, made, found.classes)
+                grid.tensors[f"{code}.{MARGIN}"] = found.margins
+                grid.note_course(code, method_of(settings["method"]), before, found)
+                share = found.classes.ne(labels.cpu()).double().mean().item()
                 grid.facts[code]["fooled_source_share"] = round(share, 6)
                 say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
             grid.states.append(state)
     return grid
 
 
-@torch.no_grad()
-def answers(model: nn.Module, images: Tensor, labels: Tensor, batch: int, say: Say) -> tuple[Tensor, Tensor]:
-    """Classes int64 (N,), and margins float32 (N,) of the logits, of images uint8 (N, C, H, W) on the model's device.
+class Said(NamedTuple):
+    """What a source says about images, on the CPU: ``classes`` int64 (N,), ``margins`` float32 (N,) of its logits.
 
-    Both are on the CPU. Where a GPU runs out of memory the batch is halved.
+    ``losses`` float64 (N,) are the cross-entropies of the labels.
     """
 
-    def work(part: slice) -> tuple[Tensor, Tensor]:
-        logits = model(as_pixels(images[part]))
-        return logits.argmax(1).cpu(), margins_of(logits, labels[part]).float().cpu()
+    classes: Tensor
+    margins: Tensor
+    losses: Tensor
 
-    classes, margins = zip(*(found for _, found in run_batches(len(images), batch, work, say)), strict=True)
-    return torch.cat(classes), torch.cat(margins)
+
+@torch.no_grad()
+def answers(model: nn.Module, images: Tensor, labels: Tensor, batch: int, say: Say) -> Said:
+    """What a model says about images uint8 (N, C, H, W) on its device.
+
+    Where a GPU runs out of memory the batch is halved.
+    """
+    model.eval()
+
+    def work(part: slice) -> tuple[Tensor, ...]:
+        logits = model(as_pixels(images[part]))
+        losses = F.cross_entropy(logits.double(), labels[part], reduction="none")
+        return logits.argmax(1).cpu(), margins_of(logits, labels[part]).float().cpu(), losses.cpu()
+
+    found = zip(*(found for _, found in run_batches(len(images), batch, work, say)), strict=True)
+    return Said(*map(torch.cat, found))
+
+
+def gradient_doubts(settings: Mapping[str, Any], grid: Grid) -> list[str]:
+    """The doubts about the source's gradient at the clean images, where the attack follows it."""
+    method, flat = method_of(settings["method"]), grid.tensors["source_flat"]
+    if not settings["network"] or not method.loss or not method.pixels:
+        return []
+    return [BROKEN] * bool((flat == NOT_FINITE).any()) + [NO_GRADIENT] * bool((flat < 0).all())
 
 
 def _brought(settings: Mapping[str, Any], files: Sequence[str]) -> list[Path]:

@@ -32,6 +32,7 @@ SEARCH = (RESTARTS, STEP_SCALE, Parameter("noise", _DEVIATION, "s"), Parameter("
 WEIGHT = Parameter("weight", NOT_NEGATIVE, "l")
 NO_WEIGHT = Parameter("weight", _ZERO, "l")
 SWAPPED = Parameter("swapped", FLAG, "sw")
+EQUAL_DENSITY = Parameter("equal_density", FLAG, "d")
 REFERENCE = Parameter("reference", COUNT)
 
 FOREGROUND, BACKGROUND = "epsilon_foreground", "epsilon_background"
@@ -59,6 +60,12 @@ def refuse_regions(budget: Budget) -> Refusal:
     stated = [budget[name] for name in (FOREGROUND, BACKGROUND)]
     epsilons = [parse_pixels(value, BACKGROUND) if isinstance(value, str) else value for value in stated]
     return None if any(epsilons) else (BACKGROUND, f"above 0, or {FOREGROUND} above 0")
+
+
+def refuse_density(budget: Budget) -> Refusal:
+    """Regions that keep their places have the density that their budgets give."""
+    wrong = budget.get("equal_density") and not budget.get("swapped")
+    return ("equal_density", "false, or with swapped: true") if wrong else None
 
 
 def refuse_invisible_regions(budget: Budget) -> Refusal:

@@ -14,12 +14,12 @@ from lacuna.attacks.core.draws import Draws
 class Region:
     """Pixels that share a budget: ``radius`` and ``step`` are lengths in the attack's norm.
 
-    ``mask`` (B, 1, H, W) is 1 inside and 0 outside, of the images' type; None means the whole image. A region may be
-    empty for some images.
+    Both are numbers, or tensors (B, 1, 1, 1) where each image has its own. ``mask`` (B, 1, H, W) is 1 inside and 0
+    outside, of the images' type; None means the whole image. A region may be empty for some images.
     """
 
-    radius: float
-    step: float
+    radius: float | Tensor
+    step: float | Tensor
     mask: Tensor | None = None
 
     def part(self, tensor: Tensor) -> Tensor:
@@ -28,7 +28,14 @@ class Region:
 
     def where(self, chosen: Tensor) -> "Region":
         """The region of the images for which ``chosen``, bool (B,), is true."""
-        return self if self.mask is None else replace(self, mask=self.mask[chosen])
+        of_images = {key: value[chosen] for key, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **of_images)
+
+    def towards(self, change: Tensor, direction: Tensor) -> Tensor:
+        """The region's part of a change after one step in a direction (B, C, H, W)."""
+        if isinstance(self.step, Tensor):
+            return self.part(change) + self.step * direction
+        return self.part(change).add(direction, alpha=self.step)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Norm:
     """
 
     direction: Callable[[Tensor], Tensor]
-    project: Callable[[Tensor, float], Tensor]
+    project: Callable[[Tensor, float | Tensor], Tensor]
     start: Callable[[Draws | None, str, Tensor, Region], Tensor]
 
 
@@ -67,7 +74,7 @@ def ascend(
 
 def _moved(region: Region, norm: Norm, change: Tensor, slope: Tensor) -> Tensor:
     """A region's part of the change after one step."""
-    further = region.part(change).add(norm.direction(region.part(slope)), alpha=region.step)
+    further = region.towards(change, norm.direction(region.part(slope)))
     return norm.project(further, region.radius)
 
 
@@ -77,7 +84,7 @@ def random_start(x: Tensor, regions: Sequence[Region], norm: Norm, draws: Draws 
     return (x + sum(parts)).clamp_(0, 1)
 
 
-def _shortened(change: Tensor, radius: float) -> Tensor:
+def _shortened(change: Tensor, radius: float | Tensor) -> Tensor:
     """A change of pixels, with an l2 norm of ``radius`` at most."""
     length = change.square().sum((1, 2, 3), keepdim=True).sqrt_()
     return change * torch.where(length > radius, radius / length, 1)
@@ -99,5 +106,10 @@ def _in_ball(draws: Draws | None, name: str, x: Tensor, region: Region) -> Tenso
     return unit_l2(region.part(direction)) * length
 
 
-LINF = Norm(torch.sign, lambda change, radius: change.clamp(-radius, radius), _in_cube)
+def _clamped(change: Tensor, radius: float | Tensor) -> Tensor:
+    """A change of pixels, of ``radius`` at most in each value."""
+    return change.clamp(-radius, radius)  # type: ignore[arg-type]
+
+
+LINF = Norm(torch.sign, _clamped, _in_cube)
 L2 = Norm(unit_l2, _shortened, _in_ball)

@@ -1,11 +1,9 @@
 """Runs one attack over a set of images, and gives 8-bit adversarial images."""
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +18,7 @@ from lacuna.language.declared import resolve
 from lacuna.language.methods import Method
 from lacuna.numerics.device import run_batches
 from lacuna.numerics.images import as_pixels, to_bytes
-from lacuna.numerics.seeding import derive
+from lacuna.numerics.seeding import derive, seed_globally
 
 
 @dataclass(frozen=True)
@@ -167,13 +165,6 @@ def adversarial_images(
 def _join(made: Mapping[str, Tensor], new: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the batches so far, and of a new one after them."""
     return {name: torch.cat([made[name].to(new[name].device), new[name]]) for name in new} if made else new
-
-
-def seed_globally(seed: int) -> None:
-    """Seeds the global random generators of torch, numpy and Python, for code of the user's own."""
-    torch.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
 
 
 def _on_source(

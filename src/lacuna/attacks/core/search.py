@@ -40,7 +40,7 @@ class Search:
     noise: float = 0
     samples: int = 1
 
-    def region(self, radius: float, mask: Tensor | None = None) -> Region:
+    def region(self, radius: float | Tensor, mask: Tensor | None = None) -> Region:
         """A region with the step that its radius implies."""
         return Region(radius, self.step_scale * radius / self.steps, mask)
 

@@ -19,6 +19,13 @@ def _refuse(budget: Budget) -> Refusal:
     return None
 
 
+def _decisive(budget: Budget) -> Budget:
+    """The budget with no larger bound than its steps can reach: the paper's tables start at 1."""
+    if budget["variant"] == "released_code" or budget.get("tables", "learned") != "learned":
+        return budget
+    return {**budget, "bound": min(budget["bound"], budget["steps"] * budget.get("table_step", 1))}
+
+
 METHOD = Method(
     function="lacuna.attacks.advdrop:advdrop",
     modules=(
@@ -42,6 +49,7 @@ METHOD = Method(
         Parameter("aim", Value.choice("random", "least_likely"), ""),
     ),
     refuse=_refuse,
+    decisive=_decisive,
     draws=True,
     jpeg_blocks=True,
     resumable=True,

@@ -1,6 +1,7 @@
 """Dual perturbation in l2 (Towards Robustness against Unsuspicious Adversarial Examples, Section 3.2)."""
 
 from lacuna.attacks.core.parameters import (
+    EQUAL_DENSITY,
     NO_WEIGHT,
     REFERENCE,
     RESTARTS,
@@ -9,6 +10,7 @@ from lacuna.attacks.core.parameters import (
     STEPS,
     SWAPPED,
     WEIGHT,
+    refuse_density,
     refuse_lengths,
     refuse_regions,
     refuse_samples,
@@ -36,8 +38,8 @@ METHOD = Method(
         "numerics/seeding",
     ),
     required=(*_EPSILONS, WEIGHT, STEPS),
-    optional=(SWAPPED, *SEARCH, REFERENCE),
-    refuse=first_of(refuse_regions, refuse_samples),
+    optional=(SWAPPED, EQUAL_DENSITY, *SEARCH, REFERENCE),
+    refuse=first_of(refuse_regions, refuse_samples, refuse_density),
     refuse_images=refuse_saved_lengths,
     draws=True,
     foreground=True,

@@ -20,5 +20,6 @@ METHOD = Method(
     required=_TAKEN,
     refuse=_REFUSE,
     draws=True,
+    pixels=False,
     training=Signature(function="lacuna.attacks.lspga:ascend_levels", required=_TAKEN, refuse=_REFUSE),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from lacuna.language.attacks import METHODS, attack_code
 from lacuna.language.codes import NO_SOURCE
+from lacuna.language.models import BEHIND
 from lacuna.plan.modules import ATTACK_NAMES, DOUBTS, FILES, NETWORKS, SALIENCY
 from lacuna.plan.own import own_code
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
@@ -18,6 +19,7 @@ class Attack(Stage):
     """One adversarial set."""
 
     name = "attack"
+    on_device = True
     after = ("dataset", "foreground", "train", "adopt", "select")
     outputs = {"adversarial": "attack/{attack}/{source}.safetensors"}
     modules = (
@@ -34,8 +36,9 @@ class Attack(Stage):
         "attacks/core/matching",
         "attacks/core/run",
         "attacks/core/victim",
-        "evaluation/predictions",
+        "evaluation/defenses",
         "evaluation/quality",
+        "evaluation/smoothing",
         "files/states",
         "numerics/batches",
         "numerics/images",
@@ -70,7 +73,7 @@ class Attack(Stage):
         return [self.paths.of("foreground", "foreground", dataset=dataset, split="test")]
 
     def settings(self, dataset: str, attack: str, source: str) -> dict[str, Any]:
-        """The method with its whole grid of budgets, and the source network."""
+        """The method with its whole grid of budgets, and the source network, with the defense that it is behind."""
         body = self.lookup.attack(attack)
         like = {"like": self.lookup.codes(body["like"]["attack"])[body["like"]["budget"]]} if "like" in body else {}
         salient = any(budget.get("weight") for budget in body["budgets"])
@@ -81,11 +84,19 @@ class Attack(Stage):
             **saliency,
             "method": body["method"],
             "budgets": {attack_code(body["method"], budget): budget for budget in body["budgets"]},
-            "network": None if source == NO_SOURCE else self.networks.settings(dataset, source),
+            **self._source(dataset, source),
             "seed": self.lookup.seeds[dataset].seed,
             "fold_batch_norm": folded and not self.networks.factories(source),
             **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
         }
+
+    def _source(self, dataset: str, source: str) -> dict[str, Any]:
+        """The network under attack, its defense where the attack sees it, and over how many draws it is averaged."""
+        if source == NO_SOURCE:
+            return {"network": None}
+        defense = self.lookup.defense(source)
+        network = self.networks.settings(dataset, source.partition(BEHIND)[0])
+        return {"network": network, **({"defense": defense} if defense else {}), **self.networks.draws(source)}
 
     def _files_of(self, dataset: str) -> dict[str, Any]:
         """What says which files a dataset of the user's own has, and their order."""
@@ -98,8 +109,9 @@ class Attack(Stage):
         return [self.name, method, *map(architecture_part, self.networks.architectures(source))]
 
     def own_code(self, dataset: str, attack: str, source: str) -> list[str]:
-        """The attack's function, and what builds the source, where they are the user's."""
-        return own_code(self.lookup.attack(attack)["method"], *self.networks.factories(source))
+        """The attack's function, what builds the source, and its defense's function, where they are the user's."""
+        defense = self.lookup.defense(source).get("function", "")
+        return own_code(self.lookup.attack(attack)["method"], *self.networks.factories(source), defense)
 
     def missing(self, dataset: str, attack: str, source: str) -> Path | None:
         """The folders of images that the user brings as an adversarial set."""
@@ -116,7 +128,8 @@ class Attack(Stage):
             return 0
         body = self.lookup.attack(attack)
         images = self.lookup.config.settings["images"][body["selection"]]
-        return images * sum(_passes(budget) for budget in body["budgets"]) * self.networks.pass_seconds(dataset, source)
+        passes = sum(_passes(budget) for budget in body["budgets"]) * self.networks.draws(source).get("draws", 1)
+        return images * passes * self.networks.pass_seconds(dataset, source)
 
     def unforetold(self, dataset: str, attack: str, source: str) -> bool:
         """Of a source, or with an attack, of the user's own."""

@@ -23,6 +23,8 @@ class Cells(Stage):
         "numbers/cells",
         "numbers/flags",
         "numbers/metrics",
+        "numbers/repetitions",
+        "numbers/spread",
         "numbers/statistics",
     )
 
@@ -62,12 +64,16 @@ class Cells(Stage):
             "dataset": played_by,
             "paper_dataset": body["dataset"],
             "printed_table": body.get("printed"),
-            **({"replicas": self.lookup.replicas(played_by)} if config.seeds > 1 else {}),
+            **({"replicas": self.lookup.replicas(played_by), **self._width()} if config.seeds > 1 else {}),
             **({"checks": checks} if (checks := exhibits.checks(body)) else {}),
             "ensembles": {name: exhibits.members(name) for name in named},
             "outcomes": self._outcomes(exhibit),
             "cells": [cell.settings | self._scenes(played_by) for cell in cells],
         }
+
+    def _width(self) -> dict[str, str]:
+        """The networks' share of the paper's width: with another one, print says nothing about further trainings."""
+        return {"width": str(self.lookup.config.settings["width"])}
 
     def _scenes(self, dataset: str) -> dict[str, int]:
         """How many images in succession show one scene, where that is more than one."""

@@ -24,6 +24,7 @@ class Claims(Stage):
         "language/codes",
         "language/symbols",
         "numbers/metrics",
+        "numbers/repetitions",
         "numbers/statistics",
         "numbers/trainings",
         "reporting/tables/claim_page",

@@ -11,6 +11,7 @@ class Evaluate(Stage):
     """The outcomes of one target on one suite."""
 
     name = "evaluate"
+    on_device = True
     after = ("dataset", "train", "adopt", "attack")
     outputs = {"outcomes": "evaluate/{suite}/{target}.parquet"}
     modules = (
@@ -42,20 +43,15 @@ class Evaluate(Stage):
         return [one | {"path": self.paths.of("attack", "adversarial", dataset=dataset, **one)} for one in sets]
 
     def settings(self, dataset: str, suite: str, target: str) -> dict[str, Any]:
-        """The target's network and defense, and the suite's adversarial sets."""
+        """The target's network and defense, how often it is asked, and the suite's adversarial sets."""
         model = target.partition("--")[0]
         settings = {
             "network": self.networks.settings(dataset, model),
             "sets": self._sets(dataset, suite, target),
         }
-        body = self._defense(target)
+        body = self.lookup.defense(target)
         seed = {"seed": self.lookup.seeds[dataset].seed} if "smoothing" in body else {}
-        return settings | seed | ({"defense": body} if body else {})
-
-    def _defense(self, target: str) -> dict[str, Any]:
-        """The defense before a target; empty where there is none."""
-        defense = target.partition("--")[2]
-        return self.lookup.named("defenses", defense) if defense else {}
+        return settings | seed | ({"defense": body} if body else {}) | self.networks.draws(target)
 
     def code(self, dataset: str, suite: str, target: str) -> list[str]:
         """With the architectures of the target."""
@@ -63,7 +59,7 @@ class Evaluate(Stage):
 
     def own_code(self, dataset: str, suite: str, target: str) -> list[str]:
         """The defense's function, and what builds the network, where they are the user's."""
-        return own_code(*self.networks.factories(target), self._defense(target).get("function", ""))
+        return own_code(*self.networks.factories(target), self.lookup.defense(target).get("function", ""))
 
     def seconds(self, dataset: str, suite: str, target: str) -> float:
         """Expected seconds of a smoothed target, on the clean images and each of its sets; 0 for others.
@@ -71,7 +67,7 @@ class Evaluate(Stage):
         A pass without gradient takes about a third of a training step. What is only decided stops early: of the copies
         of an image in an attack's set two thirds are counted.
         """
-        smoothing = self._defense(target).get("smoothing")
+        smoothing = self.lookup.defense(target).get("smoothing")
         if not smoothing:
             return 0
         images = self.lookup.config.settings["images"]
@@ -83,4 +79,4 @@ class Evaluate(Stage):
 
     def unforetold(self, dataset: str, suite: str, target: str) -> bool:
         """Of a smoothed network of the user's own."""
-        return "smoothing" in self._defense(target) and bool(self.networks.factories(target))
+        return "smoothing" in self.lookup.defense(target) and bool(self.networks.factories(target))

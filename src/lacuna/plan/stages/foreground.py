@@ -14,6 +14,7 @@ class Foreground(Stage):
     """The foreground of one split's images."""
 
     name = "foreground"
+    on_device = True
     after = ("dataset",)
     outputs = {"foreground": "foreground/{split}.safetensors"}
     modules = (

@@ -11,6 +11,7 @@ class Gradient(Stage):
     """The measures of one network's gradients."""
 
     name = "gradient"
+    on_device = True
     after = ("dataset", "foreground", "train", "adopt")
     outputs = {"measures": "gradient/loss/{target}.parquet"}
     modules = (

@@ -12,6 +12,7 @@ class Measure(Stage):
     """The measures of one adversarial set."""
 
     name = "measure"
+    on_device = True
     after = ("dataset", "foreground", "attack")
     outputs = {"measures": "measure/{attack}/{source}.parquet"}
     modules = (

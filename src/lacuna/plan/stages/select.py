@@ -10,6 +10,7 @@ class Select(Stage):
     """One selection of test images."""
 
     name = "select"
+    on_device = True
     after = ("dataset", "foreground", "train", "adopt")
     outputs = {"selection": "select/{selection}.csv"}
     modules = (

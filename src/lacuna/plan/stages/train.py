@@ -18,6 +18,7 @@ class Train(Stage):
     """The training of one network; one rule per architecture, train_<architecture>, so that the longest start first."""
 
     name = "train"
+    on_device = True
     after = ("dataset", "foreground")
     outputs = {"checkpoint": "train/{model}.safetensors", "history": "train/{model}.history.csv"}
     constraints = {"model": f"(?!{OWN}-)[a-z0-9.-]+"}
@@ -85,6 +86,14 @@ class Train(Stage):
     def seconds(self, dataset: str, model: str) -> float:
         """By the scale's throughput."""
         return self.networks.seconds(dataset, model)
+
+    def priority(self, dataset: str, model: str) -> int:
+        """That of its architecture."""
+        return self.priority_of(parse_model(model).arch)
+
+    def priority_of(self, arch: str) -> int:
+        """The slower an architecture is trained, the sooner it starts."""
+        return int(1e6 / self.lookup.config.settings["throughput"].get(arch, 1e6))
 
     def size(self, output: str, dataset: str, model: str) -> float:
         """The checkpoint's parameters, four bytes each; a width w multiplies them by about its square."""

@@ -1,6 +1,5 @@
 """One image under several attacks: file sizes, and colours in a patch (AdvDrop, Figure 1)."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,7 +13,6 @@ from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
 from lacuna.reporting.drawing.core.sizes import FORMATS, SIZES, Sized, with_sizes
 from lacuna.reporting.drawing.core.style import (
-    LETTERS_PER_INCH,
     ORANGE,
     PAGE_WIDTH,
     caption,
@@ -22,6 +20,7 @@ from lacuna.reporting.drawing.core.style import (
     page,
     show,
     styled,
+    wrapped,
 )
 from lacuna.reporting.examples import Examples, choose
 
@@ -62,7 +61,7 @@ def dropped(views: Sequence[Sized], patch: tuple[slice, slice], title: str, note
     for above, below, view in zip(upper, lower, views, strict=True):
         show(above, view.image)
         above.add_patch(_frame(rows, columns))
-        name = textwrap.fill(view.name, int(tile * LETTERS_PER_INCH))
+        name = wrapped(view.name, tile)
         above.set_title("\n".join([name, *_lines(view, clean)]))
         caption(above, view.predicted, right=view.right)
         show(below, view.image[:, rows, columns])

@@ -1,7 +1,6 @@
 """Adversarial examples of several sources beside the clean images (Defective CNN, Figures 3, 6 and 7)."""
 
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -9,12 +8,21 @@ from matplotlib.figure import Figure, SubFigure
 
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, sets_of
-from lacuna.reporting.drawing.core.style import FONT_SIZE, LETTERS_PER_INCH, PAGE_WIDTH, lay_out, page, show, styled
+from lacuna.reporting.drawing.core.style import (
+    FONT_SIZE,
+    LETTERS_PER_INCH,
+    PAGE_WIDTH,
+    lay_out,
+    page,
+    show,
+    styled,
+    wrapped,
+)
 from lacuna.reporting.examples import Examples, choose
 
 RULE = (
     "Columns: of each class the first image of the selection whose adversarial examples fool every source. Above a "
-    "clean image its true label, above an adversarial example the label its source predicts."
+    "clean image its label, above an adversarial example the label its source predicts."
 )
 NARROWEST = 4.0  # inches
 MARGIN, TITLES = 0.95, 0.2  # inches for the names of rows, and above each image
@@ -35,8 +43,8 @@ def examples(clean: np.ndarray, sets: Sequence[Examples], classes: Sequence[str]
 
     ``clean`` uint8 (N_test, C, H, W) is the whole test set, indexed by image id.
     """
-    ids = choose(sets)
     truth = sets[0].fooled()
+    ids = _that_fit(choose(sets), sets, truth, classes)
     tile = min(0.8, (PAGE_WIDTH - MARGIN) / len(ids))
     width = max(NARROWEST, MARGIN + tile * len(ids))
     upper, lower = (tile + TITLES) * (1 + len(sets)), tile * len(sets) + 0.5
@@ -45,12 +53,23 @@ def examples(clean: np.ndarray, sets: Sequence[Examples], classes: Sequence[str]
     made = {one.name: one.at(ids) for one in sets}
     rows = {"clean": (clean[ids], [truth[image] for image in ids.tolist()])} | made
     _grid(parts[0], {name: images for name, (images, _) in rows.items()})
-    _name(parts[0], [[classes[i] for i in predicted] for _, predicted in rows.values()], tile)
+    names = [[classes[i] for i in predicted] for _, predicted in rows.values()]
+    for axis, name in zip(parts[0].axes, chain(*names), strict=True):
+        axis.set_title(wrapped(name, tile), pad=2)
     change = {name: images.astype(int) - clean[ids] for name, (images, _) in made.items()}
     factor = 127 / max(1, *(int(np.abs(c).max()) for c in change.values()))
     _grid(parts[1], {name: (128 + c * factor).astype(np.uint8) for name, c in change.items()})
     parts[1].suptitle(f"Perturbation, {factor:.1f} times larger; grey is no change", fontsize=FONT_SIZE)
     return lay_out(figure, title, f"{RULE}\n{note}")
+
+
+def _that_fit(
+    ids: np.ndarray, sets: Sequence[Examples], truth: Mapping[int, int], classes: Sequence[str]
+) -> np.ndarray:
+    """As many of the images, the first ones, as have room side by side for the longest word above one of them."""
+    labels = chain((truth[image] for image in ids.tolist()), *(one.at(ids)[1].tolist() for one in sets))
+    longest = max(len(word) for label in labels for word in classes[label].split())
+    return ids[: max(1, int((PAGE_WIDTH - MARGIN) * LETTERS_PER_INCH / longest))]
 
 
 def _grid(part: SubFigure, rows: dict[str, np.ndarray]) -> None:
@@ -60,10 +79,3 @@ def _grid(part: SubFigure, rows: dict[str, np.ndarray]) -> None:
         for axis, image in zip(line, images, strict=True):
             show(axis, image)
         line[0].set_ylabel(name.replace(", ", "\n"), rotation=0, ha="right", va="center")
-
-
-def _name(part: SubFigure, names: list[list[str]], tile: float) -> None:
-    """Puts a label above each image of a grid, in the order of its rows."""
-    letters = int(tile * LETTERS_PER_INCH)
-    for axis, text in zip(part.axes, chain(*names), strict=True):
-        axis.set_title(textwrap.fill(text, letters), pad=2)

@@ -1,6 +1,5 @@
 """Images with their foreground outlined, and how much of each image it fills (dual perturbation, section 3.3)."""
 
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,6 @@ from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for
 from lacuna.reporting.drawing.core.style import (
     BLUE,
     GREY,
-    LETTERS_PER_INCH,
     PAGE_WIDTH,
     bare,
     lay_out,
@@ -21,6 +19,7 @@ from lacuna.reporting.drawing.core.style import (
     page,
     show,
     styled,
+    wrapped,
 )
 
 CLASSES, EACH = 10, 4  # columns and rows of the sheet
@@ -52,7 +51,7 @@ def foregrounds(
     sheet, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[tile * EACH + 0.5, 2.0])[:, 0]
     axes = sheet.subplots(EACH, len(shown), squeeze=False)
     for column, label in zip(axes.T, shown, strict=True):
-        column[0].set_title(textwrap.fill(classes[label], int(tile * LETTERS_PER_INCH)), pad=2)
+        column[0].set_title(wrapped(classes[label], tile), pad=2)
         members = np.flatnonzero(labels == label)[:EACH].tolist()
         for axis in column:
             bare(axis)

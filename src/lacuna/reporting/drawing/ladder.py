@@ -1,6 +1,5 @@
 """One image under growing budgets of several attacks (AdvDrop, Figure 2)."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from lacuna.files.artefacts import read_tensors
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, rule_for, sets_of
 from lacuna.reporting.drawing.core.sizes import SIZES, Sized, with_sizes
-from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, bare, caption, lay_out, page, show, styled
+from lacuna.reporting.drawing.core.style import BESIDE, PAGE_WIDTH, bare, caption, lay_out, page, show, styled, wrapped
 from lacuna.reporting.examples import choose
 
 ABOVE, BELOW = 0.45, 0.2  # inches for the lines above and below an image
@@ -41,14 +40,13 @@ def ladder(clean: Sized, rungs: Mapping[str, Sequence[Sized]], title: str, note:
     tile = min(1.4, PAGE_WIDTH / across)
     figure = page(max(4.5, tile * across), (tile + ABOVE + BELOW) * len(rungs) + 0.85)
     axes = figure.subplots(len(rungs), across, squeeze=False)
-    letters = int(tile * LETTERS_PER_INCH)
     for line, (attack, views) in zip(axes, rungs.items(), strict=True):
         for axis in line:
             bare(axis)
         for axis, view in zip(line, [clean, *views], strict=False):
             show(axis, view.image)
             sizes = [f"{name} {size:,} B" for name, size in view.sizes.items()]
-            axis.set_title("\n".join([textwrap.fill(view.name, letters), *sizes]), pad=2)
-            caption(axis, textwrap.fill(view.predicted, letters - 4), right=view.right)
+            axis.set_title("\n".join([wrapped(view.name, tile), *sizes]), pad=2)
+            caption(axis, wrapped(view.predicted, tile - BESIDE), right=view.right)
         line[0].set_ylabel(attack)
     return lay_out(figure, title, f"Each row begins with the clean image. [x]: wrong prediction.\n{note}")

@@ -7,8 +7,10 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lacuna.numbers.spread import by_training
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, styled
+from lacuna.reporting.drawing.core.trainings import points_of_trainings, rule_of_points
 
 RULE = (
     "Accuracy is over images that every network gets right without noise, so it is 100 % at 0 by choice of the "
@@ -37,12 +39,14 @@ def noise(cells: pd.DataFrame, title: str, note: str) -> Figure:
     sns.lineplot(points, **shared, markers=True, dashes=False, estimator=None, ax=axis)
     for name, line in points.groupby("network", sort=False):
         axis.fill_between(line["sigma"], line["ci_low"], line["ci_high"], color=palette[name], alpha=0.2, linewidth=0)
+    for single in map(noise_points, by_training(cells)):
+        points_of_trainings(axis, single["sigma"], single["value"], [palette[name] for name in single["network"]])
     axis.set(xlabel="standard deviation of the noise, in 1/255 of the pixel range", ylabel="accuracy in percent")
     lowest = 10 * math.floor(max(0, points["ci_low"].min() - 5) / 10)
     axis.set(xlim=(-0.03 * points["sigma"].max(), None), ylim=(lowest, 100 + 0.03 * (100 - lowest)))
     axis.grid(alpha=0.3)
     axis.legend(title=None, frameon=False)
-    return lay_out(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{rule_of_points(cells, RULE)}\n{note}")
 
 
 def noise_points(cells: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from lacuna.attacks import advdrop
 from lacuna.attacks.core.run import Attempt
@@ -115,9 +116,11 @@ def pipeline(stages: Stages, title: str, note: str) -> Figure:
     _table(lower[3], stages.tables.mean((0, 1)), stages.tables, "8  mean table")
     for drawn, columns, name in ((zeros, slice(3), "coefficient"), (table, slice(3, 4), "table entry")):
         beside, height = [*upper[columns], *lower[columns]], 0.04  # the bars are equally high
-        figure.colorbar(
+        bar = figure.colorbar(
             drawn, ax=beside, label=name, location="bottom", fraction=height, aspect=7 * len(beside), pad=0.03
         )
+        if len(beside) == 2:
+            bar.locator = MaxNLocator(2)  # a narrow bar, whose numbers would touch
     return lay_out(figure, title, f"{RULE}\n{note}")
 
 

@@ -14,8 +14,10 @@ from matplotlib.lines import Line2D
 
 from lacuna.errors import LacunaError
 from lacuna.language.codes import SCORE
+from lacuna.numbers.spread import by_training
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.style import PAGE_WIDTH, lay_out, page, styled, with_legend
+from lacuna.reporting.drawing.core.trainings import points_of_trainings, rule_of_points
 
 MARKERS = "osD^vPX*"
 ACROSS = 3  # panels beside each other
@@ -44,6 +46,7 @@ def sweep(
     ``columns`` are {column, panel, x}: where a column of ``cells`` stands. Rows have the same colour in every panel.
     """
     points = sweep_points(cells, columns)
+    singles = pd.concat([points.head(0), *(sweep_points(one, columns) for one in by_training(cells))])
     names = list(dict.fromkeys(points["row"]))
     looks = dict(zip(names, zip(sns.color_palette("colorblind", len(names)), MARKERS, strict=False), strict=False))
     lines = -(-len(panels) // ACROSS)
@@ -54,12 +57,12 @@ def sweep(
     axes = with_legend(figure, keys, min(len(keys), 4)).subplots(lines, across, squeeze=False).flat
     for axis, panel in zip(axes, panels, strict=False):
         part = points[points["panel"] == panel["panel"]]
-        _panel(axis, part, looks)
+        _panel(axis, part, singles[singles["panel"] == panel["panel"]], looks)
         axis.set_ylim(limits.get("".join(set(part["unit"])), (0, None)))
         axis.set(title=textwrap.fill(panel["panel"], LETTERS), xlabel=panel["x"], ylabel=panel["y"])
     for axis in list(axes):
         axis.set_axis_off()  # the last line may not be full
-    return lay_out(figure, title, f"{RULE}\n{note}")
+    return lay_out(figure, title, f"{rule_of_points(cells, RULE)}\n{note}")
 
 
 def sweep_points(cells: pd.DataFrame, columns: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -83,11 +86,13 @@ def _tenths(points: pd.DataFrame) -> tuple[float, float]:
     return max(0.0, math.floor(10 * low - 0.5) / 10), min(1.03, math.ceil(10 * high + 0.5) / 10)
 
 
-def _panel(axis: Axes, points: pd.DataFrame, looks: Mapping[str, tuple[Any, str]]) -> None:
+def _panel(axis: Axes, points: pd.DataFrame, singles: pd.DataFrame, looks: Mapping[str, tuple[Any, str]]) -> None:
     for name, line in points.groupby("row", sort=False):
         colour, marker = looks[str(name)]
         axis.plot(line["x"], line["value"], color=colour, marker=marker, linewidth=1.2)
         axis.fill_between(line["x"], line["ci_low"], line["ci_high"], color=colour, alpha=0.2, linewidth=0)
+        single = singles[singles["row"] == name]
+        points_of_trainings(axis, single["x"], single["value"], [colour] * len(single))
     places = np.unique(points["x"])
     positive = places[places > 0]
     if len(positive) and positive[-1] >= WIDE * positive[0]:

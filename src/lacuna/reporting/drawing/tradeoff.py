@@ -5,9 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lacuna.errors import LacunaError
+from lacuna.numbers.spread import by_training
 from lacuna.reporting.drawing.core.inputs import Files, Settings, cells_of
 from lacuna.reporting.drawing.core.labels import label_places
 from lacuna.reporting.drawing.core.style import BLUE, PAGE_WIDTH, VERMILLION, lay_out, page, styled
+from lacuna.reporting.drawing.core.trainings import points_of_trainings, rule_of_points
 
 COLUMNS = ["value", "ci_low", "ci_high", "printed"]
 PANEL = 225.0, 145.0  # points, of one side between its axes
@@ -36,12 +38,15 @@ def tradeoff(cells: pd.DataFrame, attack: str, title: str, note: str) -> Figure:
         bars = points[[f"{side}_value"] * 2].to_numpy() - points[[f"{side}_ci_low", f"{side}_ci_high"]].to_numpy()
         sizes = {"xerr" if side == "accuracy" else "yerr": abs(bars.T)}
         right.errorbar(points["accuracy_value"], points["rate_value"], **sizes, fmt="none", ecolor=BLUE, alpha=0.4)
+    for single in by_training(cells):
+        ours = tradeoff_points(single, attack)
+        points_of_trainings(right, ours["accuracy_value"], ours["rate_value"], [BLUE] * len(ours))
     left.set(title="paper (printed)", ylabel="defense rate in percent", ylim=(0, HIGHEST))
     right.set(title=f"ours: {first['dataset']}, scale {first['scale']}")
     _label(left, points, "printed")
     _label(right, points, "value")
     rule = f"Labels: keep probability p, 1 is the standard network. Attack {attack}. Bars: 95 % Wilson intervals."
-    return lay_out(figure, title, f"{rule}\n{note}")
+    return lay_out(figure, title, f"{rule_of_points(cells, rule)}\n{note}")
 
 
 def tradeoff_points(cells: pd.DataFrame, attack: str) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """One image under several perturbations, and where a saliency model looks (dual perturbation, Figure 1)."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from lacuna.foreign.parts import watched
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Files, Settings, note_for, sets_of
 from lacuna.reporting.drawing.core.style import (
-    LETTERS_PER_INCH,
     PAGE_WIDTH,
     bare,
     caption,
@@ -23,6 +21,7 @@ from lacuna.reporting.drawing.core.style import (
     page,
     show,
     styled,
+    wrapped,
 )
 from lacuna.reporting.examples import choose
 
@@ -78,7 +77,7 @@ def unsuspicious(views: Sequence[Seen], mask: np.ndarray, model: str, title: str
     brightest = max(float(view.density.max()) for view in views)
     for above, below, view in zip(upper, lower, views, strict=True):
         show(above, view.image)
-        above.set_title(textwrap.fill(view.name, int(tile * LETTERS_PER_INCH)))
+        above.set_title(wrapped(view.name, tile))
         caption(above, view.predicted, right=view.right)
         drawn = below.imshow(view.density, cmap="magma", vmin=0, vmax=brightest, interpolation="none")
         outline(below, mask)

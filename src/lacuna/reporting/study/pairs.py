@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from lacuna.errors import LacunaError
+from lacuna.language.pages import templates
 from lacuna.reporting.examples import Examples
-
-_PAGES = Environment(loader=PackageLoader("lacuna.reporting.study", ""), autoescape=True, undefined=StrictUndefined)
 
 
 def deal(
@@ -52,4 +50,5 @@ def data_uri(image: np.ndarray) -> str:
 
 def study_page(pairs: Sequence[dict[str, Any]], title: str, note: str, name: str, seed: int) -> str:
     """One self-contained HTML page. It needs no network, works by keyboard, and offers the choices as a CSV file."""
-    return _PAGES.get_template("study.html.j2").render(pairs=pairs, title=title, note=note, name=name, seed=seed)
+    page = templates("lacuna.reporting.study").get_template("study.html.j2")
+    return page.render(pairs=pairs, title=title, note=note, name=name, seed=seed)

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from lacuna.files.escapes import for_latex, for_markdown
 from lacuna.numbers.flags import MCNEMAR_LEVEL
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
-from lacuna.reporting.tables.meanings import MEANINGS
+from lacuna.reporting.tables.meanings import EXPLAINED, MEANINGS
 from lacuna.reporting.tables.pattern import count_range
 
 _MARKDOWN = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True).from_string(
@@ -38,6 +38,9 @@ the images that every row gets right when clean. Letters are marks: such a numbe
 {% else %}
 * No cell is marked.
 {% endfor %}
+{% if flags %}
+* {{ explained }}
+{% endif %}
 
 {% for line in notes %}
 * {{ line }}
@@ -82,6 +85,7 @@ def flagged_markdown(
         parts=_parts(cells, texts, panels, for_markdown),
         flags=flags,
         meanings=MEANINGS,
+        explained=EXPLAINED,
         notes=[*map(for_markdown, notes), *_notes(cells)],
     )
 

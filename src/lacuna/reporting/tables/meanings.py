@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from lacuna.language.doubts import (
     ATTACK_DRAWS,
     BATCH,
+    BROKEN,
     DEFENSE_DRAWS,
     JPEG_BLOCKS,
     NETWORK_DRAWS,
+    NO_GRADIENT,
     PROBABILITIES,
     SALIENCY_DRAWS,
+    STALLED,
+    STALLED_SHARE,
 )
 from lacuna.numbers.flags import FLAT, FLAT_SHARE, LARGER, LESS
 
@@ -36,9 +40,17 @@ MEANINGS = {
         "the clean images are JPEG files, and the attack quantises the same blocks of 8 x 8 pixels, so JPEG "
         "compression after the attack can restore what it dropped"
     ),
+    BROKEN: "at some images the source's gradient holds numbers that are not finite, so steps along it lead nowhere",
+    NO_GRADIENT: "no gradient of the source reaches the pixels, so an attack that follows one cannot see anything",
+    STALLED: (
+        f"at more than {100 * STALLED_SHARE:g} % of the images the loss that the attack raises is no higher on its "
+        "saved example than on the clean image, so the attack has failed rather than the network withstood it"
+    ),
 }
+# Below every table with a flag. The records of older runs hold none, and nothing is said where nothing is doubtful.
+EXPLAINED = "What each of these flags means, how it is measured, and what to do about it: docs/flags.md."
 
 
 def flag_sentences(flags: Mapping[str, str]) -> list[str]:
-    """A line for each flag: its letter, its name, its meaning."""
-    return [f"**{letter}**, {flag}: {MEANINGS[flag]}." for flag, letter in flags.items()]
+    """A line for each flag: its letter, its name, its meaning; and where all of them are explained."""
+    return [*(f"**{letter}**, {flag}: {MEANINGS[flag]}." for flag, letter in flags.items()), *[EXPLAINED] * bool(flags)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
@@ -10,6 +11,7 @@ from lacuna.files.escapes import for_latex, for_markdown
 from lacuna.language.codes import PERCENT, is_own
 from lacuna.language.symbols import with_symbols
 from lacuna.numbers.metrics import DISTANCE
+from lacuna.numbers.spread import unlike_print
 from lacuna.reporting.tables import flagged
 from lacuna.reporting.tables.marks import cell_marks, flag_letters, flags_in_a_caption
 from lacuna.reporting.tables.meanings import flag_sentences
@@ -24,6 +26,8 @@ UNIT_WORDS = {
     "of clean": "share of the clean image's bytes (mean over images)",
     "colours": "colours in a patch (mean over images)",
 }
+UNLIKE = "≠"
+LISTED = 5  # kinds of numbers that a sentence names one by one
 _FORMATS = {DISTANCE: ".2e", "score": ".3f", "of clean": ".3f", "bytes": ".0f", "colours": ".1f"}
 
 _TEXT = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
@@ -105,11 +109,18 @@ def _each_once(targets: "pd.Series[str]") -> str:
     return ", ".join(dict.fromkeys(filter(None, targets)))
 
 
-def table_texts(cells: pd.DataFrame, settings: Mapping[str, Any], more: Sequence[str] = ()) -> tuple[str, str]:
-    """A table's Markdown and LaTeX, by the settings of the rule table, with ``more`` notes below."""
+def table_texts(
+    cells: pd.DataFrame, settings: Mapping[str, Any], more: Sequence[str] = (), origins: Sequence[str] = ()
+) -> tuple[str, str]:
+    """A table's Markdown and LaTeX, by the settings of the rule table, with ``more`` notes below.
+
+    ``origins`` are lines on where the numbers come from, the last in Markdown and comments in LaTeX.
+    """
     said = {key: value for key, value in settings.items() if key not in ("exhibit", "scenes")}
     said["notes"] = [*said["notes"], *more]
-    return table_markdown(cells, **said, scenes=settings.get("scenes", False)), table_latex(cells, **said)
+    markdown, latex = table_markdown(cells, **said, scenes=settings.get("scenes", False)), table_latex(cells, **said)
+    beside = "".join(f"* {for_markdown(line)}\n" for line in origins), "".join(f"% {line}\n" for line in origins)
+    return markdown + beside[0], latex + beside[1]
 
 
 def table_markdown(
@@ -129,10 +140,10 @@ def table_markdown(
         return flagged.flagged_markdown(cells, title, paper, notes, panels)
     first, printed = cells.iloc[0], cells["printed"].notna()
     flags = flag_letters(cells)
-    texts = _marked(_three(cells) if printed.any() else _texts(cells, "value"), cells, flags, " **{}**")
+    texts = _marked(_three(cells) if printed.any() else _ours(cells), cells, flags, " **{}**")
     frame = _pivot(cells, texts, missing="-")
     comparable = cells.loc[printed & cells["value"].notna(), "difference"].notna().all()
-    said = [*notes, *_empty(cells), *pattern_sentences(cells), _counts(cells, scenes)]
+    said = [*notes, *_empty(cells), *pattern_sentences(cells), *_print_sentence(cells), _counts(cells, scenes)]
     return _MARKDOWN.render(
         **{key: for_markdown(first[key]) for key in ("exhibit", "scale", "dataset")},
         title=_named(title),
@@ -160,30 +171,63 @@ def _marked(texts: pd.Series, cells: pd.DataFrame, flags: Mapping[str, str], for
 
 def _three(cells: pd.DataFrame) -> pd.Series:
     """One text per cell: the paper's number, ours and their difference."""
-    paper, ours = _texts(cells, "printed").replace("", "-"), _texts(cells, "value")
-    return paper + " \\| " + ours + " \\| " + _texts(cells, "difference", "+").replace("", "-")
+    paper, difference = (_texts(cells, *how).replace("", "-") for how in (("printed",), ("difference", "+")))
+    return paper + " \\| " + _ours(cells) + " \\| " + difference + np.where(unlike_print(cells), f" {UNLIKE}", "")
+
+
+def _ours(cells: pd.DataFrame) -> pd.Series:
+    """Our numbers; of several trainings each with the interval of their mean."""
+    ours = _texts(cells, "value")
+    if "seed_low" not in cells:
+        return ours
+    interval = " (" + _texts(cells, "seed_low") + " to " + _texts(cells, "seed_high") + ")"
+    return ours + interval.where(cells["seed_low"].notna(), "")
+
+
+def _print_sentence(cells: pd.DataFrame) -> list[str]:
+    """A sentence on the printed numbers that one more training would not give."""
+    compared = cells["print_low"].notna() if "print_low" in cells else pd.Series(False, index=cells.index)
+    if not (count := int(compared.sum())):
+        return []
+    outside = int(unlike_print(cells)[compared].sum())
+    where = "the 95 % interval of one further training (print_low to print_high)"
+    return [f"{UNLIKE}: the printed number lies outside {where}. That is so in {outside} of {count} cells."]
+
+
+def _without_numbers(cells: pd.DataFrame) -> list[str]:
+    counted = cells.groupby("column", sort=False)["value"].count()
+    return list(counted.index[counted == 0])
 
 
 def _empty(cells: pd.DataFrame) -> list[str]:
     """A sentence on the columns that have no number, such as a measure whose weights cannot be had."""
-    counted = cells.groupby("column", sort=False)["value"].count()
-    if not (without := list(counted.index[counted == 0])):
+    if not (without := _without_numbers(cells)):
         return []
-    return [f"No number could be had for {', '.join(without)}; the record of its measures or outcomes says why."]
+    named = ", ".join(f'"{column}"' for column in without)
+    return [f"No number could be had for {named}; the record of the measures or outcomes says why."]
 
 
 def _counts(cells: pd.DataFrame, scenes: bool) -> str:
     """A sentence on the numbers of images and trainings, and on what the file of cells has."""
-    attacked = cells[cells["metric"] != "test_accuracy"]
-    n, kinds = attacked["n"], ", ".join(dict.fromkeys(plural_metric(metric) for metric in attacked["metric"]))
-    counts = f"{kinds[:1].upper()}{kinds[1:]} are over {count_range(n)} images each; " if len(n) else ""
+    attacked = cells[(cells["metric"] != "test_accuracy") & ~cells["column"].isin(_without_numbers(cells))]
+    counts = f"{_kinds(attacked)} are over {count_range(n)} images each; " if len(n := attacked["n"]) else ""
     seeds = cells["seeds"].max()
     shares = set(cells["unit"]) == {PERCENT} and not cells["metric"].map(is_own).any()
     wilson = "Wilson " if shares and not seeds > 1 and not scenes else ""
     over = "over scenes, " if scenes else ""
-    means = f"Means of {seeds} trainings, with t intervals over trainings in seed_low and seed_high. " * int(seeds > 1)
+    means = f"Means of {seeds} trainings, with the 95 % t interval over trainings in brackets. " * int(seeds > 1)
+    asked = int(cells["answers"].max()) if "answers" in cells else 1
+    drawn = f"Where a target draws, an image counts by its share of {asked} answers, and intervals cover both. "
+    means += drawn * (asked > 1)
     where = f"{cells['exhibit'].iloc[0]}.cells.csv"
     return f"{means}{counts}n, 95 % {wilson}intervals {over}and provenance of every cell are in {where}."
+
+
+def _kinds(cells: pd.DataFrame) -> str:
+    """What the numbers are, as the subject of a sentence; of more than three kinds a list is hard to read."""
+    kinds = list(dict.fromkeys(map(plural_metric, cells["metric"])))
+    words = ", ".join(kinds) if len(kinds) <= LISTED else "the numbers"
+    return words[:1].upper() + words[1:]
 
 
 def _units(cells: pd.DataFrame) -> str:
@@ -204,7 +248,7 @@ def table_latex(
     if panels:
         return flagged.flagged_latex(cells, title, paper, notes, panels)
     flags = flag_letters(cells)
-    frame = _pivot(cells, _marked(_texts(cells, "value"), cells, flags, r"\textsuperscript{{{}}}"), missing="-")
+    frame = _pivot(cells, _marked(_ours(cells), cells, flags, r"\textsuperscript{{{}}}"), missing="-")
     first = cells.iloc[0]
     about = f"{title} ({paper}). Scale {first['scale']}, dataset {first['dataset']}; {_units(cells)}."
     marks = [f"Marks: {flags_in_a_caption(flags)}."] if flags else []

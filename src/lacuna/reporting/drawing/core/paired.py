@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lacuna.numerics.images import as_pixels
 from lacuna.reporting.drawing.core.inputs import Settings, note_for
-from lacuna.reporting.drawing.core.style import LETTERS_PER_INCH, PAGE_WIDTH, caption, lay_out, page, show, styled
+from lacuna.reporting.drawing.core.style import BESIDE, PAGE_WIDTH, caption, lay_out, page, show, styled, wrapped
 from lacuna.reporting.examples import Examples, choose
 
 ROWS = 4  # images of a figure
@@ -35,21 +35,20 @@ def paired(rows: Sequence[Sequence[View]], names: Sequence[str], truth: Sequence
     tile = min(1.5, (PAGE_WIDTH - 0.8) / len(names))
     figure = page(max(NARROWEST, 0.8 + tile * len(names)), (tile + 0.2) * len(rows) + 1.5)
     axes = figure.subplots(len(rows), len(names), squeeze=False)
-    letters = int(tile * LETTERS_PER_INCH)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(textwrap.fill(name, letters))
+        axis.set_title(wrapped(name, tile))
     for line, views, label in zip(axes, rows, truth, strict=True):
         for axis, view in zip(line, views, strict=True):
-            _draw(axis, view, letters)
+            _draw(axis, view, tile)
         line[0].set_ylabel(textwrap.fill(label, LETTERS), rotation=0, ha="right", va="center")
     return lay_out(figure, title, f"Left: the true label. Below each image: the prediction, [x] where wrong.\n{note}")
 
 
-def _draw(axis: Axes, view: View, letters: int) -> None:
+def _draw(axis: Axes, view: View, tile: float) -> None:
     show(axis, view.image)
     if view.heat is not None:
         axis.imshow(view.heat, cmap="inferno", vmin=0, vmax=1, alpha=0.6, interpolation="none")
-    caption(axis, textwrap.fill(view.predicted, letters - 4), right=view.right)
+    caption(axis, wrapped(view.predicted, tile - BESIDE), right=view.right)
 
 
 def image_columns(data: Mapping[str, Tensor], sets: Sequence[Examples]) -> tuple[list[int], dict[str, Tensor]]:

@@ -23,6 +23,7 @@ from lacuna.language.symbols import with_symbols
 FONT_SIZE = 8  # points at print size; nothing is smaller
 PAGE_WIDTH = 7.0  # inches, an upright page within its margins
 LETTERS_PER_INCH = 16
+BESIDE = 4 / LETTERS_PER_INCH  # inches that a caption leaves for the sign of a wrong prediction
 LINE_HEIGHT = 1.25 * FONT_SIZE / 72  # inches
 NOTE_LINES = 4  # for which figures have room; the figure grows by what its note takes beyond them
 
@@ -84,9 +85,10 @@ def with_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> SubF
     return below
 
 
-def wrapped(note: str, width: float) -> str:
-    """A note in lines that fit a figure of ``width`` inches."""
-    return "\n".join(textwrap.fill(line, int(width * LETTERS_PER_INCH)) for line in note.splitlines())
+def wrapped(text: str, width: float) -> str:
+    """A text in lines that fit ``width`` inches, as far as its words do: none is broken."""
+    letters = int(width * LETTERS_PER_INCH)
+    return "\n".join(textwrap.fill(line, letters, break_long_words=False) for line in text.splitlines())
 
 
 def note_height(note: str, width: float) -> float:

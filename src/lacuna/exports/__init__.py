@@ -1,0 +1,1 @@
+"""Trained networks for others: safetensors, ONNX, a loader that needs torch alone, and a model card."""
