@@ -15,7 +15,9 @@ ORIGIN = Origin("evaluate", "suite", "target")
 
 def test_answers_come_back_as_they_were(tmp_path: Path) -> None:
     answers = list(np.random.default_rng(0).integers(0, 10, (5, 3)).astype(np.int16))
-    frame = pd.DataFrame({"attack": "a", "image": range(5), "source": "", "clean_answers": answers, "adversarial_answers": answers})
+    frame = pd.DataFrame(
+        {"attack": "a", "image": range(5), "source": "", "clean_answers": answers, "adversarial_answers": answers}
+    )
     frame.to_parquet(path := tmp_path / "target.parquet")
     said = [{"folder": "demo", **ORIGIN._asdict(), "path": "a"}]
     table = CrateTable("t", pd.DataFrame(), {"outcomes": said}, "", {"files/a.csv": _as_csv(str(path))})
