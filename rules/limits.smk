@@ -47,6 +47,17 @@ def attack_megabytes(wildcards, attempt):
     return min(attempt * int(1000 * gigabytes), LARGEST)
 
 
+def train_megabytes(wildcards, attempt):
+    """Memory of a training, which holds streamed images ahead; more on each attempt."""
+    gigabytes = PLAN.stages["train"].memory(**dict(wildcards.items()))
+    return min(attempt * int(1000 * gigabytes), LARGEST)
+
+
+def train_threads(wildcards):
+    """A training's own thread, and those that read streamed images for it."""
+    return 1 + PLAN.stages["train"].readers(**dict(wildcards.items()))
+
+
 def train_minutes(wildcards, attempt):
     """Time limit of a training: an hour more than what its steps are expected to take."""
     return limit(60, expected(PLAN.stages["train"], wildcards), attempt)

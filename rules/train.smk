@@ -16,9 +16,10 @@ for ARCH in KNOWN_NETWORKS:
         priority: PLAN.stages["train"].priority_of(ARCH)
         conda:
             ENVIRONMENT
-        threads: 1
+        threads: train_threads
         resources:
             runtime=train_minutes,
+            mem_mb=train_megabytes,
         params:
             settings=settings("train"),
         script:

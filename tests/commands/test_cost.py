@@ -198,10 +198,11 @@ def test_certifying_costs_a_third_of_a_step_for_every_draw_on_every_image_and_se
 
 def test_the_profile_asks_for_the_memory_that_the_list_names(root: Path) -> None:
     text = (root / "slurm/profile.yaml").read_text()
-    assert {'mem_mb="attempt * 12000"', 'mem_mb="attempt * 8000"'} <= set(re.findall(r'mem_mb="[^"]*"', text))
+    assert {'mem_mb="attempt * 4000"', 'mem_mb="attempt * 8000"'} == set(re.findall(r'mem_mb="[^"]*"', text))
     assert (MEMORY, OTHERS) == (12, 8)
-    (attack,) = re.findall(r"^  attack: (.*)$", text, re.M)
-    assert "mem_mb" not in attack, "it would win over the rule's"
+    said = re.findall(r'^ +(?:attack|\?"train_".*?): (.*)$', text, re.M)
+    assert len(said) == 2
+    assert not [one for one in said if "mem_mb" in one], "it would win over the rule's"
 
 
 def test_the_handbook_lists_what_every_table_takes_at_the_papers_scale(

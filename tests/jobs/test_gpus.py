@@ -16,7 +16,6 @@ from lacuna.jobs.gpus import GPUS, LEAST, Gpu, find_gpus, known_gpus
 from lacuna.plan.exported import PLACES
 from lacuna.plan.stages import STAGES
 from lacuna.plan.stages.attack import OTHERS
-from lacuna.plan.stages.train import MEMORY
 
 FAKE = """
 class _Found:
@@ -120,11 +119,10 @@ def test_every_job_that_can_use_a_gpu_takes_a_slot_with_the_memory_of_the_plan(
     on_device = {name for name, stage in STAGES.items() if stage.on_device} | {"publish"}
     assert {rule.partition("_")[0] for rule in asked} == on_device
     assert {(one["gpu_slots"], one["needs_gpu"]) for one in asked.values()} == {(1, 1)}
-    memory = {rule: eval(one["mem_mb"], {"attempt": 1}) for rule, one in asked.items() if rule != "attack"}
-    assert {rule.partition("_")[0]: one for rule, one in memory.items()} == dict.fromkeys(
-        on_device - {"attack", "train"}, 1000 * OTHERS
-    ) | {"train": 10000}
-    assert asked["train_resnet18"]["mem_mb"] == f"min(attempt * {1000 * MEMORY}, 10000)"
+    memory = {
+        rule.partition("_")[0]: eval(one["mem_mb"], {"attempt": 1}) for rule, one in asked.items() if "mem_mb" in one
+    }
+    assert memory == dict.fromkeys(on_device - {"attack", "train"}, 1000 * OTHERS), "rules say that of the two others"
     assert {f"publish_{name}" for name in ("network", "network_of")} == PLACES.keys() <= asked.keys()
     assert LEAST == 1000 * OTHERS
 

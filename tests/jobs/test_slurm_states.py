@@ -157,7 +157,9 @@ def test_every_job_that_can_use_a_gpu_asks_for_one(root: Path, monkeypatch: pyte
     scripts = (root / "workflow/scripts").glob("*.py")
     assert asking == {script.stem for script in scripts if "needs_gpu" in script.read_text()}
     assert {"train_" + arch.replace("-", "_") for arch in KNOWN_NETWORKS} <= profile.keys()
-    assert {profile["train_" + arch.replace("-", "_")]["mem_mb"] for arch in KNOWN_NETWORKS} == {"attempt * 12000"}
+    assert not [arch for arch in KNOWN_NETWORKS if "mem_mb" in profile["train_" + arch.replace("-", "_")]], (
+        "by its rule"
+    )
 
 
 @pytest.mark.parametrize(("shards", "options"), [(0, " --gpus=1"), (2, " --gres=shard:2")])

@@ -30,6 +30,10 @@ def noise(count: int, side: int, channels: int = 3, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (count, channels, side, side), dtype=torch.uint8, generator=seeded(seed))
 
 
+def squares(count: int, side: int) -> tuple[Tensor, Tensor]:
+    return torch.full((count,), side), torch.full((count,), side)
+
+
 def asked(**how: Any) -> dict[str, Any]:
     return {"augmentation": {"flip": False} | how}
 
@@ -41,7 +45,7 @@ def asked(**how: Any) -> dict[str, Any]:
 def test_boxes_are_scaled_as_torchvision_scales_them(side: int, channels: int, smallest: float) -> None:
     from torchvision.transforms.v2.functional import resized_crop
 
-    images, places = noise(12, side, channels), boxes(12, side, smallest, seeded(side))
+    images, places = noise(12, side, channels), boxes(*squares(12, side), smallest, seeded(side))
     made = resized(images, places)
     assert (made.shape, made.dtype) == (images.shape, torch.uint8)
     theirs = [
@@ -56,7 +60,7 @@ def test_boxes_are_drawn_as_torchvision_draws_them(smallest: float) -> None:
     from torchvision.transforms import RandomResizedCrop
 
     side, count = 97, 4000
-    ours = boxes(count, side, smallest, seeded(2)).double()
+    ours = boxes(*squares(count, side), smallest, seeded(2)).double()
     torch.manual_seed(3)
     image = torch.zeros(1, side, side)
     theirs = torch.tensor([RandomResizedCrop.get_params(image, [smallest, 1.0], [3 / 4, 4 / 3]) for _ in range(count)])
@@ -85,7 +89,7 @@ def left(places: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("side", "smallest"), [(224, 0.08), (7, 0.01), (50, 0.999)])
 def test_boxes_lie_inside_and_have_the_area_and_the_ratio_that_are_asked(side: int, smallest: float) -> None:
-    places = boxes(3000, side, smallest, seeded(1))
+    places = boxes(*squares(3000, side), smallest, seeded(1))
     assert (places[:2] >= 0).all()
     assert (places[2:] >= 1).all()
     assert (places[:2] + places[2:] <= side).all()

@@ -178,9 +178,10 @@ def running(tmp_path_factory: pytest.TempPathFactory, accounting: bool = False) 
 def with_cluster(tree: "Tree", cluster: Cluster) -> "Tree":
     """The tree with a cluster at hand, whose nodes have less memory than real ones, and no GPU that torch could use."""
     tree.environment |= cluster.environment
-    for asked, given in (("12000", "2500"), ("8000", "2500"), ("4000", "1500"), ("needs_gpu: 1}", "needs_gpu: 0}")):
+    for asked, given in (("8000", "2500"), ("4000", "1500"), ("needs_gpu: 1}", "needs_gpu: 0}")):
         tree.replace("slurm/profile.yaml", asked, given)
     tree.replace("src/lacuna/plan/stages/attack.py", "OTHERS = 8 ", "OTHERS = 2.5 ")
+    tree.replace("src/lacuna/plan/stages/train.py", "MEMORY = 12 ", "MEMORY = 2.5 ")
     tree.replace("slurm/profile.yaml", "status-checks: 10", "status-checks: 2")
     return tree
 

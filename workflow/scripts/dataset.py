@@ -1,10 +1,11 @@
-"""Rule dataset: the official files of a dataset as two verified artefacts, train and test."""
+"""Rule dataset: the official files of a dataset as two verified artefacts; the train split may be an index of them."""
 
 import json
 from typing import TYPE_CHECKING
 
+from lacuna.data.index import packed
 from lacuna.data.sources import open_splits, source_digests
-from lacuna.files.artefacts import Record, write_split
+from lacuna.files.artefacts import Record, write_split, write_tensors
 from lacuna.files.digests import planned_code
 from lacuna.jobs.job import job
 from lacuna.jobs.progress import Progress, report_pieces
@@ -23,6 +24,9 @@ with job(snakemake) as say:
             "dataset", snakemake.params.settings, list(snakemake.input.source), planned_code(snakemake.input.code)
         )
         record.facts = {"files": source_digests(settings["source"]), **images.facts()}
-        pieces = report_pieces(images.pieces(), Progress(f"dataset {name}, {split}", "image", images.shape[0], say))
-        write_split(path, images.labels, images.shape, pieces, record)
+        progress = Progress(f"dataset {name}, {split}", "image", images.shape[0], say)
+        if images.entries:
+            write_tensors(path, packed(report_pieces(images.entries(), progress)), record)
+        else:
+            write_split(path, images.labels, images.shape, report_pieces(images.pieces(), progress), record)
         say(f"dataset {name}: {images.shape[0]} {split} images")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lacuna.data.normalisation import normalisation
 from lacuna.files.artefacts import Record, write_tensors, write_text
-from lacuna.files.contents import read_dataset, read_foreground
+from lacuna.files.contents import read_dataset, read_foreground, read_index
 from lacuna.files.digests import planned_code
 from lacuna.files.states import Resumable
 from lacuna.jobs.job import job
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 with job(snakemake) as say:
-    device = prepare_torch(snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     settings = json.loads(snakemake.params.settings)
+    streamed = "stream" in settings  # then all threads but one read images
+    device = prepare_torch(1 if streamed else snakemake.threads, getattr(snakemake.resources, "needs_gpu", 0))
     tests, foregrounds = (list(snakemake.input.get(name, [])) for name in ("tests", "foreground"))
     inputs = [snakemake.input.images, *tests, *foregrounds]
     record = Record("train", snakemake.params.settings, inputs, planned_code(snakemake.input.code))
-    data = read_dataset(snakemake.input.images, settings)
+    data = (read_index if streamed else read_dataset)(snakemake.input.images, settings)
     held_out = [read_dataset(path, settings) for path in tests]  # one where the history has test columns, else none
     foreground = [read_foreground(path, data)["mask"] for path in foregrounds]  # one where the training needs it
-    mean, std = normalisation(settings["normalisation"], data["images"])
+    mean, std = normalisation(settings["normalisation"], data.get("images"))
     network = new_network(settings, mean, std)
     record.facts = {"parameters": parameter_count(network), "masks": mask_report(network)}
     if (arch := parse_model(settings["model"]).arch) in STARTED_NETWORKS:
@@ -41,7 +42,12 @@ with job(snakemake) as say:
     network = network.to(device)
     checkpoint = Path(snakemake.output.checkpoint)
     state = Resumable(checkpoint.parent / "state" / checkpoint.name, record.full_digest(), say)
-    images = place_images(data["images"], device)
+    if streamed:
+        from lacuna.training.stream import Stream  # imports torchvision, which other trainings need not wait for
+
+        images: Any = Stream(snakemake.input.images, data, settings, snakemake.threads - 1, device)
+    else:
+        images = place_images(data["images"], device)
     how: dict[str, Any] = {
         "training": settings.get("training"),
         "tests": (place_images(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,

@@ -8,6 +8,7 @@ from typing import Any
 from lacuna.config.masks import COLOURS, check_masks
 from lacuna.data.classes import class_count
 from lacuna.data.own_paths import OWN_KINDS
+from lacuna.data.streamed import is_streamed
 from lacuna.errors import LacunaError
 from lacuna.language.architectures import QUARTER
 from lacuna.language.methods import Images
@@ -68,11 +69,19 @@ def check_datasets(file: str, datasets: Mapping[str, Entry]) -> None:
         if dataset["source"]["kind"] in OWN_KINDS and channels not in FILES:
             raise LacunaError(f"{where}.image: {channels} channels are not allowed; allowed: 1 or 3, as files have")
         check_normalisation(f"{where}.normalisation", dataset["normalisation"], (channels,))
+        _check_streamed(where, dataset)
         _check_classes(where, dataset)
         _check_places(where, dataset)
         _check_counts(where, dataset)
         check_masks(file, name, dataset)
         _check_network_input(where, dataset)
+
+
+def _check_streamed(where: str, dataset: Entry) -> None:
+    """What would need a pass over all images is stated."""
+    if is_streamed(dataset) and "mean" not in dataset["normalisation"]:
+        given = f"kind: {dataset['normalisation']['kind']} without mean and std is not allowed with source.stream"
+        raise LacunaError(f"{where}.normalisation: {given}; allowed: kind: channel with mean and std")
 
 
 def _check_published(where: str, dataset: Entry) -> None:

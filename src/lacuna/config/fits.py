@@ -10,6 +10,7 @@ from lacuna.config.defenses import ready_made
 from lacuna.config.parts import LEVELS, Paper
 from lacuna.config.uses import uses
 from lacuna.data.classes import IMAGENET_CLASSES
+from lacuna.data.streamed import is_streamed
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD, method_of
 from lacuna.language.exhibits import Exhibits
@@ -53,6 +54,7 @@ def _check_model(
         *_network_problems(spec, images, width),
         *_start_problems(spec, training, dataset, width),
         *_training_problems(training, images),
+        *_stream_problems(training, dataset),
     ):
         raise LacunaError(f"{where}: {problem}")
     return None
@@ -101,6 +103,13 @@ def _training_problems(training: Body, images: Images) -> Iterator[str]:
     takes = METHODS[attack["method"]].training if attack else None
     if takes and (refused := takes.refuse_images(attack, images)):
         yield f"attack.{refused[0]} {attack[refused[0]]} is not allowed; allowed: {refused[1]}"
+
+
+def _stream_problems(training: Body, dataset: Body) -> Iterator[str]:
+    attack = training.get("attack")
+    if attack and METHODS[attack["method"]].foreground and is_streamed(dataset):
+        why = "needs the foregrounds of all training images, which a dataset with source.stream has not"
+        yield f"attack.method {attack['method']} {why}; allowed: a dataset without it"
 
 
 def _check_defense(paper: Paper, where: str, defense: str, dataset: str) -> None:

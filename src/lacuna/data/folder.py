@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from lacuna.errors import LacunaError
 
@@ -17,6 +18,7 @@ IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".p
 # Pillow's names. A file never decides which other program reads it.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"})  # at most 8 bits
+UPRIGHT, SIDEWAYS = 1, (5, 6, 7, 8)  # values of Exif's orientation
 PHOTOGRAPH = "MPO"  # Pillow's name of CIPA DC-007: a JPEG with further pictures behind it
 
 
@@ -126,28 +128,14 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
+def read_image(path: Path, image: list[int], resize: str, content: bytes | None = None) -> np.ndarray:
     """One image uint8, (H, W) or (H, W, 3), of the size and channels in ``image``, which is (C, H, W).
 
     ``resize`` is exact (another size is refused), stretch (bilinear, the aspect changes), or crop (scaled until it
-    covers the size, then cropped at the centre). Raises `LacunaError` for a file that cannot be read, and for an image
-    that would lose something: transparent parts, more than 8 bits, several frames. Of a photograph in several pictures
-    (MPO, which phones write as .jpg) the first is read: the others are previews, other views, depth or brightness.
+    covers the size, then cropped at the centre). ``content`` are the file's bytes where they were read already. Raises
+    the errors of `read_picture`.
     """
-    channels, height, width = image
-    try:
-        if not path.is_file():
-            raise OSError  # a pipe would be waited for
-        with Image.open(path, formats=FORMATS) as file:
-            _refuse_loss(path, file)
-            picture = ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
-    except Image.DecompressionBombError:
-        raise LacunaError(
-            f"{path} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; remove or shrink it"
-        ) from None
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error):
-        allowed = f"allowed: a file of {', '.join(FORMATS)}"
-        raise LacunaError(f"{path} cannot be read as an image; remove or replace it; {allowed}") from None
+    picture, (height, width) = read_picture(path, image[0], content), image[1:]
     if picture.size != (width, height):
         if resize == "exact":
             found = f"{picture.size[0]} x {picture.size[1]}"
@@ -155,6 +143,48 @@ def read_image(path: Path, image: list[int], resize: str) -> np.ndarray:
         fit = ImageOps.fit if resize == "crop" else Image.Image.resize
         picture = fit(picture, (width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture)
+
+
+def read_picture(path: Path, channels: int, content: bytes | None = None) -> Image.Image:
+    """The whole picture of a file, upright, with 1 or 3 channels of 8 bits.
+
+    Raises `LacunaError` for a file that cannot be read, and for an image that would lose something: transparent parts,
+    more than 8 bits, several frames. Of a photograph in several pictures (MPO, which phones write as .jpg) the first is
+    read: the others are previews, other views, depth or brightness.
+    """
+    with _opened(path, content) as file:
+        _refuse_loss(path, file)
+        return ImageOps.exif_transpose(file).convert("L" if channels == 1 else "RGB")
+
+
+def inspect_image(path: Path, content: bytes) -> tuple[tuple[int, int], bool]:
+    """Height and width of a file's upright picture, and whether it is a plain JPEG: L or RGB, upright as it is.
+
+    ``content`` are the file's bytes, of whose pixels none is decoded. Raises the errors of `read_picture`, but for
+    damage among the pixels.
+    """
+    with _opened(path, content) as file:
+        _refuse_loss(path, file)
+        turn = file.getexif().get(ExifTags.Base.Orientation, UPRIGHT)
+        size = file.size if turn in SIDEWAYS else file.size[::-1]
+        return size, file.format == "JPEG" and file.mode in ("L", "RGB") and turn == UPRIGHT
+
+
+@contextmanager
+def _opened(path: Path, content: bytes | None) -> Iterator[Image.Image]:
+    """The image of a file, open; what Pillow raises while it is read becomes a `LacunaError`."""
+    try:
+        if content is None and not path.is_file():
+            raise OSError  # a pipe would be waited for
+        with Image.open(path if content is None else BytesIO(content), formats=FORMATS) as file:
+            yield file
+    except Image.DecompressionBombError:
+        raise LacunaError(
+            f"{path} claims more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels; remove or shrink it"
+        ) from None
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error):
+        allowed = f"allowed: a file of {', '.join(FORMATS)}"
+        raise LacunaError(f"{path} cannot be read as an image; remove or replace it; {allowed}") from None
 
 
 def has_jpeg_blocks(path: Path, image: Sequence[int]) -> bool:

@@ -13,19 +13,21 @@ from lacuna.errors import LacunaError
 PIECE = 2**24  # bytes of images that are counted at a time
 
 
-def normalisation(settings: dict[str, Any], images: Tensor) -> tuple[Tensor, Tensor]:
+def normalisation(settings: dict[str, Any], images: Tensor | None) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation for the first layer, from the training images uint8 (N, C, H, W).
 
     Kind ``channel`` (released code) has one mean and one standard deviation per channel, (C, 1, 1). They are those of
     the settings, or computed. Kind ``pixel_mean`` (paper, appendix D) has the mean image (C, H, W), and 1 as standard
     deviation. All sums are of integers and therefore exact. The images may be mapped from a file; they are read in
-    pieces. Raises `LacunaError` where a computed standard deviation is 0.
+    pieces. There may be none where the settings state both. Raises `LacunaError` where a computed standard deviation
+    is 0.
     """
+    if "mean" in settings:
+        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
+    assert images is not None, "a streamed dataset states both (lacuna.config.datasets)"
     if settings["kind"] == "pixel_mean":
         total = sum(piece.numpy().sum(0, dtype=np.int64) for piece in _pieces(images))
         return torch.from_numpy(total / (255 * len(images))).float(), torch.ones(images.shape[1], 1, 1)
-    if "mean" in settings:
-        return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
     mean, std = zip(*(_moments(counts) for counts in _histograms(images)), strict=True)
     if not min(std) > 0:
         where = f"channel {std.index(min(std))} of the training images has one value everywhere"

@@ -1,7 +1,7 @@
 """Reads the dataset of an entry of config/datasets.yaml: embedded, torchvision's, photographs, own files."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from torch import Tensor
 from lacuna.data.classes import class_count
 from lacuna.data.downloads import read_arrays, registry_lines
 from lacuna.data.folder import ImageFile, read_image, unchanged
+from lacuna.data.index import Entry, read_entries
 from lacuna.data.own_files import both_splits, first_of_classes, keeps_jpeg_blocks, order_digest, refuse_counts
 from lacuna.data.own_paths import OWN_KINDS, partitions_path
 from lacuna.data.photographs import photograph_digests, read_photographs
+from lacuna.data.streamed import is_streamed
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256
 
@@ -29,7 +31,8 @@ class Split:
     """One split of a dataset: labels int64 (N,) and images uint8 of ``shape`` (N, C, H, W).
 
     ``pieces`` reads the images in order, some at a time. ``order`` is the `order_digest` of the user's own files, empty
-    for other datasets. ``jpeg_blocks`` says that they are JPEG files whose blocks stay (`keeps_jpeg_blocks`).
+    for other datasets. ``jpeg_blocks`` says that they are JPEG files whose blocks stay (`keeps_jpeg_blocks`). Of a
+    streamed split ``entries`` reads what its files are, some at a time; of others there are none.
     """
 
     shape: tuple[int, ...]
@@ -37,11 +40,12 @@ class Split:
     pieces: Callable[[], Iterator[Tensor]]
     order: str = ""
     jpeg_blocks: bool = False
+    entries: Callable[[], Iterator[list[Entry]]] | None = None
 
     def facts(self) -> dict[str, Any]:
         """What the provenance of a split of the user's own files says of them; nothing of others."""
-        blocks = {"jpeg_blocks": True} if self.jpeg_blocks else {}
-        return {"order": self.order, **blocks} if self.order else {}
+        said = {"jpeg_blocks": self.jpeg_blocks, "streamed": self.entries is not None}
+        return {"order": self.order, **{key: True for key, holds in said.items() if holds}} if self.order else {}
 
 
 def load_splits(name: str, settings: dict[str, Any]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -65,7 +69,8 @@ def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
     if source["kind"] in OWN_KINDS:
         listed = both_splits(source, settings["classes"])
         refuse_counts(where, {split: [file.label for file in files] for split, files in listed.items()}, settings)
-        return {split: _read_later(files, settings) for split, files in listed.items()}
+        read = {split: _read_later(files, settings) for split, files in listed.items()}
+        return read | ({"train": _streamed(read["train"], listed["train"], settings)} if is_streamed(settings) else {})
     arrays = {split: _first(split, *part, source) for split, part in _arrays(source).items()}
     found = {split: _in_memory(f"{where}.{split}", *part, settings) for split, part in arrays.items()}
     refuse_counts(where, {split: part.labels.tolist() for split, part in found.items()}, settings)
@@ -100,6 +105,10 @@ def _read_later(files: list[ImageFile], settings: dict[str, Any]) -> Split:
 
     blocks = keeps_jpeg_blocks(files, image)
     return Split((len(files), *image), torch.tensor(labels), pieces, order_digest(files), blocks)
+
+
+def _streamed(split: Split, files: list[ImageFile], settings: dict[str, Any]) -> Split:
+    return replace(split, entries=lambda: read_entries(files, settings))
 
 
 def _in_memory(where: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:

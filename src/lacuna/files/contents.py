@@ -20,6 +20,15 @@ REPEATED = {"clean": "clean_answers", "adversarial": "adversarial_answers"}
 FORMAT = 2  # of outcomes with such columns and of cells with their variances; without a number it is 1, without them
 IMAGES = ".images"  # the name of an attack's images is its code and this
 
+# The tensors of a streamed split's index, each with its type and the rest of its shape, after the number of images.
+INDEX: dict[str, tuple[str, tuple[int, ...]]] = {
+    **dict.fromkeys(("labels", "lengths", "ends"), ("int64", ())),
+    "sha256": ("uint8", (32,)),
+    "sizes": ("int64", (2,)),
+    "plain": ("bool", ()),
+    "paths": ("uint8", ()),
+}
+
 # The columns that other stages read, and what each must hold. Further columns may stand beside them.
 OUTCOME_KINDS = {
     **dict.fromkeys(("attack", "source"), "texts"),
@@ -55,13 +64,33 @@ def read_dataset(path: str, network: Mapping[str, Any] | None = None) -> Tensors
     """``images`` uint8 (N, C, H, W) and ``labels`` int64 (N,) of a split.
 
     They are those of `map_tensors`: nothing may write to them. Raises `LacunaError` where they are anything else,
-    or do not suit ``network``, the settings of a network.
+    where they are the index of a streamed split, or do not suit ``network``, the settings of a network.
     """
     tensors = map_tensors(path)
+    if "images" not in tensors and INDEX.keys() <= tensors.keys():
+        allowed = "allowed: a dataset without stream: true (config/datasets.yaml)"
+        raise LacunaError(f"{path} is the index of a streamed split, of which only trainings see images; {allowed}")
     shown = (network.get("members") or [network])[0] if network else {}
     images = _tensor(path, tensors, "images", "uint8", (None, *shown.get("image", (None, None, None))))
     labels = _tensor(path, tensors, "labels", "int64", (len(images),))
     _refuse_labels(path, "labels", labels, shown.get("classes"))
+    return tensors
+
+
+def read_index(path: str, network: Mapping[str, Any]) -> Tensors:
+    """The index of a streamed split, mapped as by `map_tensors`: what `lacuna.data.index.Entry` says, of N images.
+
+    ``labels`` and ``lengths`` are int64 (N,), ``sha256`` uint8 (N, 32), ``sizes`` int64 (N, 2), ``plain`` bool (N,). A
+    path is the bytes of ``paths`` uint8 from the end before it to its own in ``ends`` int64 (N,). Raises `LacunaError`
+    where they are anything else, or do not suit ``network``, the settings of a network.
+    """
+    tensors = map_tensors(path)
+    count = len(_tensor(path, tensors, "labels", "int64", (None,)))
+    for name, (dtype, rest) in INDEX.items():
+        _tensor(path, tensors, name, dtype, (None if name == "paths" else count, *rest))
+    if int(tensors["ends"][-1]) != len(tensors["paths"]):
+        raise LacunaError(f"{path}: tensor 'paths' has not the bytes that 'ends' says; {AGAIN}")
+    _refuse_labels(path, "labels", tensors["labels"], network.get("classes"))
     return tensors
 
 

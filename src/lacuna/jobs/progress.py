@@ -2,14 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TypeVar
 
 from lacuna.errors import without_controls
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
+Piece = TypeVar("Piece", bound=Sized)
 Say = Callable[[str], None]
 
 
@@ -43,8 +41,11 @@ class Progress:
         self.say(f"{self.name}: {self.unit} {done} of {self.total}{note and ', ' + note}{tail}")
 
 
-def report_pieces(pieces: "Iterable[Tensor]", progress: Progress) -> "Iterator[Tensor]":
-    """Yields the pieces of images, and reports after each twentieth of the whole; a single piece has no report."""
+def report_pieces(pieces: Iterable[Piece], progress: Progress) -> Iterator[Piece]:
+    """Yields the pieces of images, or of what is known of them, and reports after each twentieth of the whole.
+
+    A single piece has no report.
+    """
     done = 0
     for piece in pieces:
         yield piece

@@ -40,7 +40,8 @@ def _moved(images: Tensor, recipe: dict[str, Any], generator: torch.Generator) -
     if pad := how.get("pad"):
         images = _shifted(images, pad, generator)
     elif smallest := how.get("crop"):
-        images = resized(images, boxes(len(images), images.shape[-1], smallest, generator))
+        side = torch.full((len(images),), images.shape[-1])
+        images = resized(images, boxes(side, side, smallest, generator))
     if how["flip"]:
         flipped = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
         images = torch.where(flipped[:, None, None, None], images.flip(3), images)
@@ -57,22 +58,32 @@ def _shifted(images: Tensor, pad: int, generator: torch.Generator) -> Tensor:
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def boxes(count: int, side: int, smallest: float, generator: torch.Generator) -> Tensor:
-    """Boxes in squares of ``side`` pixels, int64 (4, count): top, left, height, width.
+def boxes(height: Tensor, width: Tensor, smallest: float, generator: torch.Generator) -> Tensor:
+    """A box in each image of these sizes, int64 (N,) each: int64 (4, N), top, left, height, width.
 
     They are drawn as torchvision's RandomResizedCrop draws them: the share of the area evenly from ``smallest`` to 1,
-    the logarithm of the ratio evenly between those of 3/4 and 4/3, ten times at most until the box fits, and else the
-    whole square.
+    the logarithm of the ratio evenly between those of 3/4 and 4/3, ten times at most until the box fits. Else it is the
+    largest in the middle whose ratio is between them, of a square the whole.
     """
-    share, ratio = torch.rand(2, TRIES, count, generator=generator, dtype=torch.float64)
+    share, ratio = torch.rand(2, TRIES, len(height), generator=generator, dtype=torch.float64)
     low, high = map(log, RATIOS)
-    area, ratio = side**2 * (smallest + (1 - smallest) * share), torch.exp(low + (high - low) * ratio)
+    area, ratio = height * width * (smallest + (1 - smallest) * share), torch.exp(low + (high - low) * ratio)
     sides = torch.stack([(area / ratio).sqrt(), (area * ratio).sqrt()]).round().long()
-    fits = ((sides >= 1) & (sides <= side)).all(0)
+    most = torch.stack([height, width])
+    fits = ((sides >= 1) & (sides <= most[:, None])).all(0)
     chosen = sides.gather(1, fits.byte().argmax(0).expand(2, 1, -1))[:, 0]
-    chosen = torch.where(fits.any(0), chosen, side)
-    corner = torch.rand(2, count, generator=generator, dtype=torch.float64) * (side - chosen + 1)
-    return torch.cat([corner.long(), chosen])
+    chosen = torch.where(fits.any(0), chosen, _largest(height, width))
+    corner = torch.rand(2, len(height), generator=generator, dtype=torch.float64) * (most - chosen + 1)
+    corner = torch.where(fits.any(0), corner.long(), (most - chosen) // 2)
+    return torch.cat([corner, chosen])
+
+
+def _largest(height: Tensor, width: Tensor) -> Tensor:
+    """The sides (2, N) of the largest box in each image whose ratio is between `RATIOS`."""
+    low, high = RATIOS
+    return torch.stack(
+        [torch.minimum(height, (width / low).round()), torch.minimum(width, (height * high).round())]
+    ).long()
 
 
 def resized(images: Tensor, places: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """The training loop: SGD or Adam on an objective, one pass per epoch, state kept after each."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +21,18 @@ from lacuna.training.objective import Objective
 from lacuna.training.recipe import learning_rate
 
 
+class Drawn(Protocol):
+    """Images that are made as they are drawn, in place of a tensor of all of them (`lacuna.training.stream`)."""
+
+    @property
+    def device(self) -> torch.device: ...
+    def __len__(self) -> int: ...
+    def drawn(self, parts: list[Tensor], smallest: float | None, seed: int) -> Generator[Tensor]: ...
+
+
 def train(
     model: nn.Module,
-    images: Tensor,
+    images: Tensor | Drawn,
     labels: Tensor,
     recipe: dict[str, Any],
     *,
@@ -38,7 +48,7 @@ def train(
     """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on one device.
 
     A batch at a time is moved to the model's device, where they are not there yet: images may be mapped from a file
-    that is larger than memory.
+    that is larger than memory, or decoded as they are drawn. In the second case crops are cut while they are decoded.
 
     ``training`` is a training's definition (`Objective`), none for standard training; ``masks`` bool (N, H, W) are the
     images' foregrounds where it needs them. With ``precision`` bfloat16 the network runs under torch's autocasting; its
@@ -92,7 +102,7 @@ def _epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     objective: Objective,
-    images: Tensor,
+    images: Tensor | Drawn,
     labels: Tensor,
     masks: Tensor | None,
     recipe: dict[str, Any],
@@ -105,22 +115,41 @@ def _epoch(
     generator = torch.Generator().manual_seed(seed)
     order, device = torch.randperm(len(images), generator=generator).to(images.device), device_of(model)
     totals = torch.zeros(2, device=device)  # read once, so that steps do not wait for the device
-    done, varied = 0, epoch < recipe["epochs"] - recipe["augmentation"].get("plain_epochs", 0)
-    for chosen in batches(order, recipe["batch_size"]):
-        now = epoch + done / len(order)
-        optimiser.param_groups[0]["lr"] = learning_rate(recipe, now)
-        done += len(chosen)
-        inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
-        batch = images[chosen].to(device)
-        if varied:
-            batch, inside = augment_both(batch, inside, recipe, generator)
-        loss, logits = objective(model, as_pixels(batch), truth, inside, now / recipe["epochs"])
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        totals += torch.stack([loss.detach() * len(chosen), logits.detach().argmax(1).eq(truth).sum()])
+    done, parts = 0, batches(order, recipe["batch_size"])
+    crop, how = _variation(images, recipe, epoch)
+    with closing(_drawn(images, parts, crop, seed)) as drawn:
+        for chosen, batch in zip(parts, drawn, strict=True):
+            now = epoch + done / len(order)
+            optimiser.param_groups[0]["lr"] = learning_rate(recipe, now)
+            done += len(chosen)
+            inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
+            batch = batch.to(device)
+            if how:
+                batch, inside = augment_both(batch, inside, {"augmentation": how}, generator)
+            loss, logits = objective(model, as_pixels(batch), truth, inside, now / recipe["epochs"])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            totals += torch.stack([loss.detach() * len(chosen), logits.detach().argmax(1).eq(truth).sum()])
     loss_sum, right = totals.tolist()
     return [optimiser.param_groups[0]["lr"], loss_sum / len(images), 100 * right / len(images)]
+
+
+def _variation(images: Tensor | Drawn, recipe: dict[str, Any], epoch: int) -> tuple[float | None, dict[str, Any]]:
+    """The crop with which images are drawn, if it is not cut later, and how batches are varied; nothing where plain."""
+    if epoch >= recipe["epochs"] - recipe["augmentation"].get("plain_epochs", 0):
+        return None, {}
+    how = dict(recipe["augmentation"])
+    return None if isinstance(images, Tensor) else how.pop("crop", None), how
+
+
+def _drawn(images: Tensor | Drawn, parts: list[Tensor], crop: float | None, seed: int) -> Generator[Tensor]:
+    """The images uint8 of each batch of ids."""
+    if isinstance(images, Tensor):
+        yield from (images[chosen] for chosen in parts)
+    else:
+        with closing(images.drawn(parts, crop, derive(seed, "boxes"))) as drawn:
+            yield from drawn
 
 
 def _refuse_divergence(name: str, epoch: int, recipe: dict[str, Any], rate: float, loss: float) -> None:

@@ -1,10 +1,11 @@
-"""dataset: the official files of a dataset as verified tensors, one file per split."""
+"""dataset: the official files of a dataset as verified tensors, one file per split; of a streamed split an index."""
 
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from lacuna.data.own_paths import OWN_KINDS, find_missing
+from lacuna.data.streamed import ENTRY, is_streamed
 from lacuna.language.models import PACKAGED
 from lacuna.plan.modules import FILES
 from lacuna.plan.stage import Inputs, Stage, architecture_part
@@ -19,8 +20,10 @@ class Dataset(Stage):
         *FILES,
         "data/answers",
         "data/downloads",
+        "data/index",
         "data/photographs",
         "data/sources",
+        "data/streamed",
         "models/packaged",
     )
 
@@ -42,8 +45,10 @@ class Dataset(Stage):
         return [self.name, *([architecture_part(labels)] if labels else [])]
 
     def size(self, output: str, dataset: str) -> float:
-        """Images of one byte per value, and labels of eight."""
+        """Images of one byte per value, and labels of eight; of streamed images the index."""
         data = self.lookup.config.datasets[dataset]
+        if output == "train" and is_streamed(data):
+            return int(data[output] * ENTRY)
         return int(data[output] * (prod(data["image"]) + 8))
 
     def missing(self, dataset: str) -> Path | None:

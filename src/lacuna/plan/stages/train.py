@@ -2,8 +2,11 @@
 
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from lacuna.data.own_paths import find_missing
+from lacuna.data.streamed import DECODED, gigabytes, is_streamed, readers_for
 from lacuna.language.attacks import METHODS
 from lacuna.language.models import ARCHITECTURES, FLOAT32, OWN, PACKAGED, parse_model
 from lacuna.language.packages import PACKAGE
@@ -11,7 +14,7 @@ from lacuna.plan.figures import files_of
 from lacuna.plan.modules import ATTACK_NAMES, NETWORKS
 from lacuna.plan.stage import Inputs, Stage, architecture_part, method_part
 
-MEMORY = 12  # gigabytes of the machine's memory that a job asks for in slurm/profile.yaml
+MEMORY = 12  # gigabytes of the machine's memory that a job asks for; decoding ahead takes more
 
 
 class Train(Stage):
@@ -25,7 +28,11 @@ class Train(Stage):
     modules = (
         *NETWORKS,
         *ATTACK_NAMES,
+        "data/decoding",
+        "data/folder",
+        "data/index",
         "data/normalisation",
+        "data/streamed",
         "files/states",
         "numerics/images",
         "training/adversarial",
@@ -34,6 +41,7 @@ class Train(Stage):
         "training/loop",
         "training/objective",
         "training/recipe",
+        "training/stream",
     )
 
     def inputs(self, dataset: str, model: str) -> Inputs:
@@ -64,13 +72,16 @@ class Train(Stage):
         return [self.paths.of("foreground", "foreground", dataset=dataset, split="train")]
 
     def settings(self, dataset: str, model: str) -> dict[str, Any]:
-        """Network, data format, recipe, seed."""
+        """Network, data format, recipe, seed; of streamed images where they lie and how they are fitted."""
         config, epochs = self.lookup.config, {"epochs": self.networks.epochs(dataset, model)}
         recipe = dict(config.settings["recipes"][dataset]) | epochs if epochs["epochs"] else epochs
         recipe.pop("epochs_of", None)
         history = {"history": True} if self._tests(dataset, model) else {}
         precision = {} if config.precision == FLOAT32 else {"precision": config.precision}
-        return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision}
+        source = config.datasets[dataset]["source"]
+        stream = {key: source[key] for key in ("path", "resize")} if self._is_streamed(dataset) else {}
+        streamed = {"stream": stream} if stream else {}
+        return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision, **streamed}
 
     def code(self, dataset: str, model: str) -> list[str]:
         """With its architecture, and the attack method that it is trained on."""
@@ -83,9 +94,34 @@ class Train(Stage):
         if self.networks.training_of(model).get("pretrained") == PACKAGE:
             PACKAGED[parse_model(model).arch].path()
 
+    def missing(self, dataset: str, model: str) -> Path | None:
+        """The folder of streamed images, which a training reads itself."""
+        if not (self._is_streamed(dataset) and self.networks.epochs(dataset, model)):
+            return None
+        return find_missing(self.lookup.config.datasets[dataset]["source"])
+
     def seconds(self, dataset: str, model: str) -> float:
-        """By the scale's throughput."""
-        return self.networks.seconds(dataset, model)
+        """By the scale's throughput, or by what readers of streamed images decode, whichever takes longer."""
+        readers = self.readers(dataset, model)
+        decoding = self._images(dataset, model) / (readers * DECODED) if readers else 0
+        return max(self.networks.seconds(dataset, model), decoding)
+
+    def readers(self, dataset: str, model: str) -> int:
+        """Threads beside its own that decode streamed images, as many as the network needs; 0 where none are streamed.
+
+        They decide no number.
+        """
+        images = self._images(dataset, model)
+        if not (self._is_streamed(dataset) and images):
+            return 0
+        return readers_for(images / self.networks.seconds(dataset, model))
+
+    def _images(self, dataset: str, model: str) -> int:
+        """Images that the training draws in all its epochs."""
+        return self.networks.epochs(dataset, model) * int(self.lookup.config.datasets[dataset]["train"])
+
+    def _is_streamed(self, dataset: str) -> bool:
+        return is_streamed(self.lookup.config.datasets[dataset])
 
     def priority(self, dataset: str, model: str) -> int:
         """That of its architecture."""
@@ -105,5 +141,8 @@ class Train(Stage):
         return 4 * ARCHITECTURES[arch].parameters * float(Fraction(self.lookup.config.settings["width"])) ** 2
 
     def memory(self, dataset: str, model: str) -> float:
-        """That of any training."""
-        return MEMORY
+        """That of any training, and of streamed images what is decoded ahead."""
+        readers, data = self.readers(dataset, model), self.lookup.config.datasets[dataset]
+        if not readers:
+            return MEMORY
+        return MEMORY + gigabytes(readers, self.lookup.config.settings["recipes"][dataset]["batch_size"], data["image"])
