@@ -22,7 +22,7 @@ from lacuna.data.sources import open_splits
 from lacuna.plan.plan import Plan
 from lacuna.training.stream import Stream
 
-COUNT, BATCH, QUALITY, ROUNDS = 512, 64, 96, 5
+COUNT, BATCH, QUALITY, ROUNDS = 512, 64, 98, 5
 READERS = (0, 1, 2)  # 0: the training's own thread decodes
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 NETWORKS = ("resnet18", "resnet50", "densenet121", "senet18", "vgg19")

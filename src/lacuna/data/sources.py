@@ -70,7 +70,9 @@ def open_splits(name: str, settings: dict[str, Any]) -> dict[str, Split]:
         listed = both_splits(source, settings["classes"])
         refuse_counts(where, {split: [file.label for file in files] for split, files in listed.items()}, settings)
         read = {split: _read_later(files, settings) for split, files in listed.items()}
-        return read | ({"train": _streamed(read["train"], listed["train"], settings)} if is_streamed(settings) else {})
+        if is_streamed(settings):
+            read["train"] = replace(read["train"], entries=lambda: read_entries(listed["train"], settings))
+        return read
     arrays = {split: _first(split, *part, source) for split, part in _arrays(source).items()}
     found = {split: _in_memory(f"{where}.{split}", *part, settings) for split, part in arrays.items()}
     refuse_counts(where, {split: part.labels.tolist() for split, part in found.items()}, settings)
@@ -105,10 +107,6 @@ def _read_later(files: list[ImageFile], settings: dict[str, Any]) -> Split:
 
     blocks = keeps_jpeg_blocks(files, image)
     return Split((len(files), *image), torch.tensor(labels), pieces, order_digest(files), blocks)
-
-
-def _streamed(split: Split, files: list[ImageFile], settings: dict[str, Any]) -> Split:
-    return replace(split, entries=lambda: read_entries(files, settings))
 
 
 def _in_memory(where: str, images: np.ndarray, labels: np.ndarray, settings: dict[str, Any]) -> Split:

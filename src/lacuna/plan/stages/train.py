@@ -111,10 +111,9 @@ class Train(Stage):
 
         They decide no number.
         """
-        images = self._images(dataset, model)
-        if not (self._is_streamed(dataset) and images):
+        if not (self._is_streamed(dataset) and self.networks.epochs(dataset, model)):
             return 0
-        return readers_for(images / self.networks.seconds(dataset, model))
+        return readers_for(self._images(dataset, model) / self.networks.seconds(dataset, model))
 
     def _images(self, dataset: str, model: str) -> int:
         """Images that the training draws in all its epochs."""
