@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from refusing import put
+from refusing import drop, put, refusal
 
 from lacuna.config.load import load
 from lacuna.errors import LacunaError
@@ -14,6 +15,7 @@ from lacuna.language.models import ARCHITECTURES
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from projects import Project
@@ -147,3 +149,88 @@ def test_the_demos_photographs_have_no_accuracy_and_no_claim_is_judged_on_them(p
     assert not [name for name in names if "accuracy" in name.lower() or name.startswith("Success")]
     assert names
     assert "test_accuracy" not in {line.get("metric") for line in lines}
+
+
+FOLDER = {
+    "title": "photographs of a user",
+    "source": {"kind": "folder", "path": "data/mine", "train": "train", "test": "val", "resize": "crop"},
+    "image": [3, 224, 224],
+    "classes": ["tench", "English springer"],
+    "indices": [0, 217],
+    "train": 800,
+    "test": 100,
+    "normalisation": {"kind": "channel"},
+    "foreground": {
+        "masks": {"kind": "grabcut"},
+        "saliency": {"kind": "spectral_residual"},
+        "unseen": {"kind": "centre_surround"},
+    },
+}
+TRAINED = ["Adversarially trained", "Defective, 0.5-Bottom"]
+RECIPE = {
+    "epochs": 1,
+    "batch_size": 100,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 0.0005,
+    "nesterov": True,
+    "schedule": {"name": "onecycle", "warmup": 0.3},
+    "augmentation": {"pad": 0, "flip": True},
+}
+OWN_SCALE = {
+    "extends": "laptop",
+    "datasets": {"photographs": "mine"},
+    "images": {"advdrop": 100, "advdrop_few": 50},
+    "tables": {"advdrop-table2": {"columns": dict.fromkeys(TRAINED)}},
+}
+IMPOSSIBLE = {  # what a column says, that no table can show at this scale
+    "a suite that is nowhere": {"suite": "nowhere"},
+    "a source outside the suite": {"source": "resnet18-standard-s7"},
+    "the source itself": {"model": "efficientnet-lite0-imagenet-s0"},
+    "a training that is nowhere": {"model": "resnet18-nowhere-s1"},
+    "a network that is nowhere": {"model": "own-nowhere"},
+    "a defense that is nowhere": {"defense": "nowhere"},
+}
+
+
+def folder_scale(project: Project) -> None:
+    """A scale of a user's own: photographs in a folder, on which nothing is trained."""
+    project.edit("config/datasets.yaml", put("mine", FOLDER))
+    (project.root / "config/scales/own.yaml").write_text(json.dumps(OWN_SCALE))
+
+
+def trained_column(change: dict[str, str]) -> Callable[[Any], None]:
+    def apply(content: Any) -> None:
+        named = {column["column"]: column for column in content["tables"]["advdrop-table2"]["columns"]}
+        named[TRAINED[0]] |= change
+
+    return apply
+
+
+def test_a_table_without_its_trained_columns_is_planned_on_a_folder_that_trains_nothing(project: Project) -> None:
+    folder_scale(project)
+    plan = Plan(project.load(scale="own"))
+    assert ("tables", "advdrop-table2") not in plan.config.incomplete
+    planned = plan.inventory.artefacts("advdrop-table2")
+    networks = {artefact.wildcards["model"] for artefact in planned if artefact.stage == "train"}
+    assert networks == {"efficientnet-lite0-imagenet-s0"}, "a network that only a column left out has is not made"
+    assert "advdrop_transferred" not in {artefact.wildcards.get("suite") for artefact in planned}
+    assert not {*TRAINED} & {cell.column for cell in plan.lookup.cells("advdrop-table2")}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_column_that_the_scale_leaves_out_is_not_checked(project: Project, what: str) -> None:
+    folder_scale(project)
+    project.edit("config/papers/advdrop.yaml", trained_column(IMPOSSIBLE[what]))
+    project.load(scale="own")
+    project.edit("config/scales/own.yaml", drop("tables.advdrop-table2.columns.Adversarially trained"))
+    project.edit("config/scales/own.yaml", put("recipes", {"mine": RECIPE}))
+    assert "columns" in refusal(project, scale="own")
+
+
+def test_a_row_that_the_scale_leaves_out_is_not_checked(project: Project) -> None:
+    name = project.load().papers["defective"]["tables"]["table3"]["rows"][0]["row"]
+    project.edit("config/papers/defective.yaml", put("tables.table3.rows[0].model", "resnet18-nowhere-s1"))
+    assert "nowhere" in refusal(project)
+    project.edit("config/scales/demo.yaml", put("tables.table3", {"rows": {name: None}}))
+    assert name not in [row["row"] for row in project.load().papers["defective"]["tables"]["table3"]["rows"]]

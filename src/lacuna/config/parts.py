@@ -6,7 +6,7 @@ from typing import Any
 
 from lacuna.config.budgets import check_budget
 from lacuna.config.joined import Parts, known, refuse_twice
-from lacuna.config.shared import SIDES, lines
+from lacuna.config.shared import SIDES, Line, lines
 from lacuna.config.victims import VICTIM
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MARGIN, METHODS, attack_code, method_of
@@ -52,6 +52,12 @@ class Paper:
         """What the file may name, by kind."""
         return self.joined.named
 
+    def lines(self, table: str, side: str) -> list[Line]:
+        """The columns or the rows of a table as the file states them, without those that the scale leaves out."""
+        changes, kind = self.settings["tables"].get(table, {}).get(side, {}), side.removesuffix("s")
+        whole = lines(self.written["tables"][table], side)
+        return [line for line in whole if changes.get(line.body[kind], kind) is not None]
+
     def origin(self, attack: str) -> str:
         """The file in which to mend an attack's budgets."""
         return self.scale_file if attack in self.settings.get("attacks", {}) else self.joined.homes["attacks", attack]
@@ -84,7 +90,7 @@ def check_papers(papers: Mapping[str, Paper]) -> None:
         _check_victim(name, paper, models)
         _check_trainings(paper)
         _check_selections(paper)
-        for key, model, kinds in _mentioned(paper.content, paper.written["tables"]):
+        for key, model, kinds in _mentioned(paper):
             models.check(paper, key, model, kinds)
         _check_attacks(paper)
         _check_suites(paper)
@@ -164,9 +170,9 @@ def _check_network(where: str, model: str, trainings: Mapping[str, Mapping[str, 
         raise LacunaError(f"{where}: training '{spec.training}' starts from trained weights; allowed: {allowed}")
 
 
-def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _mentioned(paper: Paper) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Every place outside of figures that names a model, the name, and what may stand there besides a network."""
-    tested = (OWN_NAME, ENSEMBLE)
+    content, tested = paper.content, (OWN_NAME, ENSEMBLE)
     for name, body in content["selections"].items():
         yield from _listed(f"selections.{name}.sources", body.get("sources", []), tested)
     for name, body in content["attacks"].items():
@@ -176,8 +182,8 @@ def _mentioned(content: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterato
         yield from _listed(f"suites.{name}.sources", body["sources"], (*tested, SELF, DEFENDED, NO_SOURCE))
     for name, members in content["ensembles"].items():
         yield from _listed(f"ensembles.{name}", members, (OWN_NAME,))
-    for name, body in tables.items():
-        named = [line for side in SIDES for line in lines(body, side) if "model" in line.body]
+    for name in paper.written["tables"]:
+        named = [line for side in SIDES for line in paper.lines(name, side) if "model" in line.body]
         yield from ((f"tables.{name}.{line.where('model')}", line.body["model"], tested) for line in named)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from lacuna.config.joined import known, refuse_twice
 from lacuna.config.needs import check_foreground, check_set
 from lacuna.config.parts import Paper
-from lacuna.config.shared import OF_ATTACKS, Line, lines
+from lacuna.config.shared import OF_ATTACKS, Line
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import MEASURES
 from lacuna.language.codes import GRADIENT_METRICS, arch_code, is_own, network_of
@@ -45,17 +45,17 @@ def _check_table(paper: Paper, name: str, table: Mapping[str, Any]) -> None:
     known(paper.file, f"{key}.dataset", table["dataset"], paper.settings["datasets"])
     refuse_twice(paper.file, f"{key}.rows", [(_arch(row, content), row["row"]) for row in rows])
     refuse_twice(paper.file, f"{key}.columns", [column["column"] for column in table["columns"]])
-    exhibits = Exhibits(content)
-    for row in lines(paper.written["tables"][name], "rows"):
+    exhibits, kept = Exhibits(content), paper.lines(name, "rows")
+    for row in kept:
         _refuse_missing(paper, key, row, "row")
-    for column in lines(paper.written["tables"][name], "columns"):
+    for column in paper.lines(name, "columns"):
         _refuse_missing(paper, key, column, "column")
         if (named := column.body["column"]) in BESIDE:
             where = f"{paper.file}, key {key}.{column.where('column')}"
             raise LacunaError(f"{where}: '{named}' is a column of every table; allowed: another name")
         if "x" in column.body and "panel" not in column.body:
             raise LacunaError(f"{paper.file}: key {key}.{column.where('panel')} is missing; required: panel with x")
-        for row in lines(paper.written["tables"][name], "rows"):
+        for row in kept:
             _check_cell(exhibits, _Place(paper.file, key, row, column), rows)
             if joined(row.body, column.body)["metric"] in GRADIENT_METRICS:
                 check_foreground(paper, key, table["dataset"])
