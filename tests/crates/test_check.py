@@ -25,6 +25,7 @@ from lacuna.crates.read import read_run
 from lacuna.errors import LacunaError
 from lacuna.files.artefacts import sha256
 from lacuna.language.codes import Origin
+from lacuna.numbers.lines import Outcomes
 from lacuna.numbers.metrics import sample, summarise
 
 OUTCOMES = "files/results/demo/fashion-mnist-subset/evaluate/pgd16/resnet18-standard-s1.parquet.csv"
@@ -336,7 +337,7 @@ def test_value_and_n_are_those_of_the_library(metric: str) -> None:
         cell |= METRICS[metric]
         origins = {Origin("evaluate", "x", name): frame for name, frame in frames.items()}
         origins |= {Origin("measure", "pgd", source): frames["a"]}
-        theirs = summarise(sample(cell, origins))
+        theirs = summarise(sample(cell, Outcomes(origins)))
         kept = {
             name: frame if "measured" in cell else frame.drop(columns=["psnr", "margin"])
             for name, frame in frames.items()

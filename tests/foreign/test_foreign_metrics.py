@@ -12,6 +12,8 @@ import pytest
 
 from lacuna.errors import LacunaError
 from lacuna.foreign.metrics import ask_metric
+from lacuna.language.codes import Origin
+from lacuna.numbers.lines import Outcomes
 from lacuna.numbers.metrics import sample, summarise
 from lacuna.numbers.statistics import NOTHING, RESAMPLES, Sample, Stated, bootstrap_difference, replicates
 
@@ -202,15 +204,15 @@ def cell(name: str, unit: str = "percent", **arguments: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_metric_that_counts_what_a_ready_made_one_counts_says_the_same(seed: int) -> None:
-    outcomes = {("evaluate", "u", "t"): lines(N + seed, seed)}
-    ready = summarise(sample({**CELL, "metric": "adversarial_accuracy"}, outcomes))  # type: ignore[arg-type]
-    own = summarise(sample(cell("kept"), outcomes))  # type: ignore[arg-type]
+    outcomes = Outcomes({Origin("evaluate", "u", "t"): lines(N + seed, seed)})
+    ready = summarise(sample({**CELL, "metric": "adversarial_accuracy"}, outcomes))
+    own = summarise(sample(cell("kept"), outcomes))
     assert own == ready | {"ci_low": 0.0, "ci_high": 100.0}
 
 
 def test_a_metric_of_no_image_leaves_its_cell_empty() -> None:
     GIVEN["empty"] = {"value": None, "n": 0, "interval": None}
-    one = sample(cell("gives", what="empty"), {("evaluate", "u", "t"): lines()})  # type: ignore[arg-type, dict-item]
+    one = sample(cell("gives", what="empty"), Outcomes({Origin("evaluate", "u", "t"): lines()}))
     del GIVEN["empty"]
     assert summarise(one) == {"value": None, "n": 0, "ci_low": None, "ci_high": None}
     assert np.isnan(replicates([[one]])).all()

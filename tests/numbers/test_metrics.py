@@ -13,6 +13,7 @@ from lacuna.language.codes import GRADIENT_METRICS, Origin, source_code, variant
 from lacuna.language.exhibits import CLEAN_METRICS
 from lacuna.language.models import ModelSpec
 from lacuna.numbers.cells import cell_identity, compute_cells
+from lacuna.numbers.lines import Outcomes
 from lacuna.numbers.metrics import METRICS, sample, summarise
 from lacuna.numbers.statistics import Sample, median_interval
 
@@ -108,7 +109,7 @@ def counted(metric: str, frames: Frames, source: str) -> dict[int, Any]:
 @pytest.mark.parametrize(("seed", "skill"), [(0, 0.7), (1, 1.0), (2, 0.3)])
 def test_each_metric_counts_what_its_definition_says(metric: str, source: str, seed: int, skill: float) -> None:
     frames = outcomes(seed, source, skill)
-    found = sample(a_cell(metric, source), frames)
+    found = sample(a_cell(metric, source), Outcomes(frames))
     assert dict(zip(found.images.tolist(), found.values.tolist(), strict=True)) == pytest.approx(
         counted(metric, frames, source)
     )
@@ -122,7 +123,7 @@ def test_a_measure_is_a_mean_over_the_images_it_could_be_taken_of(seed: int) -> 
     lines = pd.DataFrame({"attack": "a", "source": "n", "image": draw.permutation(40), "psnr": values})
     other = lines.assign(attack="b", psnr=0.0)
     cell = {"metric": "psnr", "attack": "a", "source": "n", "measured": "made", "suite": "s", "target": "t"}
-    found = sample(cell, {Origin("measure", "made", "n"): pd.concat([lines, other])})
+    found = sample(cell, Outcomes({Origin("measure", "made", "n"): pd.concat([lines, other])}))
     kept = lines[lines["psnr"].notna()]
     assert dict(zip(found.images, found.values, strict=True)) == dict(zip(kept["image"], kept["psnr"], strict=True))
     number = summarise(found)
@@ -141,7 +142,7 @@ def test_a_gradients_measure_is_a_mean_over_the_images_that_have_a_gradient(metr
     first, second = (Origin("gradient", "loss", target) for target in TARGETS[:2])
     frames = {first: lines, second: lines.assign(**{metric: 0.0})}
     cell = a_cell(metric, "")
-    number = summarise(sample(cell, frames))
+    number = summarise(sample(cell, Outcomes(frames)))
     assert (number["value"], number["n"]) == (pytest.approx(np.nanmean(values), rel=1e-5), (~np.isnan(values)).sum())
     assert number["ci_low"] < number["value"] < number["ci_high"]
     line = compute_cells(
@@ -292,4 +293,4 @@ def test_the_order_of_outcomes_does_not_matter(change: Callable[[pd.DataFrame], 
     moved = {key: change(frame) for key, frame in frames.items()}
     for metric in METRICS:
         cell = a_cell(metric, "none")
-        assert summarise(sample(cell, frames)) == summarise(sample(cell, moved))
+        assert summarise(sample(cell, Outcomes(frames))) == summarise(sample(cell, Outcomes(moved)))

@@ -7,6 +7,7 @@ from scipy import stats
 
 from lacuna.language.codes import Origin
 from lacuna.numbers.cells import ANSWER_COLUMNS, CELL_COLUMNS, SEED_COLUMNS, table_cells
+from lacuna.numbers.lines import Outcomes
 from lacuna.numbers.metrics import sample, summarise
 from lacuna.numbers.repetitions import Repeated, repeated_interval, share_of, variances
 from lacuna.numbers.statistics import Array, Sample, bootstrap_difference, replicates, same_images, wilson
@@ -144,7 +145,7 @@ def test_metrics_count_each_answer_and_images_once(metric: str) -> None:
     answers, clean = draw.integers(0, 2, (30, 5)), (draw.random((30, 5)) < 0.8).astype(int)
     frame = lines(answers, clean)
     cell = {**CELL, "metric": metric, "radius": 1, "reference": 1}
-    found = summarise(sample(cell, {Origin("evaluate", "s", "m"): frame}))
+    found = summarise(sample(cell, Outcomes({Origin("evaluate", "s", "m"): frame})))
     mostly = clean.mean(axis=1) > 0.5
     expected = {
         "adversarial_accuracy": answers,

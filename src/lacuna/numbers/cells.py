@@ -31,15 +31,13 @@ from lacuna.numbers.flags import (
     flag_columns,
     images_right_on_all_rows,
 )
+from lacuna.numbers.lines import CellSettings, Outcomes, lines_of
 from lacuna.numbers.metrics import (
-    CellSettings,
-    Outcomes,
     SeedOrigin,
     counts_for_defense,
     fools_source,
     gets_right,
     has_source,
-    lines_of,
     percentage,
     round_digits,
     sample,
@@ -65,7 +63,10 @@ T = TypeVar("T")
 
 
 def compute_cells(
-    settings: Mapping[str, Any], outcomes: Outcomes, printed: pd.DataFrame, digests: Mapping[Origin, str]
+    settings: Mapping[str, Any],
+    outcomes: Mapping[Origin, pd.DataFrame],
+    printed: pd.DataFrame,
+    digests: Mapping[Origin, str],
 ) -> pd.DataFrame:
     """All cells of one table for one training seed, in printed order, with the columns of docs/trace.md.
 
@@ -76,6 +77,7 @@ def compute_cells(
     ``digests`` of their provenance, are keyed by their origins. ``printed`` has the paper's cells: row, column, target
     (empty where it names none), attack, value.
     """
+    outcomes = Outcomes(outcomes)
     right = images_right_on_all_rows(outcomes)
     paper = _printed_cells(printed)
     shared = {"exhibit": settings["exhibit"], "dataset": settings["dataset"], "scale": settings["scale"], "seeds": 1}
@@ -205,7 +207,7 @@ def _common_intervals(
     outcomes: Mapping[SeedOrigin, pd.DataFrame],
 ) -> tuple[Array, Array]:
     """Intervals (cells,) over images of the defense rates on common images; NaN for cells that are not checked."""
-    parts = [_of_seed(outcomes, folder) for folder in seed_folders(settings)]
+    parts = [Outcomes(_of_seed(outcomes, folder)) for folder in seed_folders(settings)]
     right = [images_right_on_all_rows(part) for part in parts]
     places = [i for i, check in enumerate(settings["checks"]) if check]
     samples = [

@@ -14,7 +14,8 @@ from lacuna.language.attacks import loss_of
 from lacuna.language.codes import origin_of, white_box
 from lacuna.language.doubts import COLUMN, join_texts
 from lacuna.language.methods import CROSS_ENTROPY
-from lacuna.numbers.metrics import CellSettings, Outcomes, fools_source, lines_of, percentage, sample, summarise
+from lacuna.numbers.lines import CellSettings, Outcomes, lines_of
+from lacuna.numbers.metrics import fools_source, percentage, sample, summarise
 from lacuna.numbers.statistics import Sample, same_images
 
 FLAT = "zero gradients"
@@ -63,22 +64,28 @@ def flag_columns(cells: Sequence[CellSettings], checks: Sequence[Check], outcome
     The parts of beaten_by are columns of the table. A cell that is not checked has no flags.
     """
     samples = {i: sample(cell, outcomes) for i, cell in enumerate(cells) if checks[i]}
+    rivals = _rivals(cells, checks)
     nothing = {"zero_gradients": None, "beaten_by": "", "flags": ""}
-    places = zip(range(len(cells)), checks, strict=True)
-    return pd.DataFrame([_flags(i, cells, checks, samples, outcomes) if check else nothing for i, check in places])
+    return pd.DataFrame(
+        [
+            _flags(i, cells, check, samples, rivals[i], outcomes) if check else nothing
+            for i, check in zip(range(len(cells)), checks, strict=True)
+        ]
+    )
 
 
 def _flags(
     i: int,
     cells: Sequence[CellSettings],
-    checks: Sequence[Check],
+    check: Check,
     samples: Mapping[int, Sample],
+    rivals: Sequence[int],
     outcomes: Outcomes,
 ) -> dict[str, Any]:
     """The line of one cell in `flag_columns`."""
-    cell, check = cells[i], checks[i]
+    cell = cells[i]
     flat = zero_gradient_share(cell, outcomes) if check["loss"] else None
-    beaten = [cells[j]["column"] for j in _rivals(i, cells, checks) if does_better(samples[j], samples[i])]
+    beaten = [cells[j]["column"] for j in rivals if does_better(samples[j], samples[i])]
     larger = {**cell, "attack": check["larger"]}
     found = {
         FLAT: check["loss"] == CROSS_ENTROPY and (flat or 0) > 100 * FLAT_SHARE,
@@ -103,16 +110,16 @@ def all_flags(cells: Sequence[CellSettings], checked: Sequence[str], outcomes: O
 def _is_flat(cell: CellSettings, outcomes: Outcomes) -> bool:
     """Whether an attack that follows the cross-entropy has no gradient at more than `FLAT_SHARE` of its images."""
     followed = loss_of(cell["attack"]) == CROSS_ENTROPY and not origin_of(cell).measures
-    if not followed or "source_flat" not in lines_of(cell, outcomes):  # of another program's outcomes
+    if not followed or "source_flat" not in outcomes[origin_of(cell)]:  # of another program's outcomes
         return False
     return (zero_gradient_share(cell, outcomes) or 0) > 100 * FLAT_SHARE
 
 
 def _doubts(cell: CellSettings, outcomes: Outcomes) -> list[str]:
     """The doubts about a cell's targets and its attack."""
-    targets = cell.get("pair") or [cell["target"]]
-    lines = [lines_of({**cell, "target": target}, outcomes) for target in targets]
-    return [str(text) for part in lines if COLUMN in part for text in part[COLUMN].dropna().unique()]
+    asked = [{**cell, "target": target} for target in cell.get("pair") or [cell["target"]]]
+    lines = [lines_of(one, outcomes) for one in asked if COLUMN in outcomes[origin_of(one)]]
+    return [str(text) for part in lines for text in part[COLUMN].dropna().unique()]
 
 
 def does_better(first: Sample, second: Sample) -> bool:
@@ -122,21 +129,20 @@ def does_better(first: Sample, second: Sample) -> bool:
     return bool(fewer) and same_images(first, second)[1] < MCNEMAR_LEVEL
 
 
-def _rivals(i: int, cells: Sequence[CellSettings], checks: Sequence[Check]) -> list[int]:
-    """Places of the attacks on the same row, within the same ball, that know less than an attack with gradients.
+def _rivals(cells: Sequence[CellSettings], checks: Sequence[Check]) -> list[list[int]]:
+    """For each cell the places of attacks on its row, within its ball, that know less than its attack with gradients.
 
     An attack without the target's gradient has no rivals.
     """
-    if not checks[i]["ball"] or _knowledge(cells[i], checks[i]) < GRADIENTS:
-        return []
+    pairs = [*zip(cells, checks, strict=True)]
+    balls = [(cell["row"], cell["target"], check.get("ball")) for cell, check in pairs]
+    known = [_knowledge(cell, check) if check.get("ball") else None for cell, check in pairs]
+    lesser: dict[tuple[Any, ...], list[int]] = {}
+    for j, knowledge in enumerate(known):
+        if knowledge in (TRANSFERRED, QUERIES):
+            lesser.setdefault(balls[j], []).append(j)
     return [
-        j
-        for j, check in enumerate(checks)
-        if check
-        and check["ball"] == checks[i]["ball"]
-        and cells[j]["row"] == cells[i]["row"]
-        and cells[j]["target"] == cells[i]["target"]
-        and _knowledge(cells[j], check) < GRADIENTS
+        lesser.get(ball, []) if knowledge == GRADIENTS else [] for ball, knowledge in zip(balls, known, strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ from lacuna.files.named import named_inputs
 from lacuna.foreign.metrics import ask_metric
 from lacuna.language.attacks import MEASURES, UNROUNDED
 from lacuna.language.codes import GRADIENT_METRICS, PERCENT, SCORE, Origin, is_own, metric_code, origin_of
+from lacuna.numbers.lines import CellSettings, Outcomes, lines_of
 from lacuna.numbers.repetitions import Repeated, repeated_interval, share_of, variances
 from lacuna.numbers.statistics import (
     NOTHING,
@@ -25,8 +26,6 @@ from lacuna.numbers.statistics import (
     wilson,
 )
 
-CellSettings = Mapping[str, Any]
-Outcomes = Mapping[Origin, pd.DataFrame]  # of one training seed
 SeedOrigin = tuple[str, Origin]  # an origin in the folder of a training seed
 Load = Callable[[str, Origin], pd.DataFrame]  # folder of a training seed, origin -> lines
 DISTANCE = "median_squared_l2_per_pixel"
@@ -54,12 +53,6 @@ def outcomes_by_name(tables: Iterable[Mapping[str, Any]], paths: Iterable[str]) 
 def read_lines(origin: Origin, path: str) -> pd.DataFrame:
     """The lines of an origin from its file: outcomes, or measures of images."""
     return read_measures(path) if origin.measures else read_outcomes(path)
-
-
-def lines_of(cell: CellSettings, outcomes: Outcomes) -> pd.DataFrame:
-    """The lines of the cell's attack on its source. ``outcomes`` are outcomes or measures, by their origin."""
-    lines = outcomes[origin_of(cell)]
-    return lines[(lines["attack"] == cell["attack"]) & (lines["source"] == cell["source"])]
 
 
 def sample(cell: CellSettings, outcomes: Outcomes) -> Sample:
@@ -273,7 +266,7 @@ def samples_of(tables: Iterable[Mapping[str, Any]], load: Load) -> list[list[Sam
     for (folder, origin), places in files.items():
         partners = [partner for i, _ in places for partner in cells[i][1].get("pair", [])]
         origins = [origin._replace(name=name) for name in dict.fromkeys([origin.name, *partners])]
-        outcomes = {one: load(folder, one) for one in origins}
+        outcomes = Outcomes({one: load(folder, one) for one in origins})
         samples |= {(i, seed): sample(cells[i][1], outcomes) for i, seed in places}
     return [[samples[i, seed] for seed in range(len(folders))] for i, (folders, _) in enumerate(cells)]
 

@@ -22,6 +22,7 @@ class Cells(Stage):
         "language/doubts",
         "numbers/cells",
         "numbers/flags",
+        "numbers/lines",
         "numbers/metrics",
         "numbers/repetitions",
         "numbers/spread",

@@ -23,6 +23,7 @@ class Claims(Stage):
         "claims/verdicts",
         "language/codes",
         "language/symbols",
+        "numbers/lines",
         "numbers/metrics",
         "numbers/repetitions",
         "numbers/statistics",

@@ -27,6 +27,7 @@ class Table(Stage):
         "language/doubts",
         "language/symbols",
         "numbers/flags",
+        "numbers/lines",
         "numbers/metrics",
         "numbers/repetitions",
         "numbers/spread",
