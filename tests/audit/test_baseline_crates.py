@@ -12,10 +12,10 @@ import pytest
 from madeup import CELLS, audited, rerun
 
 from lacuna.audit.baseline import compare_runs
-from lacuna.audit.independent import prediction_half_widths
 from lacuna.crates.build import build
 from lacuna.crates.pack import pack
 from lacuna.errors import LacunaError
+from lacuna.numbers.spread import prediction_half_widths
 from lacuna.plan.plan import Plan
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from lacuna.audit.files import json_value
-from lacuna.audit.independent import prediction_half_widths
 from lacuna.claims.decisions import printed_numbers
 from lacuna.claims.verdicts import identities
 from lacuna.crates.read import CrateRun, in_one_sentence, is_crate, read_run
@@ -18,6 +17,7 @@ from lacuna.errors import LacunaError
 from lacuna.files.artefacts import provenance_path, read_csv, read_frame, stable_part
 from lacuna.language.codes import PERCENT, Origin, is_own
 from lacuna.numbers.metrics import Load, round_digits, samples_of
+from lacuna.numbers.spread import prediction_half_widths
 from lacuna.numbers.statistics import NOTHING, RESAMPLES, Array, Sample, Stated, joint_intervals, replicates
 from lacuna.numbers.trainings import Errors, joint_half_widths, training_errors
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lacuna.audit.baseline import compare_runs
+from lacuna.audit.borrowing import lend
 from lacuna.audit.claim_reports import report_claims
 from lacuna.audit.exhibit_reports import report_figure, report_table
 from lacuna.audit.files import FileFindings
@@ -31,6 +32,7 @@ def gather(plan: Plan, baseline: str = "") -> dict[str, Any]:
     exhibits = [report_table(plan, name, files, published) for name in plan.lookup.tables] + [
         report_figure(plan, name, files, published) for name in plan.lookup.figures
     ]
+    lend(exhibits, plan.config.scale)
     cells = [cell for exhibit in exhibits for cell in exhibit["cells"]]
     papers = [report_claims(plan, paper, files, published, cells) for paper in plan.lookup.claimed]
     behind = dict.fromkeys(path for part in (*exhibits, *papers) for path in part["files"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lacuna.audit.borrowing import spreads_line
 from lacuna.audit.gather import VERDICTS, claims_line, summary_line
 from lacuna.jobs.progress import clock
 from lacuna.language.codes import PERCENT
@@ -30,7 +31,7 @@ def render_page(report: Mapping[str, Any], intro: str = "") -> str:
     places = {file["path"]: f"f-{i}" for i, file in enumerate(report["files"])}
     built = [exhibit for exhibit in report["exhibits"] if exhibit["cells"]]
     tables = [{**one, "rows": _rows(one["cells"]), "companions": _companions(one["cells"])} for one in built]
-    lines = {"line": summary_line(report), "claims": claims_line(report["summary"])}
+    lines = {"line": summary_line(report), "claims": claims_line(report["summary"]), "spreads": spreads_line(built)}
     shown = {"tables": tables, "places": places, "verdicts": VERDICTS, **lines}
     return _PAGES.get_template("audit.html.j2").render(report=report, intro=intro, **shown)
 

@@ -20,11 +20,11 @@ SMALLEST = 1e-12  # a level below which nothing is told apart
 
 @dataclass(frozen=True)
 class Errors:
-    """Standard errors (m,) of m differences, by their ``images`` and by their ``k`` ``trainings``."""
+    """Standard errors (m,) of m differences, by their ``images`` and by their ``k`` ``trainings``; k may be (m,)."""
 
     images: Array
     trainings: Array
-    k: int
+    k: int | Array
 
     def half_widths(self, levels: Array) -> Array:
         """Half-widths (m,) of intervals that a difference leaves with the probabilities ``levels``, (m,) in (0, 1)."""

@@ -27,6 +27,7 @@ class Cells(Stage):
         "numbers/repetitions",
         "numbers/spread",
         "numbers/statistics",
+        "numbers/trainings",
     )
 
     def inputs(self, dataset: str, exhibit: str) -> Inputs:

@@ -40,6 +40,7 @@ class Figure(Stage):
         "language/symbols",
         "numbers/spread",
         "numbers/statistics",
+        "numbers/trainings",
         "numerics/images",
         "purify",
         "reporting/drawing",

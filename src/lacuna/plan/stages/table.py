@@ -32,6 +32,7 @@ class Table(Stage):
         "numbers/repetitions",
         "numbers/spread",
         "numbers/statistics",
+        "numbers/trainings",
         "reporting/left_out",
         "reporting/origins",
         "reporting/tables/flagged",
