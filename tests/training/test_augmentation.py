@@ -10,10 +10,11 @@ import pytest
 import torch
 from test_training import KilledError, Killer, network, problem, recipe, trained
 from torch import Tensor
+from varying import augment, augment_both
 
 from lacuna.errors import LacunaError
 from lacuna.files.states import Resumable
-from lacuna.training.augmentation import COMPONENTS, DEVIATIONS, augment, augment_both, boxes, resized
+from lacuna.training.augmentation import COMPONENTS, DEVIATIONS, boxes, resized
 from lacuna.training.loop import train
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
+from varying import augment
 
 from lacuna.errors import LacunaError
 from lacuna.files import states
@@ -20,7 +21,6 @@ from lacuna.files.states import Resumable
 from lacuna.language.models import parse_model
 from lacuna.models.build import build_model
 from lacuna.numerics.images import as_pixels
-from lacuna.training.augmentation import augment
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import learning_rate

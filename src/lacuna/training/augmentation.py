@@ -1,5 +1,6 @@
 """How training images are varied: crops, mirrors, lighting."""
 
+from collections.abc import Mapping
 from math import log
 from typing import Any
 
@@ -13,47 +14,58 @@ COMPONENTS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, 
 DEVIATIONS = (0.2175, 0.0188, 0.0045)
 
 
-def augment_both(
-    images: Tensor, masks: Tensor | None, recipe: dict[str, Any], generator: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    """`augment`, with masks bool (B, H, W) cropped and flipped as their images are; what is padded is background."""
-    if masks is None:
-        return augment(images, recipe, generator), None
-    both = _moved(torch.cat([images, masks[:, None].to(images.dtype) * 255], 1), recipe, generator)
-    return _lit(both[:, :-1], recipe, generator), both[:, -1] > 127
+def draw(count: int, side: int, how: Mapping[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
+    """What varies ``count`` squares of ``side`` pixels, one draw per image: tensors by name, the images first in each.
 
-
-def augment(images: Tensor, recipe: dict[str, Any], generator: torch.Generator) -> Tensor:
-    """Random crops, mirrors and lighting of a batch uint8 (B, C, H, W) of squares, one draw per image.
-
-    ``pad`` pixels of zeros stand around an image before a crop of its size is cut (paper, appendix D). ``crop`` cuts a
-    box and scales it to the image's size; it is the smallest share of the area that a box may have (released code,
-    ImageNet). ``flip`` mirrors half of the images. ``lighting`` adds to an image's colours a random mixture of
-    ImageNet's principal components, and is the standard deviation of its weights (released code, ImageNet). Draws come
-    from a CPU ``generator``, so that they do not depend on the device.
+    ``how`` is a recipe's augmentation.
+    ``pad`` pixels of zeros stand around an image before a crop of its size is cut (paper, appendix D); ``offsets``
+    int64 (B, 2) say where. ``crop`` cuts a box and scales it to the image's size; it is the smallest share of the area
+    that a box may have (released code, ImageNet), and ``boxes`` int64 (B, 4) are the boxes. ``flip`` mirrors half of
+    the images, those that are ``flipped``, bool (B,). ``lighting`` adds to an image's colours a random mixture of
+    ImageNet's principal components, and is the standard deviation of its weights (released code, ImageNet); ``added``
+    float32 (B, 3) is the mixture. Draws come from a CPU ``generator``, so that they do not depend on the device.
     """
-    return _lit(_moved(images, recipe, generator), recipe, generator)
-
-
-def _moved(images: Tensor, recipe: dict[str, Any], generator: torch.Generator) -> Tensor:
-    how = recipe["augmentation"]
+    drawn: dict[str, Tensor] = {}
     if pad := how.get("pad"):
-        images = _shifted(images, pad, generator)
+        drawn["offsets"] = torch.randint(0, 2 * pad + 1, (2, count), generator=generator).T
     elif smallest := how.get("crop"):
-        side = torch.full((len(images),), images.shape[-1])
-        images = resized(images, boxes(side, side, smallest, generator))
-    if how["flip"]:
-        flipped = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
-        images = torch.where(flipped[:, None, None, None], images.flip(3), images)
+        sides = torch.full((count,), side)
+        drawn["boxes"] = boxes(sides, sides, smallest, generator).T
+    if how.get("flip"):
+        drawn["flipped"] = torch.rand(count, generator=generator) < 0.5
+    if deviation := how.get("lighting"):
+        weights = deviation * torch.randn(count, 3, generator=generator) * torch.tensor(DEVIATIONS)
+        drawn["added"] = 255 * weights @ torch.tensor(COMPONENTS).T
+    return drawn
+
+
+def vary(images: Tensor, masks: Tensor | None, drawn: Mapping[str, Tensor], pad: int) -> tuple[Tensor, Tensor | None]:
+    """Images uint8 (B, C, H, W), varied by what was `draw`n for them, on one device. Nothing waits for the device.
+
+    ``pad`` is the augmentation's. Masks bool (B, H, W) are cropped and flipped as their images are; what is padded is
+    background.
+    """
+    if masks is None:
+        return _lit(_moved(images, drawn, pad), drawn), None
+    both = _moved(torch.cat([images, masks[:, None].to(images.dtype) * 255], 1), drawn, pad)
+    return _lit(both[:, :-1], drawn), both[:, -1] > 127
+
+
+def _moved(images: Tensor, drawn: Mapping[str, Tensor], pad: int) -> Tensor:
+    if "offsets" in drawn:
+        images = _shifted(images, drawn["offsets"], pad)
+    elif "boxes" in drawn:
+        images = resized(images, drawn["boxes"].T)
+    if "flipped" in drawn:
+        images = torch.where(drawn["flipped"][:, None, None, None], images.flip(3), images)
     return images
 
 
-def _shifted(images: Tensor, pad: int, generator: torch.Generator) -> Tensor:
+def _shifted(images: Tensor, offsets: Tensor, pad: int) -> Tensor:
     count, _, height, width = images.shape
     padded = F.pad(images, (pad, pad, pad, pad))
-    offsets = torch.randint(0, 2 * pad + 1, (2, count, 1), generator=generator)
-    rows = (offsets[0] + torch.arange(height)).to(images.device)
-    columns = (offsets[1] + torch.arange(width)).to(images.device)
+    rows = offsets[:, :1] + torch.arange(height, device=images.device)
+    columns = offsets[:, 1:] + torch.arange(width, device=images.device)
     batch = torch.arange(count, device=images.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
@@ -88,7 +100,7 @@ def _largest(height: Tensor, width: Tensor) -> Tensor:
 
 def resized(images: Tensor, places: Tensor) -> Tensor:
     """The `boxes` of images uint8 (B, C, H, W), each scaled to the image's size: bilinear, rounded to 8 bits."""
-    corners, sides = places.to(images.device, torch.float32).view(2, 2, -1)
+    corners, sides = places.to(images.device, torch.float32).reshape(2, 2, -1)
     size = images.shape[-1]
     centres = (torch.arange(size, device=images.device) + 0.5) * (sides / size)[..., None] - 0.5
     at = corners[..., None] + torch.minimum(centres.clamp(min=0), sides[..., None] - 1)  # nothing from outside a box
@@ -98,10 +110,7 @@ def resized(images: Tensor, places: Tensor) -> Tensor:
     return made.round().clamp(0, 255).to(torch.uint8)
 
 
-def _lit(images: Tensor, recipe: dict[str, Any], generator: torch.Generator) -> Tensor:
-    deviation = recipe["augmentation"].get("lighting")
-    if not deviation:
+def _lit(images: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+    if "added" not in drawn:
         return images
-    weights = deviation * torch.randn(len(images), 3, generator=generator) * torch.tensor(DEVIATIONS)
-    added = (255 * weights @ torch.tensor(COMPONENTS).T).to(images.device)
-    return (images + added[:, :, None, None]).round().clamp(0, 255).to(torch.uint8)
+    return (images + drawn["added"][:, :, None, None]).round().clamp(0, 255).to(torch.uint8)

@@ -12,13 +12,14 @@ from lacuna.errors import LacunaError
 from lacuna.files.states import Resumable
 from lacuna.jobs.progress import Progress, Say
 from lacuna.language.models import FLOAT32
-from lacuna.numerics.device import MORE_MEMORY, device_of
-from lacuna.numerics.images import as_pixels
+from lacuna.numerics.device import MORE_MEMORY
 from lacuna.numerics.seeding import derive
-from lacuna.training.augmentation import augment_both
+from lacuna.training.augmentation import draw
+from lacuna.training.fast import FastStep
 from lacuna.training.history import as_csv, measure
 from lacuna.training.objective import Objective
 from lacuna.training.recipe import learning_rate
+from lacuna.training.step import Step
 
 
 class Drawn(Protocol):
@@ -44,6 +45,7 @@ def train(
     tests: tuple[Tensor, Tensor] | None = None,
     masks: Tensor | None = None,
     precision: str = FLOAT32,
+    fast: bool = False,
 ) -> list[list[float]]:
     """Trains ``model`` in place on images uint8 (N, C, H, W) and labels int64 (N,), both on one device.
 
@@ -52,28 +54,29 @@ def train(
 
     ``training`` is a training's definition (`Objective`), none for standard training; ``masks`` bool (N, H, W) are the
     images' foregrounds where it needs them. With ``precision`` bfloat16 the network runs under torch's autocasting; its
-    weights, the loss and the optimiser stay float32. Every draw of an epoch is a
-    function of (seed, name, epoch), so a training resumed from ``state`` ends with the same bytes as one that was
-    never killed. The last epoch's weights are the result (the released code keeps the best epoch on the test set,
-    which selects on test data).
+    weights, the loss and the optimiser stay float32. With ``fast`` steps do not wait for Python (`FastStep`), and the
+    result is equal up to rounding.
+
+    Every draw of an epoch is a function of (seed, name, epoch), so a training resumed from ``state`` ends with the same
+    bytes as one that was never killed. The last epoch's weights are the result (the released code keeps the best epoch
+    on the test set, which selects on test data).
 
     Returns the history, a line per epoch: learning rate of its last step, training loss and training accuracy, and,
     where ``tests`` (images, labels) are given, loss and accuracy on them. Raises `LacunaError` after an epoch whose
     loss is not finite, where the history is not as long as the training, and where the batch is too large for the GPU:
     batch normalisation sees the whole of it, so that parts of it one after the other would give another result.
     """
-    optimiser = _optimiser(model, recipe)
-    objective = Objective(training or {}, precision)
+    step = (FastStep if fast else Step)(model, Objective(training or {}, precision), recipe)
     done, tensors = state.load()
     history: list[list[float]] = []
     if done:
-        history = _restore(model, optimiser, tensors)
+        history = _restore(step, tensors)
         say(f"{name}: going on after epoch {done}")
     progress = Progress(name, "epoch", recipe["epochs"], say, done)
     for epoch in range(done, recipe["epochs"]):
         try:
             drawn = derive(seed, "epoch", name, epoch)
-            line = _epoch(model, optimiser, objective, images, labels, masks, recipe, epoch, drawn)
+            line = _epoch(step, images, labels, masks, recipe, epoch, drawn)
         except torch.OutOfMemoryError:
             key = f"batch_size ({recipe['batch_size']}) in the scale's recipe, which changes the result"
             raise LacunaError(f"training {name}: the GPU ran out of memory; {MORE_MEMORY}, or lower {key}") from None
@@ -82,7 +85,7 @@ def train(
         progress.step(epoch + 1, f"loss {line[1]:.3f}")
         if epoch + 1 < recipe["epochs"]:
             state.show(as_csv(history))
-            state.save(epoch + 1, _snapshot(model, optimiser, history))
+            state.save(epoch + 1, _snapshot(step, history))
     if len(history) != recipe["epochs"]:
         raise LacunaError(
             f"training {name} has a history of {len(history)} epochs, not {recipe['epochs']}; delete {state.path}"
@@ -90,18 +93,8 @@ def train(
     return history
 
 
-def _optimiser(model: nn.Module, recipe: dict[str, Any]) -> torch.optim.Optimizer:
-    """SGD, or Adam with torch's defaults where the recipe says so."""
-    shared = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"]}
-    if recipe.get("optimiser") == "adam":
-        return torch.optim.Adam(model.parameters(), **shared)
-    return torch.optim.SGD(model.parameters(), **shared, momentum=recipe["momentum"], nesterov=recipe["nesterov"])
-
-
 def _epoch(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    objective: Objective,
+    step: Step,
     images: Tensor | Drawn,
     labels: Tensor,
     masks: Tensor | None,
@@ -110,29 +103,35 @@ def _epoch(
     seed: int,
 ) -> list[float]:
     """One pass over the images in random order; returns the last learning rate, mean loss and accuracy in percent."""
-    model.train()
+    step.model.train()
+    step.totals.zero_()
     torch.manual_seed(seed)  # for layers that draw, such as dropout, and for random starts
     generator = torch.Generator().manual_seed(seed)
-    order, device = torch.randperm(len(images), generator=generator).to(images.device), device_of(model)
-    totals = torch.zeros(2, device=device)  # read once, so that steps do not wait for the device
-    done, parts = 0, batches(order, recipe["batch_size"])
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    parts, done, rate = batches(order, recipe["batch_size"]), 0, 0.0
     crop, how = _variation(images, recipe, epoch)
-    with closing(_drawn(images, parts, crop, seed)) as drawn:
-        for chosen, batch in zip(parts, drawn, strict=True):
+    draws = _draws(step, parts, images, how, generator)
+    with closing(_drawn(images, parts, crop, seed)) as made:
+        for chosen, batch, drawn in zip(parts, made, draws, strict=True):
             now = epoch + done / len(order)
-            optimiser.param_groups[0]["lr"] = learning_rate(recipe, now)
+            rate = learning_rate(recipe, now)
+            step.set_rate(rate)
             done += len(chosen)
-            inside, truth = None if masks is None else masks[chosen].to(device), labels[chosen].to(device)
-            batch = batch.to(device)
-            if how:
-                batch, inside = augment_both(batch, inside, {"augmentation": how}, generator)
-            loss, logits = objective(model, as_pixels(batch), truth, inside, now / recipe["epochs"])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            totals += torch.stack([loss.detach() * len(chosen), logits.detach().argmax(1).eq(truth).sum()])
-    loss_sum, right = totals.tolist()
-    return [optimiser.param_groups[0]["lr"], loss_sum / len(images), 100 * right / len(images)]
+            given = {"images": batch, "labels": labels[chosen]} | ({} if masks is None else {"masks": masks[chosen]})
+            step({name: step.place(tensor) for name, tensor in given.items()} | drawn, now / recipe["epochs"])
+    loss_sum, right = step.totals.tolist()
+    return [rate, loss_sum / len(images), 100 * right / len(images)]
+
+
+def _draws(
+    step: Step, parts: list[Tensor], images: Tensor | Drawn, how: Mapping[str, Any], generator: torch.Generator
+) -> list[dict[str, Tensor]]:
+    """What varies the images of each batch of an epoch; it goes to the device in one go, for which no step waits."""
+    side = images.shape[-1] if isinstance(images, Tensor) else 0  # of others crops are cut while they are made
+    sizes = [len(part) for part in parts]
+    drawn = [draw(size, side, how, generator) for size in sizes]
+    whole = {name: step.place(torch.cat([one[name] for one in drawn])).split(sizes) for name in drawn[0]}
+    return [{name: tensors[i] for name, tensors in whole.items()} for i in range(len(sizes))]
 
 
 def _variation(images: Tensor | Drawn, recipe: dict[str, Any], epoch: int) -> tuple[float | None, dict[str, Any]]:
@@ -168,27 +167,22 @@ def batches(order: Tensor, size: int) -> list[Tensor]:
     return parts
 
 
-def _snapshot(model: nn.Module, optimiser: torch.optim.Optimizer, history: list[list[float]]) -> dict[str, Tensor]:
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimiser.state[parameter].items():
+def _snapshot(step: Step, history: list[list[float]]) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": tensor for name, tensor in step.model.state_dict().items()}
+    for name, parameter in step.model.named_parameters():
+        for key, value in step.optimiser.state[parameter].items():
             if isinstance(value, Tensor):
                 tensors[f"optimiser.{key}.{name}"] = value
     return tensors | {"history": torch.tensor(history, dtype=torch.float64)}
 
 
-def _restore(model: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> list[list[float]]:
+def _restore(step: Step, tensors: dict[str, Tensor]) -> list[list[float]]:
     weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-    model.load_state_dict(weights)
-    parameters = dict(model.named_parameters())
+    step.model.load_state_dict(weights)
+    parameters = dict(step.model.named_parameters())
     for path, kept in tensors.items():
         kind, _, rest = path.partition(".")
         if kind == "optimiser":
             key, _, name = rest.partition(".")
-            optimiser.state[parameters[name]][key] = _like(parameters[name], kept)
+            step.optimiser.state[parameters[name]][key] = step.settle(kept, parameters[name])
     return list(tensors["history"].tolist())
-
-
-def _like(parameter: Tensor, kept: Tensor) -> Tensor:
-    """In the parameter's memory layout and on its device; a count of steps, which has no shape, as it is."""
-    return torch.empty_like(parameter).copy_(kept) if kept.shape == parameter.shape else kept

@@ -21,10 +21,18 @@ class Objective:
     """
 
     def __init__(self, training: Mapping[str, Any], precision: str = FLOAT32) -> None:
-        self.fast = precision != FLOAT32
+        self.halved = precision != FLOAT32
         self.smoothing = float(training.get("label_smoothing", 0))
         self.sigma = float(training.get("gaussian", 0))
-        self.perturb = perturbation(training["attack"]) if "attack" in training else None
+        self.attack = training.get("attack", {})
+        self.perturb = perturbation(self.attack) if self.attack else None
+
+    def steady(self, progress: float) -> bool:
+        """Whether all steps from ``progress`` on do the same, and none of them waits for the device.
+
+        An attack's budgets grow during its ``warmup``. Between restarts an attack looks which images are left.
+        """
+        return progress >= self.attack.get("warmup", 0) and self.attack.get("restarts", 1) == 1
 
     def __call__(
         self, model: nn.Module, x: Tensor, labels: Tensor, masks: Tensor | None = None, progress: float = 1
@@ -34,7 +42,7 @@ class Objective:
         ``masks`` bool (B, H, W) are the images' foregrounds, for attacks that need them; ``progress`` is the share of
         the training that lies behind, for attacks whose budgets grow.
         """
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.fast):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.halved):
             if self.perturb:
                 x = self.perturb(model, x, labels, masks, progress)
             if self.sigma:
