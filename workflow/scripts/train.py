@@ -53,6 +53,7 @@ with job(snakemake) as say:
         "tests": (place_images(held_out[0]["images"], device), held_out[0]["labels"]) if held_out else None,
         "masks": foreground[0].to(images.device) if foreground else None,
         "precision": settings.get("precision", FLOAT32),
+        "fast": settings.get("fast", False),
         "name": settings["model"],
         "seed": settings["seed"],
         "state": state,

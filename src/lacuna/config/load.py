@@ -47,6 +47,7 @@ class Config:
     incomplete: Found = field(default_factory=dict)
     seeds: int = 1
     precision: str = FLOAT32
+    fast: bool = False
 
 
 def load(root: Path, chosen: Mapping[str, Any]) -> Config:
@@ -75,7 +76,7 @@ def load(root: Path, chosen: Mapping[str, Any]) -> Config:
     noting = {name: (sources[name].file, body) for name, body in papers.items()}
     check_notes(Declared(scale_file, settings, datasets, noting), joined, root)
     switches = {key: chosen[key] for key in ("scale", "seed", "mask_place", "fold_batch_norm")}
-    optional = {key: chosen[key] for key in ("seeds", "precision") if key in chosen}
+    optional = {key: chosen[key] for key in ("seeds", "precision", "fast") if key in chosen}
     return Config(
         **switches,
         **optional,

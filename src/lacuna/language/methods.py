@@ -171,8 +171,9 @@ class Method(Signature):
     made without a source network. ``jpeg_blocks`` says that it works on blocks of 8 x 8 pixels, as JPEG does.
     ``resumable`` attacks are slow: each batch is kept until the set is complete. ``group`` is the number of images per
     call where that decides results. ``named_by`` is the parameter that is the attack's code. ``decisive`` gives what of
-    a budget decides the set: budgets that agree in it are attacked once. ``training`` is what adversarial training
-    calls on the images of each step.
+    a budget decides the set: budgets that agree in it are attacked once. ``fast`` says that its gradients are those of
+    `lacuna.attacks.core.victim.input_gradient`, which ``fast: true`` of config/config.yaml replays. ``training`` is
+    what adversarial training calls on the images of each step.
     """
 
     loss: str = CROSS_ENTROPY
@@ -186,4 +187,5 @@ class Method(Signature):
     group: int | None = None
     named_by: str = ""
     decisive: Callable[[Budget], Budget] = dict
+    fast: bool = False
     training: Signature | None = None

@@ -14,6 +14,7 @@ from lacuna.attacks.core.draws import Draws
 from lacuna.attacks.core.flatness import NOT_FINITE, find_flat
 from lacuna.attacks.core.folding import fold_batch_norm
 from lacuna.attacks.core.margins import margins_of
+from lacuna.attacks.core.quick import quick
 from lacuna.attacks.core.run import AdversarialSet, Attempt, Supplies, adversarial_images
 from lacuna.data.folder import find_images, unchanged
 from lacuna.data.own_files import file_names
@@ -99,6 +100,7 @@ def attack_grid(
     network = settings["network"]
     source = network["model"] if network else "none"
     victim = fold_batch_norm(model) if model and settings["fold_batch_norm"] else model
+    victim = quick(victim, batch) if victim and settings.get("fast") else victim
     images, labels = originals.images, originals.labels
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
     same = derive(settings["seed"], "answers", source)  # what a source draws is the same before and after an attack

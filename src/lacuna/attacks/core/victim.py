@@ -37,6 +37,14 @@ def _draws_of(model: nn.Module) -> tuple[nn.Module, int]:
     return (model.network, model.draws) if isinstance(model, Averaged) else (model, 1)
 
 
+class Replaying(nn.Module):
+    """A network that may do again what it has done before, without asking each of its layers."""
+
+    def replay(self, work: Callable[..., Tensor], **given: Tensor) -> Tensor:
+        """What ``work`` gives of the network and tensors of one row per image; so is its result."""
+        raise NotImplementedError
+
+
 @contextmanager
 def freeze(model: nn.Module) -> Iterator[None]:
     """Turns the gradients of parameters off while an attack runs, which needs the gradient of its images alone.
@@ -93,9 +101,11 @@ def _once(network: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor]) -> tu
 def input_gradient(model: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
     """The gradient of the summed cross-entropy at the images; a sum keeps images independent of each other.
 
-    Of an `Averaged` network it is the mean over its draws. Raises `LacunaError` for a network that discretises its
-    input.
+    Of an `Averaged` network it is the mean over its draws. A `Replaying` network replays it. Raises `LacunaError` for a
+    network that discretises its input.
     """
+    if isinstance(model, Replaying):
+        return model.replay(_slope, x=x.detach(), labels=labels)
     network, draws = _draws_of(model)
     slopes = [_slope(network, x, labels) for _ in range(draws)]
     return slopes[0] if draws == 1 else torch.stack(slopes).mean(0)

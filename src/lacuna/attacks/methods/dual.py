@@ -38,6 +38,7 @@ METHOD = Method(
     refuse=first_of(refuse_regions, refuse_invisible_regions, refuse_samples),
     draws=True,
     foreground=True,
+    fast=True,
     training=Signature(
         function="lacuna.attacks.dual:ascend_dual",
         required=(*_EPSILONS, NO_WEIGHT, STEPS),

@@ -43,6 +43,7 @@ METHOD = Method(
     refuse_images=refuse_saved_lengths,
     draws=True,
     foreground=True,
+    fast=True,
     training=Signature(
         function="lacuna.attacks.dual:ascend_dual_l2",
         required=(*_EPSILONS, NO_WEIGHT, STEPS),

@@ -15,4 +15,5 @@ METHOD = Method(
     ),
     required=(EPSILON,),
     refuse=refuse_invisible("epsilon"),
+    fast=True,
 )

@@ -18,4 +18,5 @@ METHOD = Method(
     required=(EPSILON, STEP, STEPS),
     optional=(Parameter("decay", _DECAY, "d"),),
     refuse=first_of(refuse_steps, refuse_invisible("epsilon")),
+    fast=True,
 )

@@ -25,6 +25,7 @@ METHOD = Method(
     optional=(RANDOM_START, RESTARTS, Parameter("until_fooled", FLAG, "stop")),
     refuse=first_of(_refuse_restarts, refuse_steps, refuse_invisible("epsilon")),
     draws=True,
+    fast=True,
     training=Signature(
         function="lacuna.attacks.pgd:ascend_ball",
         required=(EPSILON, STEP, STEPS),

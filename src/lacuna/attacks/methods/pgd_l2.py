@@ -33,6 +33,7 @@ METHOD = Method(
     refuse=refuse_samples,
     refuse_images=refuse_saved_lengths,
     draws=True,
+    fast=True,
     training=Signature(
         function="lacuna.attacks.pgd_l2:ascend_ball_l2",
         required=_TAKEN,

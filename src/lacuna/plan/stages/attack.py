@@ -34,6 +34,7 @@ class Attack(Stage):
         "attacks/core/grid",
         "attacks/core/margins",
         "attacks/core/matching",
+        "attacks/core/quick",
         "attacks/core/run",
         "attacks/core/victim",
         "evaluation/defenses",
@@ -42,6 +43,7 @@ class Attack(Stage):
         "files/states",
         "numerics/batches",
         "numerics/images",
+        "numerics/recording",
         "purify",
     )
 
@@ -88,7 +90,18 @@ class Attack(Stage):
             "seed": self.lookup.seeds[dataset].seed,
             "fold_batch_norm": folded and not self.networks.factories(source),
             **({"dataset": self._files_of(dataset)} if body["method"] == "folder" else {}),
+            **self._fast(body["method"], source),
         }
+
+    def _fast(self, method: str, source: str) -> dict[str, bool]:
+        """Whether gradients are replayed: where the method lets them be, on networks of this project alone.
+
+        Code of the user's own may wait for the device; what draws, or a defense, is asked anew each time.
+        """
+        if not (self.lookup.config.fast and method in METHODS and METHODS[method].fast):
+            return {}
+        others = self.networks.factories(source) or self.lookup.defense(source) or self.networks.draws(source)
+        return {} if others else {"fast": True}
 
     def _source(self, dataset: str, source: str) -> dict[str, Any]:
         """The network under attack, its defense where the attack sees it, and over how many draws it is averaged."""

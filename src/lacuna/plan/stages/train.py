@@ -35,12 +35,15 @@ class Train(Stage):
         "data/streamed",
         "files/states",
         "numerics/images",
+        "numerics/recording",
         "training/adversarial",
         "training/augmentation",
+        "training/fast",
         "training/history",
         "training/loop",
         "training/objective",
         "training/recipe",
+        "training/step",
         "training/stream",
     )
 
@@ -81,7 +84,8 @@ class Train(Stage):
         source = config.datasets[dataset]["source"]
         stream = {key: source[key] for key in ("path", "resize")} if self._is_streamed(dataset) else {}
         streamed = {"stream": stream} if stream else {}
-        return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision, **streamed}
+        fast = {"fast": True} if config.fast and epochs["epochs"] else {}
+        return {**self.networks.settings(dataset, model), "recipe": recipe, **history, **precision, **fast, **streamed}
 
     def code(self, dataset: str, model: str) -> list[str]:
         """With its architecture, and the attack method that it is trained on."""
