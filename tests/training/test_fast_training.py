@@ -157,9 +157,7 @@ def test_steps_are_steady_once_budgets_are_and_where_nothing_is_looked_at(
     training: dict[str, Any], first: float
 ) -> None:
     shares = (0, 0.25, 0.49, 0.5, 0.9, 1)
-    assert [share for share in shares if Objective(training).steady(share)] == [
-        share for share in shares if share >= first
-    ]
+    assert [Objective(training).steady(share) for share in shares] == [share >= first for share in shares]
 
 
 # On a GPU ----------------------------------------------------------------------------------------------------------
