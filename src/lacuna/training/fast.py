@@ -26,10 +26,15 @@ class FastStep(Step):
         self.record: Record | None = recorder(self.device)
         self.recorded: dict[tuple[str, ...], Work] = {}
 
-    def _optimiser(self, **how: Any) -> torch.optim.Optimizer:
-        rate = torch.tensor(self.recipe["learning_rate"], dtype=torch.float32, device=self.device)
-        on_gpu = {"capturable": True} if self.device.type == "cuda" and self.recipe.get("optimiser") == "adam" else {}
-        return super()._optimiser(lr=rate, fused=True, **on_gpu, **how)
+    def _optimiser(self) -> torch.optim.Optimizer:
+        """Torch's own classes, whose import takes a second or two more: they keep what a fused step reads on the GPU."""
+        recipe, weights = self.recipe, self.model.parameters()
+        rate = torch.tensor(recipe["learning_rate"], dtype=torch.float32, device=self.device)
+        if recipe.get("optimiser") == "adam":
+            on_gpu = self.device.type == "cuda"
+            return torch.optim.Adam(weights, rate, weight_decay=recipe["weight_decay"], fused=True, capturable=on_gpu)
+        how = {key: recipe[key] for key in ("momentum", "weight_decay", "nesterov")}
+        return torch.optim.SGD(weights, rate, **how, fused=True)
 
     def set_rate(self, rate: float) -> None:
         """Writes the learning rate where recorded steps read it."""

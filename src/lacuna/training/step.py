@@ -10,6 +10,7 @@ from lacuna.numerics.device import device_of
 from lacuna.numerics.images import as_pixels
 from lacuna.training.augmentation import vary
 from lacuna.training.objective import Objective
+from lacuna.training.optimiser import Optimiser
 
 GIVEN = ("images", "labels", "masks")  # of a batch; its other tensors say how images are varied
 
@@ -27,17 +28,13 @@ class Step:
         self.optimiser = self._optimiser()
         self.totals = torch.zeros(2, device=self.device)  # read once an epoch, so that steps do not wait for the device
 
-    def _optimiser(self, **how: Any) -> torch.optim.Optimizer:
-        """SGD, or Adam with torch's defaults where the recipe says so; ``how`` are further arguments of both."""
-        recipe, weights = self.recipe, self.model.parameters()
-        shared = {"lr": recipe["learning_rate"], "weight_decay": recipe["weight_decay"], **how}
-        if recipe.get("optimiser") == "adam":
-            return torch.optim.Adam(weights, **shared)
-        return torch.optim.SGD(weights, **shared, momentum=recipe["momentum"], nesterov=recipe["nesterov"])
+    def _optimiser(self) -> Any:
+        """SGD, or Adam with torch's defaults where the recipe says so."""
+        return Optimiser(self.model.parameters(), self.recipe)
 
     def set_rate(self, rate: float) -> None:
         """Sets the learning rate of the steps from here on."""
-        self.optimiser.param_groups[0]["lr"] = rate
+        self.optimiser.rate = rate
 
     def place(self, tensor: Tensor) -> Tensor:
         """A tensor on the model's device."""
@@ -61,7 +58,7 @@ class Step:
         if drawn := {name: tensor for name, tensor in batch.items() if name not in GIVEN}:
             images, masks = vary(images, masks, drawn, self.recipe["augmentation"].get("pad", 0))
         loss, logits = self.objective(self.model, as_pixels(images), labels, masks, progress)
-        self.optimiser.zero_grad()
+        self.model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.totals += torch.stack([loss.detach() * len(labels), logits.detach().argmax(1).eq(labels).sum()])

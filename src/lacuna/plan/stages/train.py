@@ -42,6 +42,7 @@ class Train(Stage):
         "training/history",
         "training/loop",
         "training/objective",
+        "training/optimiser",
         "training/recipe",
         "training/step",
         "training/stream",
