@@ -31,7 +31,13 @@ report: "workflow/report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/copies.smk"
 include: "rules/limits.smk"
-include: "rules/runs.smk"
+
+
+if workflow.is_main_process:  # not one that Snakemake starts for a job on a cluster
+
+    include: "rules/runs.smk"
+
+
 include: "rules/code.smk"
 include: "rules/dataset.smk"
 include: "rules/foreground.smk"

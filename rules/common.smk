@@ -23,7 +23,8 @@ if {*" {}"} & {*str(ROOT)}:
         f"the path of this checkout has a space or a brace, which Snakemake cannot run scripts in: {ROOT}; move it"
     )
 try:
-    check_chosen(*command_line.chosen(sys.argv), Path.cwd())
+    if workflow.is_main_process:
+        check_chosen(*command_line.chosen(sys.argv), Path.cwd())
     PLAN = Plan(load(ROOT, config))
     refuse_missing_code(PLAN.config)
 except LacunaError as error:

@@ -1,4 +1,7 @@
-"""Runs and looks: what happens before the first job and after the last, and what a dry run says first."""
+"""Runs and looks: what happens before the first job and after the last, and what a dry run says first.
+
+Only the main process reads this file: Snakemake starts others for jobs on a cluster.
+"""
 
 import gc
 import sys
@@ -127,8 +130,7 @@ def in_one_sentence(do):
         raise WorkflowError(str(error)) from None
 
 
-if workflow.is_main_process:
-    in_one_sentence(read_command_line)
+in_one_sentence(read_command_line)
 
 
 onstart:  # as the two below, not in a dry run

@@ -33,7 +33,10 @@ print(sorted({"torch._dynamo", "torch._inductor", "sympy"} & {*sys.modules}), we
 def parameters() -> list[nn.Parameter]:
     generator = torch.Generator().manual_seed(3)
     filters = torch.randn(4, 3, 3, 3, generator=generator).contiguous(memory_format=torch.channels_last)
-    return [nn.Parameter(one) for one in (torch.randn(5, 4, generator=generator), filters, torch.randn(7, generator=generator))]
+    return [
+        nn.Parameter(one)
+        for one in (torch.randn(5, 4, generator=generator), filters, torch.randn(7, generator=generator))
+    ]
 
 
 def theirs(recipe: dict[str, Any], of: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -36,6 +36,7 @@ CONFIGURATION = {
     "config/shared",
     "config/tables",
     "config/uses",
+    "config/violations",
     "config/yaml_files",
     "data/classes",
     "data/own_paths",

@@ -28,11 +28,23 @@ from typing import Any
 IMPORTED = (
     "torch",
     "pandas",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "safetensors.torch",
     "jsonschema",
+    "statsmodels.stats.contingency_tables",
+    "statsmodels.stats.multitest",
+    "statsmodels.stats.weightstats",
+    "matplotlib.backends.backend_svg",
     "seaborn",
+    "smart_open",
+    "yte",
+    "jsonschema_rs",
+    "pulp",
+    "nbformat",
     "snakemake.cli",
+    "snakemake.script",
     "dvc.repo",
 )
 PROGRAM = """#!{python} -ISs
@@ -177,6 +189,7 @@ if __name__ == "__main__":
     sys.path.pop(0)
     for name in IMPORTED:
         importlib.import_module(name)
+    sys.modules["snakemake.cli"].get_argument_parser()  # finds Snakemake's plugins, by a look into all of site-packages
     gc.collect()
     gc.freeze()
     Server(sys.argv[1]).run()

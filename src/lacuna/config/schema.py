@@ -1,19 +1,13 @@
 """JSON Schema violations as one sentence a user can act on."""
 
-import json
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
 
 from lacuna.errors import LacunaError
 from lacuna.language.attacks import METHODS, OWN_METHOD
@@ -25,33 +19,7 @@ from lacuna.reporting.plots import plots
 from lacuna.reporting.plots.core.own import OWN_PLOT
 from lacuna.reporting.plots.core.plot import Plot
 
-
-def _integer(_: Any, value: Any) -> bool:
-    """Whether an integer was written; JSON Schema also takes 4.0, which range() and seeds do not.
-
-    Beyond 2^53 programs disagree on integers, and none of them is a number of epochs, steps or images.
-    """
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
-
-
-def _number(_: Any, value: Any) -> bool:
-    return _integer(_, value) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    """The whole text: Python's $ also matches before a line break at the end, which would then stand in a path."""
-    if isinstance(value, str) and not re.fullmatch(pattern, value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-_Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {"pattern": _pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer).redefine("number", _number),
-)
-
 REFERENCE = "[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*"  # module:name of something of the user's own
-CLOSE = 0.61  # of two keys that are suggested for each other; table and title are less
 
 
 def whole_schema(name: str, text: str) -> Any:
@@ -80,15 +48,15 @@ def _of_plot(name: dict[str, str], plot: Plot, own: list[str]) -> dict[str, Any]
 
 
 @cache
-def _validator(name: str, text: str) -> Draft202012Validator:
-    """Of a schema's text, so that copies of a checkout share it. Whether it is a schema, tests ask: it takes long."""
-    return _Strict(whole_schema(name, text))
+def _whole(name: str, text: str) -> Any:
+    """By a schema's text, so that copies of a checkout share it. Whether it is a schema, tests ask: it takes long."""
+    return whole_schema(name, text)
 
 
 @cache
 def _quick(name: str, text: str) -> jsonschema_rs.Draft202012Validator:
-    """As `_validator`, in a fiftieth of the time, but with JSON's integers and without the words of messages."""
-    return jsonschema_rs.Draft202012Validator(_anchored(whole_schema(name, text)))
+    """As `lacuna.config.violations`, in a fiftieth of the time, but with JSON's integers and without words."""
+    return jsonschema_rs.Draft202012Validator(_anchored(_whole(name, text)))
 
 
 def _anchored(node: Any) -> Any:
@@ -172,15 +140,17 @@ DECLARED: dict[str, Callable[[], dict[str, Any]]] = {
 
 def check_value(where: str, value: Any, schema: Mapping[str, Any]) -> None:
     """Raises `LacunaError` for the first violation of a ``schema`` by the value at a place of a file, ``where``."""
-    for error in _Strict(schema).iter_errors(value):
-        raise LacunaError(f"{where}: {_shown(value)} is not allowed; allowed: {_expected(error)}")
+    if _plain(value) and jsonschema_rs.is_valid(_anchored(schema), value):
+        return
+    from lacuna.config.violations import what_is_allowed
+
+    if allowed := what_is_allowed(schema, value):
+        raise LacunaError(f"{where}: {allowed}")
 
 
 def definition(root: Path, schema: str, name: str) -> Any:
     """A part of workflow/schemas/<schema>.schema.yaml by its name under ``$defs``."""
-    validator = _validator(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))
-    whole: Any = validator.schema
-    return whole["$defs"][name]
+    return _whole(schema, (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8"))["$defs"][name]
 
 
 def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
@@ -188,68 +158,7 @@ def check_schema(content: Any, schema: str, file: str, root: Path) -> None:
     text = (root / f"workflow/schemas/{schema}.schema.yaml").read_text(encoding="utf-8")
     if _plain(content) and _quick(schema, text).is_valid(content):
         return
-    if errors := sorted(_validator(schema, text).iter_errors(content), key=_order):
-        raise LacunaError(_sentence(errors[0], file))
+    from lacuna.config.violations import first_violation  # jsonschema, for the words of a message
 
-
-def _order(error: ValidationError) -> tuple[int, str, bool]:
-    """What is wrong high up comes first; of one place a mistyped key, which explains one that is missing."""
-    path = list(error.absolute_path)
-    return len(path), str(path), error.validator != "additionalProperties"
-
-
-def dotted(path: Sequence[str | int]) -> str:
-    """A place in a file as ``recipes.cifar10.milestones[0]``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
-
-
-def _sentence(error: ValidationError, file: str) -> str:
-    path = [*error.absolute_path]
-    rule = str(error.validator)
-    limit: Any = error.validator_value
-    content: Any = error.instance
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    if rule == "additionalProperties":
-        known = sorted(schema.get("properties", {}))
-        wrong = min((key for key in content if key not in known), key=str)
-        close = get_close_matches(str(wrong), known, 1, CLOSE)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
-        return f"{file}: key {dotted([*path, wrong])} is not known{hint}; allowed: {', '.join(known)}"
-    if rule == "required":
-        missing = sorted(key for key in limit if key not in content)[0]
-        return f"{file}: key {dotted([*path, missing])} is missing; required: {', '.join(limit)}"
-    if rule == "dependentRequired":
-        given, lacking = next(
-            (key, name) for key in limit if key in content for name in limit[key] if name not in content
-        )
-        return f"{file}: key {dotted([*path, lacking])} is missing; required: {lacking} with {given}"
-    where = f"{file}, key {dotted(path)}" if path else file
-    return f"{where}: {_shown(content)} is not allowed; allowed: {_expected(error)}"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _expected(error: ValidationError) -> str:
-    """What is allowed in place of a value, in words."""
-    rule = str(error.validator)
-    limit: Any = error.validator_value
-    schema = error.schema if isinstance(error.schema, dict) else {}
-    if rule == "enum":
-        return ", ".join(str(value) for value in limit)
-    if "description" in schema:
-        return str(schema["description"])
-    words = {
-        "minimum": f"at least {limit}",
-        "maximum": f"at most {limit}",
-        "exclusiveMinimum": f"more than {limit}",
-        "type": f"{limit}",
-        "minItems": f"at least {limit} entries",
-        "maxItems": f"at most {limit} entries",
-        "uniqueItems": "no entry twice",
-        "minProperties": f"at least {limit} entry",
-    }
-    return words.get(rule, f"{rule} {limit}")
+    if found := first_violation(_whole(schema, text), content, file):
+        raise LacunaError(found)

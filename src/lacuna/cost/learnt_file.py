@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+import jsonschema_rs
 
 from lacuna.files.artefacts import write_text
 from lacuna.files.machine import processor
@@ -55,10 +55,10 @@ def read_kinds(say: Say = say_to_stderr) -> dict[str, Any]:
     """
     try:
         content = json.loads(PLACE.read_text(encoding="utf-8"), parse_constant=_refuse)
-        Draft202012Validator(SCHEMA).validate(content)
+        jsonschema_rs.validate(SCHEMA, content)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError, ValidationError):
+    except (OSError, ValueError, RecursionError):  # what violates the schema is a ValueError
         say(f"{PLACE} cannot be read and is passed over; `python -m lacuna.cost --learn` writes it anew")
         return {}
     kinds: dict[str, Any] = content["kinds"]

@@ -5,9 +5,11 @@ While the workflow is read, Snakemake does not say yet what it is going to do.
 
 import contextlib
 import io
+import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -74,7 +76,16 @@ def says_how_many(argv: Sequence[str]) -> bool:
 
 
 def _with_profiles(arguments: list[str]) -> Namespace:
-    """The arguments, and what the profiles that they name say; not profiles/default, which may be what asks."""
+    """The arguments, and what the profiles that they name say; not profiles/default, which may be what asks.
+
+    Snakemake reads profiles/default up to three times, and each time it asks twice.
+    """
+    return _parsed(tuple(arguments), os.environ.get("SNAKEMAKE_PROFILE"), Path.cwd())
+
+
+@cache
+def _parsed(arguments: tuple[str, ...], profile: str | None, folder: Path) -> Namespace:
+    """By all that decides it: Snakemake looks for profiles in the ``folder`` and takes one from the environment."""
     from snakemake.cli import get_argument_parser
 
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
