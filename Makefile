@@ -98,7 +98,7 @@ slurm-packages:
 benchmark: install
 	$(bin)/python -m pip --version >/dev/null 2>&1 || $(bin)/python -m ensurepip -q
 	$(bin)/python -m pip install -q --disable-pip-version-check --no-deps torchattacks==3.5.1
-	$(within); for name in planning agreement steps attacks dual_training advdrop_speed streaming; do $(bin)/python benchmarks/$$name.py; done
+	$(within); for name in planning startup agreement steps attacks dual_training advdrop_speed streaming; do $(bin)/python benchmarks/$$name.py; done
 
 # Data and checkpoints with DVC: docs/versioning.md. verify only checks what is here.
 track push pull verify: install

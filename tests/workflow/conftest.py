@@ -60,7 +60,7 @@ class Tree:
     @property
     def python(self) -> str:
         """The interpreter for calls of this tree's commands."""
-        known = self.environment.keys() <= {"PYTHONPATH"}
+        known = self.environment.keys() <= {"PYTHONPATH", "PATH", "HOME", "SNAKEMAKE_PROFILE"}  # none is read before
         return self.interpreter if known and not self.fresh else sys.executable
 
     def command(self, *arguments: str) -> list[str]:

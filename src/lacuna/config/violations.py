@@ -32,22 +32,22 @@ def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationEr
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-_Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
+Strict: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {"pattern": _pattern},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _integer).redefine("number", _number),
 )
 
 
-def first_violation(schema: Any, content: Any, file: str) -> str:
-    """The first violation of a schema by a file's content, as one sentence; empty where there is none."""
-    errors = sorted(_Strict(schema).iter_errors(content), key=_order)
+def first_violation(schema: Draft202012Validator, content: Any, file: str) -> str:
+    """The first violation of a `Strict` schema by a file's content, as one sentence; empty where there is none."""
+    errors = sorted(schema.iter_errors(content), key=_order)
     return _sentence(errors[0], file) if errors else ""
 
 
 def what_is_allowed(schema: Mapping[str, Any], value: Any) -> str:
     """The first violation of a schema by a value, as the end of a sentence; empty where there is none."""
-    error = next(_Strict(schema).iter_errors(value), None)
+    error = next(Strict(schema).iter_errors(value), None)
     return f"{_shown(value)} is not allowed; allowed: {_expected(error)}" if error else ""
 
 
