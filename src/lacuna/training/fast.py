@@ -27,7 +27,7 @@ class FastStep(Step):
         self.recorded: dict[tuple[str, ...], Work] = {}
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        """Torch's own classes: they keep on the GPU what a recorded step reads. To import them takes a second or two."""
+        """Torch's own classes: they keep on the GPU what a recorded step reads. The import takes a second or two."""
         recipe, weights = self.recipe, self.model.parameters()
         rate = torch.tensor(recipe["learning_rate"], dtype=torch.float32, device=self.device)
         if recipe.get("optimiser") == "adam":
