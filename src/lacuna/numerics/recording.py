@@ -22,7 +22,7 @@ class Recording:
 
     def __init__(self, work: Work, example: Named) -> None:
         self.inputs = {name: tensor.clone() for name, tensor in example.items()}
-        before, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        before, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(before)
         with torch.cuda.stream(aside):  # as torch's notes on CUDA graphs ask for
             for _ in range(WARM_UPS):

@@ -130,7 +130,7 @@ def _draws(
     side = images.shape[-1] if isinstance(images, Tensor) else 0  # of others crops are cut while they are made
     sizes = [len(part) for part in parts]
     drawn = [draw(size, side, how, generator) for size in sizes]
-    whole = {name: step.place(torch.cat([one[name] for one in drawn])).split(sizes) for name in drawn[0]}
+    whole = {name: torch.split(step.place(torch.cat([one[name] for one in drawn])), sizes) for name in drawn[0]}
     return [{name: tensors[i] for name, tensors in whole.items()} for i in range(len(sizes))]
 
 

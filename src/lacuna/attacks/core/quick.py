@@ -43,10 +43,11 @@ class Quick(Replaying):
         count = len(next(iter(given.values())))
         if not 0 < count <= self.batch:
             return work(self.network, **given)
-        key = (work, room(count, self.batch), *((tensor.shape[1:], tensor.dtype) for tensor in given.values()))
+        size = room(count, self.batch)
+        key = (work, size, *((tensor.shape[1:], tensor.dtype) for tensor in given.values()))
         try:
             if key not in self.recorded:
-                example = {name: _blank(tensor, key[1]) for name, tensor in given.items()}
+                example = {name: _blank(tensor, size) for name, tensor in given.items()}
                 self.recorded[key] = self.record(lambda inputs: work(self.network, **inputs), example)
             return self.recorded[key](given)[:count].clone()
         except torch.OutOfMemoryError:
