@@ -14,6 +14,8 @@ from pathlib import Path
 import yaml
 from common import save
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/support"))
+PAPER = "config/papers/defective.yaml"
 COPIED = ("Snakefile", "config", "data/printed", "data/registry.csv", "data/embedded", "envs", "profiles", "rules")
 ROUNDS = 3
 
@@ -26,9 +28,24 @@ def checkout(folder: Path) -> None:
         shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
 
 
+def leave_table3(folder: Path) -> None:
+    """Takes all exhibits but Table 3 out of a checkout's configuration, and what only they need."""
+    from excerpt import excerpt, excerpt_scale
+    from projects import Project
+
+    edit = Project(folder).edit
+    edit(PAPER, lambda content: excerpt(content, "table3"))
+    paper = yaml.safe_load((folder / PAPER).read_text())
+    for scale in sorted((folder / "config/scales").glob("*.yaml")):
+        edit(f"config/scales/{scale.name}", lambda content: excerpt_scale(content, paper))
+    for other in (*(folder / "config/papers").glob("*.yaml"), *(folder / "config/claims").glob("*.yaml")):
+        if other != folder / PAPER:
+            other.unlink()
+
+
 def widen(folder: Path, jobs: int) -> None:
     """Gives Table 3 as many rows of further seeds as make about ``jobs`` jobs."""
-    path = folder / "config/papers/defective.yaml"
+    path = folder / PAPER
     content = yaml.safe_load(path.read_text())
     rows = content["tables"]["table3"]["rows"]
     shared = 15  # dataset, five sources with their attacks, selection, cells, table, publish

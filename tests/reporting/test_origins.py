@@ -74,7 +74,7 @@ def test_what_is_made_again_after_a_pull_was_made_here() -> None:
     make(*CHAIN[1], host="ours")
     assert Path(NET).read_bytes() == before
     assert line() == "4 of 5 files pulled from the remote storage and verified, 1 of 5 files recomputed here."
-    assert NET not in read_origins("demo")
+    assert NET not in read_origins("demo", [NET])
 
 
 def test_files_whose_records_are_not_here_are_counted_apart() -> None:

@@ -38,22 +38,17 @@ def outcomes(target: str, sets: list[tuple[str, str]], seed: int = 0) -> pd.Data
     draw = np.random.default_rng([seed, zlib.crc32(target.encode())])
     hard = np.random.default_rng(1).random(TESTED)
     level = 0.9 if "bottom" in target else 0.4
-    frames = []
-    for attack, source in [("none", ""), *sets]:
-        image = np.arange(TESTED if attack == "none" else ATTACKED)
-        hits = {
-            "clean": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > 0.8,
-            "adversarial": 0.7 * hard[image] + 0.3 * draw.random(len(image)) > level,
-        }
-        hits["unrounded"] = hits["adversarial"]
-        frame = pd.DataFrame(
-            {"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0, "source_flat": 0}
-        )
-        frames.append(frame.assign(source_adversarial=1, valid=True, **dict.fromkeys(DISTANCES, np.float32(0)), **hits))
-    whole = pd.concat(frames, ignore_index=True)
-    return whole.astype(
-        {"clean": int, "adversarial": int, "unrounded": int, "attack": "category", "source": "category"}
-    )
+    every = [("none", ""), *sets]
+    images = [np.arange(TESTED if attack == "none" else ATTACKED) for attack, _ in every]
+    luck = np.concatenate([draw.random((2, len(image))) for image in images], axis=1)
+    image = np.concatenate(images)
+    clean, adversarial = (0.7 * hard[image] + 0.3 * luck > [[0.8], [level]]).astype(int)
+    counts = [len(one) for one in images]
+    attack, source = (np.repeat(np.array(names, dtype=object), counts) for names in zip(*every, strict=True))
+    frame = pd.DataFrame({"attack": attack, "source": source, "image": image, "label": 0, "source_clean": 0})
+    frame = frame.assign(source_flat=0, source_adversarial=1, valid=True, **dict.fromkeys(DISTANCES, np.float32(0)))
+    frame = frame.assign(clean=clean, adversarial=adversarial, unrounded=adversarial)
+    return frame.astype({"attack": "category", "source": "category"})
 
 
 def run(plan: Plan, seed: int = 0) -> None:

@@ -82,7 +82,7 @@ def test_why_nothing_could_be_added(here: Path, spoil: Callable[[Path], None], s
 
 def test_why_nothing_could_be_pushed(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     calls.add_files(["results/a.txt"])
-    done, said = calls.transfer("push", "results/a.txt")
+    done, said = calls.transfer("push", ["results/a.txt"])
     assert not done
     assert "no remote specified" in said
     assert "dvc remote add -d <remote name> <remote url>" in said
@@ -96,7 +96,7 @@ def test_why_nothing_could_be_pulled_or_put_in_place(here: Path, tmp_path: Path)
     Path("results/a.txt").unlink()
     for path in sorted(Path(".dvc/cache").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    done, said = calls.transfer("pull", "results/a.txt")
+    done, said = calls.transfer("pull", ["results/a.txt"])
     assert not done
     assert "results/a.txt" in said
     assert "results/a.txt" in calls.check_out(["results/a.txt"])
@@ -107,8 +107,34 @@ def test_a_push_that_succeeds_gives_its_count(here: Path, tmp_path: Path) -> Non
     subprocess.run(
         [sys.executable, "-m", "dvc", "remote", "add", "-q", "-d", "r", str(tmp_path / "remote")], check=True
     )
-    assert calls.transfer("push", "results/a.txt") == (True, "1 file pushed")
-    assert calls.transfer("pull", "results/a.txt") == (True, "Everything is up to date.")
+    assert calls.transfer("push", ["results/a.txt"]) == (True, "1 file pushed")
+    assert calls.transfer("pull", ["results/a.txt"]) == (True, "Everything is up to date.")
+
+
+def test_what_the_cache_holds_as_it_is_noted_is_not_added_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called, run = [], calls.run_dvc
+    monkeypatch.setattr(calls, "run_dvc", lambda *arguments: called.append(arguments) or run(*arguments))
+    names = [f"results/{name}.txt" for name in "abc"]
+    for name in names:
+        Path(name).write_text(name)
+    calls.add_files(names)
+    calls.add_files(names)
+    Path(names[0]).write_text("edited")
+    next(Path(".dvc/cache/files/md5").glob(f"*/{calls.md5(names[1])[2:]}")).unlink()
+    calls.add_files(names)
+    added = [arguments[1:] for arguments in called if arguments[0] == "add"]
+    assert added == [tuple(names), tuple(names[:2])]
+    assert {calls.md5_in(Path(f"{name}.dvc").read_bytes()) for name in names} == {*map(calls.md5, names)}
+
+
+def test_a_command_line_takes_so_many_names_and_no_name_is_lost() -> None:
+    names = [f"results/{'x' * (i % 90)}/{i}" for i in range(30_000)]
+    parts = list(calls.batches(names))
+    assert [name for part in parts for name in part] == names
+    assert len(parts) > 1
+    assert max(sum(len(name) + 1 for name in part) for part in parts) <= calls.LINE
+    assert list(calls.batches(["y" * 2 * calls.LINE])) == [["y" * 2 * calls.LINE]]
+    assert list(calls.batches([])) == []
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class FileFindings:
         self.findings = {finding.path: finding for finding in examine(every, self.anchors)}
         records = {path: found.record for path, found in self.findings.items() if found.record and self.here(path)}
         self.by_digits = {record.digest[:16]: path for path, record in records.items()}
-        self._other_code = find_other_code(self.findings.values())
+        self._other_code = {module: {*made} for module, made in find_other_code(self.findings.values()).items()}
 
     def here(self, path: str) -> bool:
         """Whether an artefact of the plan exists, whatever its state."""

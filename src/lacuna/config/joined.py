@@ -1,5 +1,6 @@
 """What all papers define together: a name of one may be used in every other. No torch here."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -55,7 +56,8 @@ def join_parts(contents: Mapping[str, Mapping[str, Any]]) -> Parts:
 
 def refuse_twice(file: str, key: str, names: list[Any]) -> None:
     """Raises `LacunaError` that names what a list has twice."""
+    counts = Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             shown = name if isinstance(name, str) else " / ".join(name)
             raise LacunaError(f"{file}, key {key}: '{shown}' is in the list twice; allowed: once")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ class Record:
         self.digests = {planned_path(name): _input(name) for name in sorted(self.inputs)}
         recorded = [name for name in sorted(self.inputs) if provenance_path(name).exists()]
         self.records = {planned_path(name): read_record(name).digest for name in recorded}
-        self.versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+        self.versions = dict(_versions())
 
     def full_digest(self) -> str:
         """Digest of all that decides the result: settings, inputs, code and versions. What is resumed must share it."""
@@ -156,6 +157,12 @@ def arithmetic() -> dict[str, str]:
         return {}
     gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
     return {"cpu_capability": torch.backends.cpu.get_cpu_capability(), **gpu}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """The versions of what decides numbers, which this process asks for once."""
+    return {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
 
 def _input(name: str) -> str:

@@ -5,7 +5,7 @@ files came from and is no evidence of it: who may write below results/ may write
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,9 +37,9 @@ def note_origins(scale: str, how: str, where: str, paths: Iterable[str]) -> None
         write_text(str(note_path(scale)), json.dumps({"format": FORMAT, "files": files}, indent=1) + "\n")
 
 
-def read_origins(scale: str) -> dict[str, Origin]:
-    """The files that came from elsewhere and were not made again since, by path."""
-    return {path: origin for path, origin in _noted(scale).items() if _is_the_one(path, origin)}
+def read_origins(scale: str, among: Container[str]) -> dict[str, Origin]:
+    """The files ``among`` some that came from elsewhere and were not made again since, by path."""
+    return {path: origin for path, origin in _noted(scale).items() if path in among and _is_the_one(path, origin)}
 
 
 def _is_the_one(path: str, origin: Origin) -> bool:

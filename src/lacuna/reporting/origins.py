@@ -68,7 +68,7 @@ def _counted(records: Mapping[str, Record], absent: int) -> str:
     scales = {path.split("/")[1] for path in records if path.startswith(RESULTS)}
     noted: dict[str, Origin] = {}
     for scale in sorted(scales):
-        noted |= read_origins(scale)
+        noted |= read_origins(scale, records)
     counts = Counter(_words(noted.get(path)) for path in records)
     whole = f"{len(records)} file{'s' * (len(records) > 1)}"
     if len(counts) == 1:

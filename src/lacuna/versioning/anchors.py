@@ -69,7 +69,7 @@ def read_anchors(folder: str) -> Anchors:
     """The anchors below a folder of the working directory: those of git's HEAD, and of files that it does not have."""
     held = _committed(folder)
     here = {str(path): _bytes(path) for path in find_files(Path(folder), ENDING)}
-    known = {name: Anchor(_md5_in(text), name in held) for name, text in (here | held).items()}
+    known = {name: Anchor(md5_in(text), name in held) for name, text in (here | held).items()}
     edited = frozenset(name for name, text in here.items() if name in held and held[name] != text)
     return Anchors({name.removesuffix(ENDING): anchor for name, anchor in known.items()}, edited)
 
@@ -81,7 +81,7 @@ def _bytes(path: Path) -> bytes:
         return b""
 
 
-def _md5_in(text: bytes) -> str:
+def md5_in(text: bytes) -> str:
     """The md5 that a ``.dvc`` file holds; empty where it is not of one file."""
     try:
         [out] = yaml.safe_load(text.decode())["outs"]

@@ -5,16 +5,17 @@ import re
 import subprocess
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lacuna.errors import LacunaError
-from lacuna.versioning.anchors import md5
+from lacuna.versioning.anchors import ENDING, md5, md5_in
 
 ERROR = "ERROR: "  # how DVC's errors begin
 EXCEPTION = re.compile(r"[A-Za-z]+(Error|Exception)( in .*)?:")  # how Snakemake's do; the reason is on the next line
 LONGEST = 400  # characters of a reason
+LINE = 1_000_000  # characters of a command line; Linux takes twice as many
 RENDERING = ("table", "publish_table", "figure", "publish_figure")
 
 
@@ -23,8 +24,38 @@ def run_dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
 
 
-def transfer(*arguments: str) -> tuple[bool, str]:
-    """A push or a pull, its progress on the terminal: whether it succeeded, and its closing count or why it failed."""
+def transfer(command: str, files: Sequence[str]) -> tuple[bool, str]:
+    """A push or a pull, its progress on the terminal: whether it succeeded, and its closing counts or why it failed."""
+    counts = []
+    for batch in batches(_notes(files)):
+        done, said = _transfer(command, *batch)
+        if not done:
+            return False, said
+        counts.append(said)
+    return True, "; ".join(counts)
+
+
+def batches(names: Iterable[str]) -> Iterator[list[str]]:
+    """The names, in order, by as many as a command line takes."""
+    batch: list[str] = []
+    length = 0
+    for name in names:
+        if batch and length + len(name) + 1 > LINE:
+            yield batch
+            batch, length = [], 0
+        batch.append(name)
+        length += len(name) + 1
+    if batch:
+        yield batch
+
+
+def _notes(files: Iterable[str]) -> list[str]:
+    """The ``.dvc`` files, by which DVC finds a file at once; by its own name it compares it with every tracked one."""
+    return [f"{file}{ENDING}" for file in files]
+
+
+def _transfer(*arguments: str) -> tuple[bool, str]:
+    """As `transfer`, in one call of DVC."""
     bars = {"DVC_IGNORE_ISATTY": "1"} if sys.stderr.isatty() else {}  # into a pipe, which goes to the terminal
     command, pipe, environment = [sys.executable, "-m", "dvc", *arguments], subprocess.PIPE, os.environ | bars
     with (
@@ -57,16 +88,26 @@ def remote_name() -> str:
 
 
 def add_files(files: list[str]) -> None:
-    """Adds files to DVC in one call. Raises `LacunaError` with DVC's own words where it failed."""
-    done = run_dvc("add", *files)  # with --quiet it does not say why it failed
-    if done.returncode != 0:
-        raise LacunaError(f"dvc add: {failure_reason(done.stderr, done.returncode)}")
+    """Adds files to DVC, but for those that its cache holds as their ``.dvc`` files name them.
+
+    Raises `LacunaError` with DVC's own words where it failed.
+    """
+    noted = {file: md5_in(Path(f"{file}{ENDING}").read_bytes()) for file in files if Path(f"{file}{ENDING}").is_file()}
+    cache = _cache() if noted else Path()
+    held = {file for file, digest in noted.items() if digest and _object(cache, digest).is_file()}
+    for batch in batches(file for file in files if file not in held or md5(file) != noted[file]):
+        done = run_dvc("add", *batch)  # with --quiet it does not say why it failed
+        if done.returncode != 0:
+            raise LacunaError(f"dvc add: {failure_reason(done.stderr, done.returncode)}")
 
 
 def check_out(files: list[str]) -> str:
     """Puts tracked files from the cache where they belong; why that failed in DVC's words, empty where it did not."""
-    done = run_dvc("checkout", *files)
-    return "" if done.returncode == 0 else failure_reason(done.stderr, done.returncode)
+    for batch in batches(_notes(files)):
+        done = run_dvc("checkout", *batch)
+        if done.returncode != 0:
+            return failure_reason(done.stderr, done.returncode)
+    return ""
 
 
 def forget_damaged(digests: Iterable[str]) -> int:
@@ -74,12 +115,21 @@ def forget_damaged(digests: Iterable[str]) -> int:
     named = [digest for digest in digests if digest]
     if not named:
         return 0
-    folder = Path(run_dvc("cache", "dir").stdout.strip(), "files/md5")
-    objects = {folder / digest[:2] / digest[2:]: digest for digest in named}
+    cache = _cache()
+    objects = {_object(cache, digest): digest for digest in named}
     damaged = [path for path, digest in objects.items() if path.is_file() and md5(str(path)) != digest]
     for path in damaged:
         path.unlink()
     return len(damaged)
+
+
+def _cache() -> Path:
+    """Where DVC's cache keeps its objects."""
+    return Path(run_dvc("cache", "dir").stdout.strip(), "files/md5")
+
+
+def _object(cache: Path, digest: str) -> Path:
+    return cache / digest[:2] / digest[2:]
 
 
 def run_snakemake(scale: str, *arguments: str) -> str:
@@ -117,10 +167,10 @@ def _shortened(text: str) -> str:
     return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}..."
 
 
-def find_refused(targets: Iterable[str]) -> set[str]:
+def find_refused(targets: Sequence[str]) -> set[str]:
     """Targets that DVC leaves alone, because the file here is neither the tracked version nor in the cache."""
-    said = run_dvc("checkout", *targets).stderr  # with --quiet it does not name them
-    lines = {line.strip() for line in said.splitlines()}
+    said = [run_dvc("checkout", *batch).stderr for batch in batches(_notes(targets))]  # --quiet does not name them
+    lines = {line.strip() for text in said for line in text.splitlines()}
     return {target for target in targets if os.path.abspath(target) in lines}
 
 
@@ -134,8 +184,8 @@ def mark_made(scale: str, agreeing: list[str], absent: list[str]) -> None:
     if not agreeing:
         return
     run_snakemake(scale, "--touch", "--forceall", "--", *agreeing)
-    if absent:
-        run_snakemake(scale, "--cleanup-metadata", *absent)
+    for batch in batches(absent):
+        run_snakemake(scale, "--cleanup-metadata", *batch)
 
 
 def render_files(scale: str, files: list[str]) -> None:

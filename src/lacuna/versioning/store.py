@@ -68,7 +68,7 @@ class Store:
     # Commands: each says what it did and returns whether all is well ----------------------------------------
 
     def track(self) -> bool:
-        """Adds all artefacts that agree with the plan to DVC, in one call. Names the others, and leaves them."""
+        """Adds all artefacts that agree with the plan to DVC. Names the others, and leaves them."""
         findings = self.examine()
         good = [finding for finding in findings if finding.state == "agrees"]
         files = [file for finding in good for file in file_pair(finding.path)]
@@ -84,7 +84,7 @@ class Store:
     def push(self) -> bool:
         """Sends the files that ``.dvc`` files name to the remote."""
         files = self._require_tracked("`make track` writes them")
-        done, said = calls.transfer("push", *files)
+        done, said = calls.transfer("push", files)
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT pushed: {said}'}")
         self._uncommitted()
         return done
@@ -165,7 +165,7 @@ class Store:
 
     def _fetch(self, files: list[str]) -> bool:
         """Calls ``dvc pull``. Where DVC refuses to replace a file it stops for all; the others are asked for again."""
-        done, said = calls.transfer("pull", *files)
+        done, said = calls.transfer("pull", files)
         self.say(f"{self._what()}: {len(files)} tracked files, {said if done else f'NOT all pulled: {said}'}")
         if done:
             return True
