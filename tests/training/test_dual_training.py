@@ -12,10 +12,10 @@ from test_adversarial_training import NoWaiting, batch, network
 from test_training import KilledError, Killer, problem, recipe
 from test_training import network as small_network
 from torch import Tensor
+from varying import augment, augment_both
 
 from lacuna.files.states import Resumable
 from lacuna.training.adversarial import perturbation, random_regions
-from lacuna.training.augmentation import augment, augment_both
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
 
