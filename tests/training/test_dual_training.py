@@ -15,6 +15,7 @@ from torch import Tensor
 from varying import augment, augment_both
 
 from lacuna.files.states import Resumable
+from lacuna.training import optimiser
 from lacuna.training.adversarial import perturbation, random_regions
 from lacuna.training.loop import train
 from lacuna.training.objective import Objective
@@ -220,14 +221,16 @@ def test_adam_killed_and_resumed_ends_with_the_same_bytes(tmp_path: Path, mark: 
 
 
 def test_adam_is_torchs_with_its_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[torch.optim.Optimizer] = []
-    real = torch.optim.Adam.__init__
+    asked: list[dict[str, Any]] = []
+    real = optimiser.adam
 
-    def watched(self: Any, *given: Any, **how: Any) -> None:
-        made.append(self)
-        real(self, *given, **how)
+    def watched(*given: Any, **how: Any) -> None:
+        asked.append(how)
+        real(*given, **how)
 
-    monkeypatch.setattr(torch.optim.Adam, "__init__", watched)
+    monkeypatch.setattr(optimiser, "adam", watched)
     finished(tmp_path / "state", lambda _: None, weight_decay=0.01)
-    group = made[0].param_groups[0]
-    assert (group["betas"], group["eps"], group["weight_decay"], group["amsgrad"]) == ((0.9, 0.999), 1e-8, 0.01, False)
+    for how in asked:
+        betas = how["beta1"], how["beta2"]
+        assert (betas, how["eps"], how["weight_decay"], how["amsgrad"]) == ((0.9, 0.999), 1e-8, 0.01, False)
+    assert asked
