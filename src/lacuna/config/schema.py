@@ -67,14 +67,22 @@ def _slow(name: str, text: str) -> Any:
     return Strict(_whole(name, text))
 
 
-def _anchored(node: Any) -> Any:
-    """A schema whose patterns are of the whole text."""
+def _rebuilt(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A schema, or a part of it, in which ``change`` has made another of each object, the innermost first."""
     if isinstance(node, list):
-        return [_anchored(part) for part in node]
+        return [_rebuilt(part, change) for part in node]
     if not isinstance(node, dict):
         return node
-    whole = {key: _anchored(part) for key, part in node.items()}
-    return whole | {"pattern": f"^(?:{node['pattern']})$"} if isinstance(node.get("pattern"), str) else whole
+    return change({key: _rebuilt(part, change) for key, part in node.items()})
+
+
+def _anchored(schema: Any) -> Any:
+    """A schema whose patterns are of the whole text."""
+    return _rebuilt(schema, _with_whole_pattern)
+
+
+def _with_whole_pattern(part: dict[str, Any]) -> dict[str, Any]:
+    return part | {"pattern": f"^(?:{part['pattern']})$"} if isinstance(part.get("pattern"), str) else part
 
 
 def _plain(value: Any) -> bool:
@@ -88,16 +96,15 @@ def _plain(value: Any) -> bool:
     return value is None or type(value) in (str, bool) or (type(value) is int and abs(value) < 2**53)
 
 
-def complete(node: Any) -> Any:
+def complete(schema: Any) -> Any:
     """A schema, or a part of it, whose objects have the properties that their key ``declared`` takes from elsewhere."""
-    if isinstance(node, list):
-        return [complete(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    whole = {key: complete(part) for key, part in node.items()}
-    if "declared" in node:
-        whole["properties"] = DECLARED[whole.pop("declared")]() | whole.get("properties", {})
-    return whole
+    return _rebuilt(schema, _with_declared)
+
+
+def _with_declared(part: dict[str, Any]) -> dict[str, Any]:
+    if "declared" in part:
+        part["properties"] = DECLARED[part.pop("declared")]() | part.get("properties", {})
+    return part
 
 
 def _methods() -> dict[str, Any]:

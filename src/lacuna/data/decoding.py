@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from lacuna.data.folder import read_picture
+from lacuna.data.index import as_tensor
 
 warnings.filterwarnings("ignore", "The image decoding and encoding", DeprecationWarning)  # one for each image
 MODES = {1: ImageReadMode.GRAY, 3: ImageReadMode.RGB}
@@ -45,20 +46,19 @@ def decode(file: File, channels: int, decoder: str = "cpu") -> Tensor:
     """
     if file.plain:
         try:
-            return decode_jpeg(_as_tensor(file.content), MODES[channels], decoder)
+            return decode_jpeg(as_tensor(file.content), MODES[channels], decoder)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError:  # damaged, or of a kind that this decoder does not know
             pass
-    pixels = torch.from_numpy(np.array(read_picture(file.path, channels, file.content)))
-    return (pixels[None] if channels == 1 else pixels.permute(2, 0, 1)).contiguous().to(decoder)
+    return channels_first(np.array(read_picture(file.path, channels, file.content))).to(decoder)
 
 
 def decode_all(files: Sequence[File], channels: int, decoder: str) -> list[Tensor]:
     """The pictures of files, those of plain JPEG files all at once, which a GPU does sooner than one by one."""
     plain = [file for file in files if file.plain]
     try:
-        together = decode_jpeg([_as_tensor(file.content) for file in plain], MODES[channels], decoder) if plain else []
+        together = decode_jpeg([as_tensor(file.content) for file in plain], MODES[channels], decoder) if plain else []
     except torch.OutOfMemoryError:
         raise
     except RuntimeError:  # one of them is refused
@@ -67,5 +67,7 @@ def decode_all(files: Sequence[File], channels: int, decoder: str) -> list[Tenso
     return [next(found) if file.plain else decode(file, channels, decoder) for file in files]
 
 
-def _as_tensor(content: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+def channels_first(image: np.ndarray) -> Tensor:
+    """Pixels uint8 (H, W) or (H, W, C), which may be written to, as a tensor (C, H, W)."""
+    pixels = torch.from_numpy(image)
+    return (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)).contiguous()

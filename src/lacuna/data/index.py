@@ -69,10 +69,10 @@ def packed(pieces: Iterable[list[Entry]]) -> dict[str, Tensor]:
     for piece in pieces:
         columns["labels"].append(torch.tensor([one.label for one in piece]))
         columns["lengths"].append(torch.tensor([one.length for one in piece]))
-        columns["sha256"].append(_as_bytes(b"".join(one.sha256 for one in piece)).view(-1, 32))
+        columns["sha256"].append(as_tensor(b"".join(one.sha256 for one in piece)).view(-1, 32))
         columns["sizes"].append(torch.tensor([one.size for one in piece]))
         columns["plain"].append(torch.tensor([one.plain for one in piece]))
-        columns["paths"].append(_as_bytes(b"".join(one.path for one in piece)))
+        columns["paths"].append(as_tensor(b"".join(one.path for one in piece)))
         ends.append(torch.tensor([len(one.path) for one in piece]))
     return {name: torch.cat(parts) for name, parts in columns.items()} | {"ends": torch.cat(ends).cumsum(0)}
 
@@ -83,5 +83,6 @@ def path_of(index: dict[str, Tensor], image: int) -> Path:
     return Path(os.fsdecode(index["paths"][begin:end].numpy().tobytes()))
 
 
-def _as_bytes(content: bytes) -> Tensor:
+def as_tensor(content: bytes) -> Tensor:
+    """Bytes as a tensor uint8 (N,) of its own."""
     return torch.frombuffer(bytearray(content), dtype=torch.uint8)

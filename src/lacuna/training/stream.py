@@ -8,12 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import resized_crop
 
-from lacuna.data.decoding import File, decode, decode_all, decoder_for
+from lacuna.data.decoding import File, channels_first, decode, decode_all, decoder_for
 from lacuna.data.folder import read_image
 from lacuna.data.index import content_of, path_of
 from lacuna.data.streamed import AHEAD
@@ -81,7 +80,8 @@ class Stream:
         """The image of a draw; where batches are decoded later, its file and its box."""
         file = self._file(draw.image)
         if draw.box is None:
-            return _channels_first(read_image(file.path, self.image, self.resize, file.content))
+            image = read_image(file.path, self.image, self.resize, file.content)
+            return channels_first(image.copy())  # Pillow's may not be written to
         return (file, draw.box) if self.late else self._cut(decode(file, self.image[0]), draw.box)
 
     def _file(self, image: int) -> File:
@@ -121,8 +121,3 @@ def read_ahead(
             yield [future.result() for future in waiting.popleft()]
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _channels_first(image: np.ndarray) -> Tensor:
-    pixels = torch.from_numpy(image.copy())  # Pillow's may not be written to
-    return (pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)).contiguous()

@@ -61,6 +61,18 @@ class Grid:
         self.tensors |= {f"{code}.{part}": getattr(made, part) for part in ("valid", "distance", "distance_8bit")}
         self.tensors |= {f"{code}.{extra}": tensor for extra, tensor in made.extras.items()}
 
+    def take(self, code: str, made: AdversarialSet, before: "Said | None", after: "Said | None", method: Method) -> str:
+        """Adds the set of a budget with what the source says; the share it is fooled on, empty without a source."""
+        if before is None or after is None:
+            self.add(code, made, torch.full((len(made.images),), -1))
+            return ""
+        self.add(code, made, after.classes)
+        self.tensors[f"{code}.{MARGIN}"] = after.margins
+        self.note_course(code, method, before, after)
+        share = after.classes.ne(self.tensors["label"].cpu()).double().mean().item()
+        self.facts[code]["fooled_source_share"] = round(share, 6)
+        return f"{share:.1%}"
+
     def note_course(self, code: str, method: Method, before: "Said", after: "Said") -> None:
         """Notes a doubt where the loss that an attack follows is no higher after it than ``before``, at many images.
 
@@ -103,9 +115,8 @@ def attack_grid(
     victim = quick(victim, batch) if victim and settings.get("fast") else victim
     images, labels = originals.images, originals.labels
     like = AdversarialSet.read(other, settings["like"], str(images.device)) if other else None
-    same = derive(settings["seed"], "answers", source)  # what a source draws is the same before and after an attack
-    seed_globally(same)
-    before = answers(model, images, labels, batch, say) if model else None
+    ask = partial(_ask, derive(settings["seed"], "answers", source), model, labels=labels, batch=batch, say=say)
+    before = ask(images)
     clean = before.classes if before else torch.full((len(images),), -1)
     seed_globally(derive(settings["seed"], "attack", settings["method"], source))
     grid = Grid({"image": originals.ids, "label": labels, "source_clean": clean})
@@ -126,17 +137,8 @@ def attack_grid(
             )
             finished.append((decisive, made))
             grid.facts[code] = made.report(images)
-            if not model or not before:
-                grid.add(code, made, torch.full((len(images),), -1))
-            else:
-                seed_globally(same)
-                found = answers(model, made.images, labels, batch, say)
-                grid.add(code, made, found.classes)
-                grid.tensors[f"{code}.{MARGIN}"] = found.margins
-                grid.note_course(code, method_of(settings["method"]), before, found)
-                share = found.classes.ne(labels.cpu()).double().mean().item()
-                grid.facts[code]["fooled_source_share"] = round(share, 6)
-                say(f"{attempt.name}: the source is fooled on {share:.1%} of {len(labels)} images")
+            if share := grid.take(code, made, before, ask(made.images), method_of(settings["method"])):
+                say(f"{attempt.name}: the source is fooled on {share} of {len(labels)} images")
             grid.states.append(state)
     return grid
 
@@ -150,6 +152,14 @@ class Said(NamedTuple):
     classes: Tensor
     margins: Tensor
     losses: Tensor
+
+
+def _ask(seed: int, model: nn.Module | None, images: Tensor, **how: Any) -> Said | None:
+    """`answers`; what the source draws is the same before and after an attack. None without a source."""
+    if model is None:
+        return None
+    seed_globally(seed)
+    return answers(model, images, **how)
 
 
 @torch.no_grad()
