@@ -22,7 +22,7 @@ def normalisation(settings: dict[str, Any], images: Tensor | None) -> tuple[Tens
     pieces. There may be none where the settings state both. Raises `LacunaError` where a computed standard deviation
     is 0.
     """
-    if "mean" in settings:
+    if settings["kind"] != "pixel_mean" and "mean" in settings:
         return torch.tensor(settings["mean"]).view(-1, 1, 1), torch.tensor(settings["std"]).view(-1, 1, 1)
     assert images is not None, "a streamed dataset states both (lacuna.config.datasets)"
     if settings["kind"] == "pixel_mean":
