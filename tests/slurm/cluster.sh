@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A private Slurm cluster on loopback, for tests: two CPU nodes, one node with two fake GPUs, which jobs of the partition
-# urgent take from those of the partition gpu.
+# urgent take from those of the partition gpu. Each GPU has two shards.
 #
 #   tests/slurm/cluster.sh up FOLDER     starts it; everything lives below FOLDER; then: . FOLDER/env.sh
 #   tests/slurm/cluster.sh down FOLDER   stops it
@@ -38,7 +38,8 @@ configure() {
     [ -s "$home/etc/munge.key" ] || (umask 077 && head -c 1024 /dev/urandom >"$home/etc/munge.key")
     local memory
     memory=$(awk '/MemTotal/ {print int($2 / 1024) - 100}' /proc/meminfo)
-    # Several slurmd on one host need made-up host names and their own ports. Memory is scheduled, not enforced.
+    # Several slurmd on one host need made-up host names and their own ports. Memory is scheduled, not enforced, and so
+    # are the processors of g1, of which there are more than the machine may have: GPUs are what is scarce there.
     cat >"$home/etc/slurm.conf" <<CONF
 ClusterName=lacuna
 SlurmctldHost=$(hostname -s)(127.0.0.1)
@@ -50,6 +51,7 @@ AuthInfo=socket=$home/run/munge.socket
 CredType=cred/munge
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 StateSaveLocation=$home/state
+SlurmdParameters=config_overrides
 SlurmdSpoolDir=$home/spool/%n
 SlurmctldPidFile=$home/run/slurmctld.pid
 SlurmdPidFile=$home/run/slurmd-%n.pid
@@ -69,7 +71,7 @@ SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=500
-GresTypes=gpu
+GresTypes=gpu,shard
 JobRequeue=1
 AccountingStorageType=$storage
 AccountingStorageHost=127.0.0.1
@@ -79,7 +81,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 NodeName=n1 NodeHostname=n1 NodeAddr=127.0.0.1 Port=16821 CPUs=2 RealMemory=$memory State=UNKNOWN
 NodeName=n2 NodeHostname=n2 NodeAddr=127.0.0.1 Port=16822 CPUs=2 RealMemory=$memory State=UNKNOWN
-NodeName=g1 NodeHostname=g1 NodeAddr=127.0.0.1 Port=16823 CPUs=2 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
+NodeName=g1 NodeHostname=g1 NodeAddr=127.0.0.1 Port=16823 CPUs=8 RealMemory=$memory Gres=gpu:2,shard:4 State=UNKNOWN
 PartitionName=cpu Nodes=n1,n2 Default=YES MaxTime=30-0 State=UP
 PartitionName=gpu Nodes=g1 MaxTime=30-0 State=UP PriorityTier=1
 PartitionName=urgent Nodes=g1 MaxTime=30-0 State=UP PriorityTier=9 PreemptMode=OFF
@@ -101,8 +103,12 @@ StoragePass=slurm
 StorageLoc=slurm
 CONF
     # A GPU must be a character device.
-    printf 'AutoDetect=off\nNodeName=g1 Name=gpu File=/dev/null\nNodeName=g1 Name=gpu File=/dev/zero\n' \
-        >"$home/etc/gres.conf"
+    {
+        echo 'AutoDetect=off'
+        echo 'NodeName=g1 Name=gpu File=/dev/null'
+        echo 'NodeName=g1 Name=gpu File=/dev/zero'
+        echo 'NodeName=g1 Name=shard Count=4'
+    } >"$home/etc/gres.conf"
     # Inside a job the executor drops every SLURM_* variable, SLURM_CONF too, before it calls srun.
     # Jobs ask squeue after jobs, and scontrol to queue them again.
     for tool in srun squeue scontrol; do

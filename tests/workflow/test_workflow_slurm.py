@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -87,6 +89,41 @@ def test_more_jobs_may_be_ready_than_slots_are_free(finished: "Tree", cluster: C
     assert tree.contents("tables") == table
     assert jobs(cluster) == {("gpu", "COMPLETED"): 4}
     assert max(in_the_queue(said)) <= slots
+
+
+def test_jobs_share_a_gpu_where_they_ask_for_shards_and_wait_where_none_is_free(
+    remote: "Tree", finished: "Tree", cluster: Cluster
+) -> None:
+    """Six trainings are ready at once; the node has two GPUs of two shards each."""
+    remote.replace("slurm/profile.yaml", "- shards = 0\n", "- shards = 1\n")
+    with watched_queue(cluster) as seen:
+        status, said = remote.call("--profile", "slurm", *remote.targets, "--config", "scale=demo")
+    assert status == 0, said[-4000:]
+    assert remote.contents("tables") == finished.contents("tables")
+    assert max(seen["RUNNING"]) == 4
+    assert max(seen["PENDING"]) > 0
+    assert {tuple(line) for line in cluster.all_jobs("%P %b")} == {("gpu", "gres:shard:1"), ("cpu", "N/A")}
+
+
+@contextmanager
+def watched_queue(cluster: Cluster) -> Iterator[dict[str, list[int]]]:
+    """How many jobs of GPUs ran and waited, as the queue said every half a second."""
+    seen: dict[str, list[int]] = {"RUNNING": [0], "PENDING": [0]}
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.5):
+            states = Counter(state for (state,) in cluster.jobs("%T"))
+            for state, counts in seen.items():
+                counts.append(states[state])
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        looking.join()
 
 
 def in_the_queue(said: str) -> list[int]:
