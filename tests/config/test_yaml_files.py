@@ -155,9 +155,9 @@ BOMBS = {
     "a deep chain": "x: [["
     + ", ".join(["&a0 {k: 1}", *(f"&a{i} {{<<: *a{i - 1}}}" for i in range(1, 5000))])
     + "]]\ny: {<<: *a4999}\n",
-    "60,000 keys": "".join(f"k{i}: 1\n" for i in range(60_000)),
+    "too many keys": "".join(f"k{i}: 1\n" for i in range(LARGEST + 1)),
     "aliases": aliases(25),
-    "60,000 anchors": "".join(f"- &a{i} x\n" for i in range(60_000)),
+    "too many anchors": "".join(f"- &a{i} x\n" for i in range(LARGEST + 1)),
     "a long list": "a: [" + "1, " * LARGEST + "1]\n",
 }
 

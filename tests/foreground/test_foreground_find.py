@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 from torch import Tensor, nn
 
+from lacuna.data.folder import read_image
+from lacuna.data.own_files import own_files
 from lacuna.errors import LacunaError
 from lacuna.foreground.find import FoundPixels, above_midrange, find_foreground
 from lacuna.foreground.saliency import saliency_model
@@ -171,12 +173,44 @@ def test_foregrounds_from_files_are_in_the_images_order(tmp_path: Path) -> None:
         made(settings, images, labels, source=source)
 
 
+@pytest.mark.parametrize("resize", ["stretch", "crop"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mask_of_its_photographs_size_is_resized_as_the_photograph_is(tmp_path: Path, resize: str, seed: int) -> None:
+    """The photograph is white where its foreground is, so both end alike. Every other photograph lies on its side."""
+    random = np.random.default_rng(seed)
+    sizes = random.integers(11, 40, (6, 2))
+    turned = np.arange(6) % 2 == 1
+    for place, (height, width), sideways in zip(range(6), sizes, turned, strict=True):
+        pixels = np.kron(random.random((4, 4)) < 0.5, np.ones((10, 10), bool))[:height, :width]
+        upright = Image.fromarray(pixels.astype(np.uint8) * 255)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6 if sideways else 1
+        for kind, picture, said in (
+            ("images/test", upright.rotate(90, expand=True) if sideways else upright, exif),
+            ("masks/test", Image.fromarray(pixels.astype(np.uint8) * 3), None),
+        ):
+            path = tmp_path / kind / CLASSES[place // 2] / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path, **({"exif": said} if said else {}))
+    source = {"kind": "folder", "path": str(tmp_path / "images"), "train": "test", "test": "test", "resize": resize}
+    labels = torch.arange(6) // 2
+    files = [file.path for file in own_files(source, list(CLASSES), "test")]
+    images = torch.stack([torch.from_numpy(read_image(path, [1, 10, 12], resize).copy()) for path in files])[:, None]
+    found = made({"kind": "folder", "path": str(tmp_path / "masks")}, images, labels, source=source)
+    assert torch.equal(found.pixels, images[:, 0] >= 128)
+    other = tmp_path / "masks/test" / CLASSES[0] / "0.png"
+    Image.new("L", (9, 9)).save(other)
+    height, width = sizes[0]
+    with pytest.raises(LacunaError, match=f"0.png is 9 x 9; allowed: 12 x 10 or {width} x {height}, the size of its"):
+        made({"kind": "folder", "path": str(tmp_path / "masks")}, images, labels, source=source)
+
+
 def test_missing_files_and_other_sizes_are_refused(tmp_path: Path) -> None:
     images, labels = examples(6)
     labels = labels.sort().values
     foregrounds = torch.ones(6, 10, 10, dtype=torch.bool)
     settings = folder(tmp_path, foregrounds, labels, list("abcdef"))
-    with pytest.raises(LacunaError, match="10 x 10, not 12 x 12"):
+    with pytest.raises(LacunaError, match="10 x 10; allowed: 12 x 12, the size of its image"):
         made(settings, torch.zeros(6, 3, 12, 12, dtype=torch.uint8), labels)
     (tmp_path / "test/deer/e.png").unlink()
     with pytest.raises(LacunaError, match=r"\[2, 2, 1\] files per class"):

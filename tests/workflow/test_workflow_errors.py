@@ -60,7 +60,7 @@ def test_an_impossible_value_names_the_key_and_what_is_allowed(small: "Tree", va
         (("--config", "seed=1", "seed=2"), "--config: key 'seed' is written twice"),
         (("--configfile", "octal.yaml"), "octal.yaml, line 1: 010 is not read alike by all programs; allowed: "),
         (("--configfile", "twice.json"), "twice.json: key 'seed' is written twice"),
-        (("--configfile", "merged.yaml"), "merged.yaml: more than 50000 values once every alias is followed"),
+        (("--configfile", "merged.yaml"), "merged.yaml: merge keys bring more than 50000 keys; allowed: fewer"),
     ],
 )
 def test_what_a_person_reads_otherwise_is_refused_before_snakemake_reads_it(

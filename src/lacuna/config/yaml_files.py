@@ -10,7 +10,8 @@ import yaml
 
 from lacuna.errors import LacunaError
 
-DEEPEST, LARGEST = 60, 50_000  # levels and values of a YAML file; the largest here has 6 and some thousands
+DEEPEST, LARGEST = 60, 200_000  # levels and values of a YAML file; a table of 10,000 networks has 120,000
+MERGED = 50_000  # keys that merge keys bring, each of which costs more than a value
 BYTES = 5_000_000  # of a file; the largest here has some 60,000
 LONGEST = 100  # characters of a key, which may become part of a file's name
 TEXT = 600  # characters of a value; the longest notes have some 300
@@ -52,8 +53,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         for parent in parents:
             self.flatten_mapping(parent)
             self.merged += len(parent.value)
-            if self.merged > LARGEST:
-                raise LacunaError(f"{self.name}: {TOO_MANY}")
+            if self.merged > MERGED:
+                raise LacunaError(f"{self.name}: merge keys bring more than {MERGED} keys; allowed: fewer")
         every = [pair for parent in parents for pair in parent.value] + own
         node.value = list({_identity(key): (key, value) for key, value in every}.values())
 

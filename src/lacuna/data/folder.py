@@ -140,9 +140,14 @@ def read_image(path: Path, image: list[int], resize: str, content: bytes | None 
         if resize == "exact":
             found = f"{picture.size[0]} x {picture.size[1]}"
             raise LacunaError(f"{path} is {found}, not {width} x {height}; allowed: resize: stretch or crop")
-        fit = ImageOps.fit if resize == "crop" else Image.Image.resize
-        picture = fit(picture, (width, height), Image.Resampling.BILINEAR)
+        picture = fitted(picture, (height, width), resize)
     return np.asarray(picture)
+
+
+def fitted(picture: Image.Image, size: tuple[int, int], resize: str) -> Image.Image:
+    """A picture of another ``size``, (H, W), by ``resize`` stretch or crop (`read_image`)."""
+    fit = ImageOps.fit if resize == "crop" else Image.Image.resize
+    return fit(picture, size[::-1], Image.Resampling.BILINEAR)
 
 
 def read_picture(path: Path, channels: int, content: bytes | None = None) -> Image.Image:

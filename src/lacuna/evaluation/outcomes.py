@@ -1,9 +1,11 @@
-"""Outcomes: what a target said about clean images and about every adversarial set of a suite."""
+"""Outcomes: what a target said about clean images and about every adversarial set of a suite.
 
-from typing import Any
+pandas is imported when the first outcomes are there: a job need not wait for it before its network answers.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,15 +14,20 @@ from lacuna.evaluation.predictions import Answers
 from lacuna.files.contents import REPEATED
 from lacuna.language.attacks import EXTRAS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SOURCE = ("source_clean", "source_adversarial", "source_flat")  # columns about the source; -1 without one
 DISTANCES = ("distance", "distance_8bit")
 
 
-def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
+def clean_outcomes(labels: Tensor, clean: Answers) -> "pd.DataFrame":
     """Outcomes on clean images: attack ``none``, no source, distance 0, one line per image id in ``clean.asked``.
 
     ``labels`` int64 (N_test,) are those of all test images.
     """
+    import pandas as pd
+
     ids = clean.asked
     known = {"image": ids.numpy(), "label": labels[ids].numpy()}
     for name in REPEATED:
@@ -32,7 +39,7 @@ def clean_outcomes(labels: Tensor, clean: Answers) -> pd.DataFrame:
 
 def adversarial_outcomes(
     attack: str, source: str, tensors: dict[str, Tensor], clean: Tensor, adversarial: Tensor
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Outcomes on one adversarial set, joined to the clean predictions (N_test,) by image id, never by position.
 
     ``adversarial`` int64 (N,) are the target's predictions on the set. Both may have a second dimension, of the answers
@@ -44,6 +51,8 @@ def adversarial_outcomes(
     * the `EXTRAS` are -1 where the attack says nothing;
     * ``source_flat`` is -1 where the source has no gradient.
     """
+    import pandas as pd
+
     images, none = tensors["image"], torch.full_like(tensors["image"], -1)
     return pd.DataFrame(
         {
@@ -82,11 +91,13 @@ OUTCOME_COLUMNS = [
 ]
 
 
-def join_outcomes(frames: list[pd.DataFrame]) -> pd.DataFrame:
+def join_outcomes(frames: "list[pd.DataFrame]") -> "pd.DataFrame":
     """All outcomes of one target and suite in one frame, with the columns `OUTCOME_COLUMNS`.
 
     Behind them stand all answers of a target that draws.
     """
+    import pandas as pd
+
     repeated = [name for name in REPEATED.values() if name in frames[0]]
     whole = pd.concat(frames, ignore_index=True)[[*OUTCOME_COLUMNS, *repeated]]
     return whole.astype({"attack": "category", "source": "category"})

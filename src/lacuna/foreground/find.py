@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from lacuna.data.folder import find_images, image_files, read_image, unchanged
+from lacuna.data.folder import find_images, fitted, image_files, inspect_image, read_picture, unchanged
 from lacuna.data.own_files import own_files
 from lacuna.data.own_paths import OWN_KINDS
 from lacuna.errors import LacunaError
@@ -189,16 +191,36 @@ def _folder_foreground(
     The files lie in <root>/<split>/<class>/, those of a dataset with partitions in <root>/. Where the user brings the
     images, a file has the name of its image, with any image ending. Else the files are in the order of the images.
     """
+    height, width = images.shape[2:]
     if source["kind"] in OWN_KINDS:
         listed = own_files(source, list(classes), split)
         _refuse_others(source, labels, [file.label for file in listed])
         folder = root if source["kind"] == "partitions" else root / split
         files = find_images(folder, [file.name for file in listed])
+        photographs: list[Path | None] = [file.path for file in listed]
     else:
         files = _counted(root / split, labels, classes, split)
-    size = [1, *images.shape[2:]]
+        photographs = [None] * len(files)
+    resize = source.get("resize", "exact")
     with unchanged(files):
-        return torch.stack([torch.from_numpy(read_image(path, size, "exact").copy()) > 0 for path in files])
+        masks = [_mask(*pair, (height, width), resize) for pair in zip(files, photographs, strict=True)]
+        return torch.from_numpy(np.stack(masks))
+
+
+def _mask(path: Path, photograph: Path | None, size: tuple[int, int], resize: str) -> np.ndarray:
+    """The foreground in a file, bool (H, W) of the dataset's ``size``.
+
+    A file of its photograph's size is resized as its photograph is: pixels are foreground where at least half is.
+    """
+    picture = read_picture(path, 1)
+    pixels = np.asarray(picture) > 0
+    if pixels.shape == size:
+        return pixels
+    whole = inspect_image(photograph, photograph.read_bytes())[0] if photograph else size
+    if pixels.shape != whole:
+        sizes = " or ".join(f"{width} x {height}" for height, width in dict.fromkeys([size, whole]))
+        raise LacunaError(f"{path} is {picture.width} x {picture.height}; allowed: {sizes}, the size of its image")
+    return np.asarray(fitted(Image.fromarray(np.uint8(255) * pixels), size, resize)) >= 128
 
 
 def _refuse_others(source: Mapping[str, Any], labels: Tensor, found: list[int]) -> None:
