@@ -159,6 +159,7 @@ def test_a_writer_that_does_not_end_is_asked_once_and_named(
     asked: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, number: asked.append(pid))
     assert f"is written by process {orphan.pid} on " in refused(output)
+    monkeypatch.undo()  # or the fixture's own kill would be asked in vain
     assert asked == [orphan.pid]
 
 
